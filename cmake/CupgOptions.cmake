@@ -1,0 +1,34 @@
+# Compiler options that the numerics contract needs (docs/reproducibility.md). Header-only parts are compiled by users too, so
+# they travel with the target.
+add_library(cupg_numerics INTERFACE)
+add_library(cupg::numerics ALIAS cupg_numerics)
+set_target_properties(cupg_numerics PROPERTIES EXPORT_NAME numerics)
+target_compile_options(cupg_numerics INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off -fno-math-errno -fno-trapping-math>)
+
+# Warnings, for our own code only.
+add_library(cupg_warnings INTERFACE)
+target_compile_options(cupg_warnings INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wdouble-promotion)
+if(CUPG_WARNINGS_AS_ERRORS)
+  target_compile_options(cupg_warnings INTERFACE -Werror)
+endif()
+
+# cupg_isa_options(VARIABLE COPY): options that compile a source as the copy COPY of the kernels. Debian's Highway 1.0.3 picks a
+# narrower vector than asked for unless HWY_DISABLE_PCLMUL_AES is defined; simd.hpp asserts the width. Always optimised: the
+# lane wrappers are hopeless without inlining, in debug builds too.
+function(cupg_isa_options variable copy)
+  set(options -DCUPG_COPY=${copy} -O3)
+  if(copy STREQUAL fma)
+    list(APPEND options -mfma)
+  elseif(copy STREQUAL avx2)
+    list(APPEND options -march=x86-64-v3 -DHWY_DISABLE_PCLMUL_AES -DCUPG_VECTOR_FLOATS=8)
+  elseif(copy STREQUAL avx512)
+    list(APPEND options -march=x86-64-v4 -DHWY_DISABLE_PCLMUL_AES -DCUPG_VECTOR_FLOATS=16)
+  endif()
+  set(${variable} ${options} PARENT_SCOPE)
+endfunction()
+
+# The copies that this build has.
+set(CUPG_COPIES generic)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  list(APPEND CUPG_COPIES fma avx2 avx512)
+endif()

@@ -1,0 +1,25 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cupg/config.hpp"
+
+namespace cupg {
+
+/// Rates of repeated timings of the same work, first (untimed) warm-up excluded.
+struct BenchResult {
+  std::vector<double> env_steps_per_second;  ///< one per repeat
+  std::string device, isa;
+  int threads = 1;
+  std::int64_t env_steps = 0;  ///< per repeat
+};
+
+/// `updates` updates of one agent, evaluation excluded.
+BenchResult bench_train(const Config& config, std::int64_t updates, int repeat);
+/// `updates` rollouts: act, step and store, no learning.
+BenchResult bench_rollout(const Config& config, std::int64_t updates, int repeat);
+/// Stepping alone: config.envs environments, observations and flags stored, random or balancing actions.
+BenchResult bench_env(const Config& config, bool balance, std::int64_t steps_per_env, int repeat);
+
+}  // namespace cupg

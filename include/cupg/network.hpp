@@ -1,0 +1,68 @@
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace cupg {
+
+enum class Activation { relu, tanh };
+
+/// How weight matrices are drawn; biases start at zero. With fan-in i and fan-out o, and gain g:
+/// he: normal, sd g sqrt(2/i); xavier: uniform in +-g sqrt(6/(i+o)); orthogonal: g times orthonormal rows or columns;
+/// uniform: +-g/sqrt(i).
+enum class Initialisation { he, xavier, orthogonal, uniform };
+
+inline constexpr int kMaxHiddenLayers = 2;
+inline constexpr int kMaxHiddenWidth = 64;
+
+/// Hidden layers under a head (or under both, when shared), from the observation up.
+struct Trunk {
+  int layers = 0;                                  ///< 0, 1 or 2 hidden layers
+  std::array<int, kMaxHiddenLayers> width = {0, 0};  ///< units of each, 1 .. 64
+  Activation activation = Activation::relu;
+  bool bias = true;                                ///< of the hidden layers and of the heads on top
+
+  int outputs(int observations) const { return layers == 0 ? observations : width[static_cast<std::size_t>(layers - 1)]; }
+};
+
+/// A softmax policy and a linear value on a shared trunk or on two trunks of their own.
+struct NetworkShape {
+  int observations = 0;  ///< O
+  int actions = 0;       ///< A
+  bool shared = true;
+  Trunk policy;          ///< the shared trunk, or the policy's
+  Trunk value;           ///< the value's; ignored when shared
+
+  const Trunk& value_trunk() const { return shared ? policy : value; }
+};
+
+/// How the parameters are drawn.
+struct NetworkInit {
+  Initialisation kind = Initialisation::orthogonal;
+  float hidden_gain = 1.0f;
+  float policy_gain = 1.0f;  ///< of the policy head; small values start near the uniform policy
+  float value_gain = 1.0f;
+};
+
+/// One tensor of the flat parameter vector.
+struct TensorInfo {
+  std::string name;        ///< for example "policy.hidden1.weight", "value.head.bias"
+  int rows = 0, columns = 0;  ///< weight: [out][in], row-major, y = W x + b; bias: rows = out, columns = 1
+  int offset = 0;          ///< position of the first element in the parameter vector
+  int elements() const { return rows * columns; }
+};
+
+/// The parameter vector: trunk(s) layer by layer (W then b), then the policy head, then the value head. A shared trunk's
+/// tensors are named "shared.hidden1.weight"; without biases the bias tensors are absent.
+std::vector<TensorInfo> parameter_layout(const NetworkShape& shape);
+int parameter_count(const NetworkShape& shape);
+
+/// "4 -> 16 relu -> {softmax 2, value 1}", for people.
+std::string describe(const NetworkShape& shape);
+
+/// Throws Error (usage) where a width, a layer count or a size is out of its range.
+void check(const NetworkShape& shape);
+
+}  // namespace cupg

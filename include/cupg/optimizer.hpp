@@ -1,0 +1,21 @@
+#pragma once
+
+namespace cupg {
+
+enum class OptimizerKind { adam, rmsprop, sgd };
+/// Where RMSProp adds eps: PyTorch sqrt(v) + eps with v0 = 0; TensorFlow sqrt(v + eps) with v0 = 1.
+enum class RmspropEps { outside, inside };
+enum class Schedule { constant, linear };
+
+struct OptimizerSettings {
+  OptimizerKind kind = OptimizerKind::adam;
+  float learning_rate = 0.01f;
+  Schedule schedule = Schedule::constant;  ///< linear: lr (K - k) / K at update k of K
+  float beta1 = 0.9f, beta2 = 0.999f;      ///< Adam's decays
+  float alpha = 0.99f;                     ///< RMSProp's decay
+  float eps = 1e-8f;
+  RmspropEps rmsprop_eps = RmspropEps::outside;
+  float max_grad_norm = 0.5f;              ///< global norm over all parameters; 0 switches clipping off
+};
+
+}  // namespace cupg

@@ -1,0 +1,31 @@
+#pragma once
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cupg/network.hpp"
+
+namespace cupg {
+
+/// A trained network with its parameters: the thing that a run leaves behind.
+struct Policy {
+  std::string environment;
+  NetworkShape shape;
+  std::vector<float> parameters;  ///< [parameter_count(shape)], laid out as parameter_layout says
+
+  /// Logits [A] and value for one observation [O].
+  void evaluate(std::span<const float> observation, std::span<float> logits, float& value) const;
+  /// The greedy action; ties take the lowest index.
+  int act(std::span<const float> observation) const;
+};
+
+/// Writes a safetensors file (one tensor per layer, shape and environment in the metadata) beside `path` and renames it.
+void save_policy(const Policy& policy, const std::filesystem::path& path);
+/// Reads it back, every length checked; throws Error (usage) for a missing, truncated or foreign file.
+Policy load_policy(const std::filesystem::path& path);
+
+/// SHA-256 of the parameters' bytes (little-endian float32, in layout order), as 64 hexadecimal digits.
+std::string parameters_sha256(std::span<const float> parameters);
+
+}  // namespace cupg

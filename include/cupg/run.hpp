@@ -1,0 +1,27 @@
+#pragma once
+#include <filesystem>
+#include <string>
+
+#include "cupg/config.hpp"
+#include "cupg/policy.hpp"
+#include "cupg/trainer.hpp"
+
+namespace cupg {
+
+/// A run folder: config.toml (complete, reads back to the same configuration), result.json, curve.csv (seed, env_steps,
+/// seconds, mean_return, episodes) and policy.safetensors (policy-SEED.safetensors for each agent where there are several).
+/// Everything is written into a folder beside it and renamed, so a run folder is whole or not there.
+class Run {
+ public:
+  /// Checks before training that `folder` can become a run: absent or empty, its parent writable.
+  static void check_writable(const std::filesystem::path& folder);
+  /// The default place: runs/ENVIRONMENT-ALGORITHM-seedS, with -2, -3 ... appended where it exists.
+  static std::filesystem::path default_folder(const Config& config);
+  static void write(const std::filesystem::path& folder, const Config& config, const TrainResult& result, const std::string& result_json);
+  /// The configuration of an existing run.
+  static Config config(const std::filesystem::path& folder);
+  /// The policy of its agent `seed`, or of its only (first) agent; `folder` may also name a policy file.
+  static Policy policy(const std::filesystem::path& folder, const std::uint64_t* seed = nullptr);
+};
+
+}  // namespace cupg

@@ -1,0 +1,88 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cupg/config.hpp"
+
+namespace cupg {
+
+/// One point of a learning curve.
+struct CurvePoint {
+  std::int64_t env_steps = 0;
+  double seconds = 0;      ///< since the agent's initialisation
+  double mean_return = 0;  ///< of the training episodes that ended since the last point (sampled actions)
+  std::int64_t episodes = 0;
+};
+
+/// Returns of episodes played by a frozen policy, one per evaluation environment.
+struct Evaluation {
+  int episodes = 0;
+  double mean_return = 0;
+  double min_return = 0, max_return = 0;
+  bool greedy = true;
+  bool complete = true;    ///< false: stopped early because the threshold could no longer be reached
+  std::vector<float> returns;  ///< [episodes]; unfinished episodes of an incomplete evaluation count what they had
+};
+
+enum class Outcome { solved, finished, diverged, interrupted };
+
+/// What became of one agent.
+struct AgentResult {
+  std::uint64_t seed = 0;
+  Outcome outcome = Outcome::finished;
+  std::int64_t env_steps = 0;          ///< training steps taken
+  std::int64_t updates = 0;
+  std::int64_t solved_env_steps = 0;   ///< training steps at the confirmed check (0 if never)
+  double solved_seconds = 0;           ///< wall time from initialisation to confirmation
+  double seconds = 0;                  ///< wall time, evaluation included
+  double initial_return = 0;           ///< mean of the greedy policy before training, where it was asked for
+  double final_return = 0;             ///< mean of the greedy policy's last full evaluation
+  int checks = 0;                      ///< evaluations made to see whether it is solved
+  std::string message;                 ///< why it diverged
+  std::vector<float> parameters;
+  std::vector<CurvePoint> curve;
+};
+
+struct Summary {
+  int n = 0;
+  double iqm = 0;                       ///< interquartile mean of the final returns
+  double ci95_low = 0, ci95_high = 0;   ///< 95 % bootstrap interval of the iqm
+  double solved_fraction = 0;
+  double worst = 0;                     ///< lowest final return
+  double solved_seconds_median = 0, solved_seconds_p99 = 0;  ///< over the solved agents
+};
+
+struct TrainResult {
+  std::string device, isa;
+  int threads = 1;
+  std::vector<AgentResult> agents;  ///< in order of their seeds
+  std::int64_t env_steps = 0;       ///< over all agents
+  double seconds = 0;               ///< wall time of the whole training
+  Summary summary;
+};
+
+/// What the trainer tells while it runs; called from worker threads, one at a time.
+struct Progress {
+  std::int64_t env_steps = 0;     ///< over all agents
+  std::int64_t steps_limit = 0;   ///< at most as many
+  double seconds = 0;
+  double mean_return = 0;         ///< of recent training episodes
+  int agents_done = 0, agents_solved = 0;
+};
+
+struct TrainHooks {
+  std::function<void(const Progress&)> progress;  ///< at most ten times a second
+  std::function<bool()> stop;                     ///< true: end after the current update (an interrupt)
+  bool initial_return = false;                    ///< evaluate the untrained policy first (not counted in any time)
+};
+
+/// Trains config.seeds agents; each ends with the bits it would have alone. Throws Error for a configuration that cannot run.
+TrainResult train(const Config& config, const TrainHooks& hooks = {});
+
+/// Plays `episodes` episodes, one per environment, with the greedy or the sampled policy.
+Evaluation evaluate(const Config& config, std::span<const float> parameters, int episodes, bool greedy, std::uint64_t seed);
+
+}  // namespace cupg

@@ -1,0 +1,204 @@
+// Lane types: what every formula in kernels/, envs/ and objectives/ is written in.
+//
+// A lane type S is a number or a fixed group of numbers on which + - * / < > and the functions below act lane by lane:
+//   float           a CUDA thread, the reference engine, the CPU engine's scalar lanes
+//   FloatLanes<N>   N vector registers side by side (simd.hpp), the CPU engine's vector lanes
+//   double          oracles, numerical differentiation
+// All float lane types give equal bits: + - * / sqrt fma are IEEE operations, fma is always written out, and nothing
+// else is used. Constants are written S(0.02): a double literal, rounded once to the lane's precision.
+#pragma once
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__CUDACC__)
+#define CUPG_FN __host__ __device__ __forceinline__
+#else
+#define CUPG_FN inline __attribute__((always_inline))
+#endif
+
+// The same source is compiled several times, for several instruction sets. Each copy is a namespace of its own, so
+// that the linker can never mix code for one processor into a function meant for another (docs/architecture.md).
+#ifndef CUPG_COPY
+#define CUPG_COPY generic
+#endif
+#define CUPG_BEGIN_COPY namespace cupg { inline namespace CUPG_COPY {
+#define CUPG_END_COPY } }
+
+namespace cupg {
+/// A warp is 32 samples on every device: the width of the lane sums in the numerics contract.
+inline constexpr int kWarp = 32;
+}  // namespace cupg
+
+CUPG_BEGIN_COPY
+
+/// What belongs to a lane type: its comparison result, its 32-bit unsigned integers, the number of lanes.
+template <class S>
+struct LaneTraits;
+
+template <>
+struct LaneTraits<float> {
+  using Scalar = float;
+  using Mask = bool;
+  using Int = std::uint32_t;
+  static constexpr int kWidth = 1;
+};
+template <>
+struct LaneTraits<double> : LaneTraits<float> {
+  using Scalar = double;
+};
+
+/// What an array of S's numbers is made of: float, but double for double.
+template <class S>
+using Scalar = typename LaneTraits<S>::Scalar;
+
+template <class S>
+using Mask = typename LaneTraits<S>::Mask;
+template <class S>
+using Int = typename LaneTraits<S>::Int;
+template <class S>
+inline constexpr int kWidth = LaneTraits<S>::kWidth;
+
+// ---- arithmetic: a * b + c with one rounding, square root, choice -----------------------------------------------------
+
+CUPG_FN float fma(float a, float b, float c) {
+#ifdef __CUDA_ARCH__
+  return __fmaf_rn(a, b, c);
+#else
+  return __builtin_fmaf(a, b, c);
+#endif
+}
+CUPG_FN double fma(double a, double b, double c) { return __builtin_fma(a, b, c); }
+
+CUPG_FN float sqrt(float x) {
+#ifdef __CUDA_ARCH__
+  return __fsqrt_rn(x);
+#else
+  return __builtin_sqrtf(x);
+#endif
+}
+CUPG_FN double sqrt(double x) { return __builtin_sqrt(x); }
+
+/// a where the mask is set, otherwise b; both are evaluated.
+CUPG_FN float select(bool mask, float a, float b) { return mask ? a : b; }
+CUPG_FN double select(bool mask, double a, double b) { return mask ? a : b; }
+CUPG_FN std::uint32_t select(bool mask, std::uint32_t a, std::uint32_t b) { return mask ? a : b; }
+
+CUPG_FN float abs(float x) { return __builtin_fabsf(x); }
+CUPG_FN double abs(double x) { return __builtin_fabs(x); }
+
+// ---- masks -----------------------------------------------------------------------------------------------------------
+
+CUPG_FN bool mask_not(bool m) { return !m; }
+CUPG_FN bool any(bool m) { return m; }
+
+/// Lane l's bit of the mask is bit l of the result.
+CUPG_FN std::uint32_t to_bits(bool m) { return m ? 1u : 0u; }
+/// The inverse of to_bits.
+template <class S>
+CUPG_FN Mask<S> from_bits(std::uint32_t bits);
+template <>
+CUPG_FN bool from_bits<float>(std::uint32_t bits) {
+  return (bits & 1u) != 0;
+}
+template <>
+CUPG_FN bool from_bits<double>(std::uint32_t bits) {
+  return (bits & 1u) != 0;
+}
+
+// ---- integers and the bits of a float -----------------------------------------------------------------------------------
+
+CUPG_FN std::uint32_t float_bits(float x) {
+#ifdef __CUDA_ARCH__
+  return __float_as_uint(x);
+#else
+  std::uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  return bits;
+#endif
+}
+CUPG_FN float bits_float(std::uint32_t bits) {
+#ifdef __CUDA_ARCH__
+  return __uint_as_float(bits);
+#else
+  float x;
+  std::memcpy(&x, &bits, 4);
+  return x;
+#endif
+}
+
+template <int K>
+CUPG_FN std::uint32_t shift_left(std::uint32_t x) {
+  return x << K;
+}
+template <int K>
+CUPG_FN std::uint32_t shift_right(std::uint32_t x) {
+  return x >> K;
+}
+/// a == b, lane by lane (a name, because == on whole lane groups would read like a single answer).
+CUPG_FN bool equal(std::uint32_t a, std::uint32_t b) { return a == b; }
+/// a >= b as unsigned numbers below 2^31.
+CUPG_FN bool at_least(std::uint32_t a, std::uint32_t b) { return a >= b; }
+
+/// The high and low 32 bits of x * m, for a factor m that all lanes share.
+CUPG_FN void multiply_wide(std::uint32_t x, std::uint32_t m, std::uint32_t& high, std::uint32_t& low) {
+  const std::uint64_t product = static_cast<std::uint64_t>(x) * m;
+  high = static_cast<std::uint32_t>(product >> 32);
+  low = static_cast<std::uint32_t>(product);
+}
+
+/// x as a float, for x below 2^24, where it is exact.
+CUPG_FN float to_float(std::uint32_t x) { return static_cast<float>(static_cast<std::int32_t>(x)); }
+
+// ---- memory: S(x) puts x into all lanes; load and store move kWidth<S> neighbours, aligned to their size ----------------
+
+template <class S>
+CUPG_FN S load(const Scalar<S>* p);
+template <>
+CUPG_FN float load<float>(const float* p) {
+  return *p;
+}
+template <>
+CUPG_FN double load<double>(const double* p) {
+  return *p;
+}
+CUPG_FN void store(float* p, float x) { *p = x; }
+CUPG_FN void store(double* p, double x) { *p = x; }
+
+/// x in all lanes.
+template <class S>
+CUPG_FN S splat(Scalar<S> x);
+template <>
+CUPG_FN float splat<float>(float x) {
+  return x;
+}
+template <>
+CUPG_FN double splat<double>(double x) {
+  return x;
+}
+
+template <class S>
+CUPG_FN Int<S> load_int(const std::uint32_t* p);
+template <>
+CUPG_FN std::uint32_t load_int<float>(const std::uint32_t* p) {
+  return *p;
+}
+template <>
+CUPG_FN std::uint32_t load_int<double>(const std::uint32_t* p) {
+  return *p;
+}
+CUPG_FN void store_int(std::uint32_t* p, std::uint32_t x) { *p = x; }
+
+/// base, base + 1, base + 2, ... in the lanes.
+template <class S>
+CUPG_FN Int<S> iota(std::uint32_t base);
+template <>
+CUPG_FN std::uint32_t iota<float>(std::uint32_t base) {
+  return base;
+}
+template <>
+CUPG_FN std::uint32_t iota<double>(std::uint32_t base) {
+  return base;
+}
+
+CUPG_END_COPY

@@ -1,0 +1,65 @@
+// The softmax head: log-probabilities and probabilities of A actions from logits, and the two-action form, which needs only
+// the difference of the logits.
+//
+// Differences beyond +-30 (probabilities below e^-30) are clamped: the policy of a solved task saturates, and without the
+// clamp p0 p1 and what follows become denormal, which slows a processor core threefold.
+#pragma once
+#include "kernels/math/exp.hpp"
+#include "kernels/math/lanes.hpp"
+#include "kernels/math/log.hpp"
+
+CUPG_BEGIN_COPY
+
+inline constexpr double kLogitClamp = 30.0;
+
+/// x limited to [-limit, limit]; NaN stays NaN.
+template <class S>
+CUPG_FN S clamp_symmetric(S x, double limit) {
+  x = select(x < S(-limit), S(-limit), x);
+  return select(x > S(limit), S(limit), x);
+}
+
+/// Two actions. d = z1 - z0.
+template <class S>
+struct TwoActions {
+  /// exp(-d), clamped: the odds of action 0 against action 1.
+  static CUPG_FN S odds(S d) { return exp_reduced(clamp_symmetric(S(0.0) - d, kLogitClamp)); }
+
+  /// P(action 1) = 1 / (1 + exp(-d)).
+  static CUPG_FN S probability(S d) { return S(1.0) / (S(1.0) + odds(d)); }
+
+  /// Draws action 1 where u < P(action 1), as u + u exp(-d) < 1: no division. u in [0, 1).
+  static CUPG_FN Mask<S> sample(S d, S u) { return fma(u, odds(d), u) < S(1.0); }
+
+  /// The greedy action is 1; a tie takes the lower index.
+  static CUPG_FN Mask<S> greedy(S d) { return d > S(0.0); }
+};
+
+/// A logits -> log-probabilities l and probabilities p: m = max z, l = z - m - log sum exp(z - m), p = exp(l).
+template <int A, class S>
+CUPG_FN void softmax(const S (&z)[A], S (&log_p)[A], S (&p)[A]) {
+  S m = z[0];
+  for (int j = 1; j < A; ++j) m = select(z[j] > m, z[j], m);
+  S sum = S(0.0);
+  for (int j = 0; j < A; ++j) {
+    log_p[j] = z[j] - m;
+    log_p[j] = select(log_p[j] < S(-kLogitClamp), S(-kLogitClamp), log_p[j]);
+    p[j] = exp_reduced(log_p[j]);
+    sum = sum + p[j];
+  }
+  const S log_sum = log(sum), inverse = S(1.0) / sum;
+  for (int j = 0; j < A; ++j) {
+    log_p[j] = log_p[j] - log_sum;
+    p[j] = p[j] * inverse;
+  }
+}
+
+/// H = -sum p log p.
+template <int A, class S>
+CUPG_FN S entropy(const S (&log_p)[A], const S (&p)[A]) {
+  S sum = S(0.0);
+  for (int j = 0; j < A; ++j) sum = fma(p[j], log_p[j], sum);
+  return S(0.0) - sum;
+}
+
+CUPG_END_COPY

@@ -1,0 +1,100 @@
+// Forward pass of a tower for one group of lanes (a lane is a sample).
+//   unit:    h_j = act(b_j + sum_i w_ji x_i)        sums start at the bias and run over i in index order, fma by fma
+//   output:  z_k = c_k + sum_j v_kj h_j             likewise over j
+#pragma once
+#include "kernels/math/lanes.hpp"
+#include "kernels/math/tanh.hpp"
+#include "kernels/network/plan.hpp"
+
+CUPG_BEGIN_COPY
+
+struct Relu {
+  template <class S>
+  static CUPG_FN S apply(S z) {
+    return select(z > S(0.0), z, S(0.0));
+  }
+  /// d loss / d z from d loss / d h and h itself: h > 0 exactly where z > 0.
+  template <class S>
+  static CUPG_FN S backward(S grad_h, S h) {
+    return select(h > S(0.0), grad_h, S(0.0));
+  }
+};
+struct Tanh {
+  template <class S>
+  static CUPG_FN S apply(S z) {
+    return tanh(z);
+  }
+  template <class S>
+  static CUPG_FN S backward(S grad_h, S h) {
+    return grad_h * fma(S(0.0) - h, h, S(1.0));
+  }
+};
+
+/// Pre-activation of one unit: row = [n weights | bias].
+template <int N, class S>
+CUPG_FN S unit_sum(const Scalar<S>* row, const S (&x)[N]) {
+  S sum = splat<S>(row[N]);
+  for (int i = 0; i < N; ++i) sum = fma(x[i], splat<S>(row[i]), sum);
+  return sum;
+}
+
+/// The last hidden layer of two, `U` units side by side to hide the latency of their sums; h1 is [width1][lanes].
+template <class Act, int K, int U, class S>
+CUPG_FN void second_layer_units(const Scalar<S>* row, int stride, int width1, const Scalar<S>* h1, Scalar<S>* h2, S (&z)[K]) {
+  S sum[U];
+  for (int u = 0; u < U; ++u) sum[u] = splat<S>(row[u * stride + width1]);
+  for (int i = 0; i < width1; ++i) {
+    const S x = load<S>(h1 + i * kWidth<S>);
+    for (int u = 0; u < U; ++u) sum[u] = fma(x, splat<S>(row[u * stride + i]), sum[u]);
+  }
+  for (int u = 0; u < U; ++u) {
+    const S h = Act::apply(sum[u]);
+    if (h2 != nullptr) store(h2 + u * kWidth<S>, h);
+    for (int k = 0; k < K; ++k) z[k] = fma(h, splat<S>(row[u * stride + width1 + 1 + k]), z[k]);
+  }
+}
+
+/// Outputs z[K] of a tower for observations x[O]. h1 [width1][lanes] is scratch for two hidden layers and receives the first
+/// layer's activations; h2, where not null, receives the second's.
+template <class Act, int O, int K, class S>
+CUPG_FN void tower_forward(const TowerPlan& plan, const Scalar<S>* weights, const S (&x)[O], S (&z)[K], Scalar<S>* h1,
+                           Scalar<S>* h2 = nullptr) {
+  for (int k = 0; k < K; ++k) z[k] = splat<S>(weights[plan.head_bias + k]);
+  const Scalar<S>* row = weights + plan.last;
+  if (plan.layers == 1) {
+    for (int j = 0; j < plan.width1; ++j, row += O + 1 + K) {
+      const S h = Act::apply(unit_sum<O>(row, x));
+      for (int k = 0; k < K; ++k) z[k] = fma(h, splat<S>(row[O + 1 + k]), z[k]);
+    }
+  } else if (plan.layers == 0) {
+    for (int k = 0; k < K; ++k)
+      for (int i = 0; i < O; ++i) z[k] = fma(x[i], splat<S>(row[k * O + i]), z[k]);
+  } else {
+    const Scalar<S>* first = weights + plan.first;
+    for (int j = 0; j < plan.width1; ++j, first += O + 1) store(h1 + j * kWidth<S>, Act::apply(unit_sum<O>(first, x)));
+    const int stride = plan.width1 + 1 + K;
+    int j = 0;
+    for (; j + 4 <= plan.width2; j += 4, row += 4 * stride)
+      second_layer_units<Act, K, 4>(row, stride, plan.width1, h1, h2 == nullptr ? h2 : h2 + j * kWidth<S>, z);
+    for (; j < plan.width2; ++j, row += stride)
+      second_layer_units<Act, K, 1>(row, stride, plan.width1, h1, h2 == nullptr ? h2 : h2 + j * kWidth<S>, z);
+  }
+}
+
+/// Policy outputs and value of the whole network.
+template <class Act, int O, int P, bool Shared, class S>
+CUPG_FN void network_forward(const NetworkPlan& plan, const Scalar<S>* weights, const S (&x)[O], S (&policy)[P], S& value, Scalar<S>* h1) {
+  if constexpr (Shared) {
+    S z[P + 1];
+    tower_forward<Act>(plan.policy, weights, x, z, h1);
+    for (int k = 0; k < P; ++k) policy[k] = z[k];
+    value = z[P];
+  } else {
+    S v[1];
+    tower_forward<Act>(plan.policy, weights, x, policy, h1);
+    tower_forward<Act>(plan.value, weights, x, v, h1);
+    value = v[0];
+  }
+}
+
+CUPG_END_COPY

@@ -1,0 +1,112 @@
+// Optimiser: global-norm clip, then one step of Adam, RMSProp or SGD on every parameter.
+//
+//   ||g||^2: parameter i in lane i mod 32, rows in order, butterfly;  g <- g min(1, c / ||g||)
+//   Adam (Kingma, Ba, 2015):  m <- b1 m + (1 - b1) g,  v <- b2 v + (1 - b2) g^2,
+//                             p <- p - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
+//   RMSProp (Hinton, 2012):   v <- a v + (1 - a) g^2,  p <- p - lr g / (sqrt(v) + eps)  or  lr g / sqrt(v + eps), v0 = 1
+// b1^t and b2^t are running products in the agent's state. Bound: latency; a network has few parameters.
+#pragma once
+#include "cupg/optimizer.hpp"
+#include "kernels/math/lanes.hpp"
+#include "kernels/reduce/op.hpp"
+
+namespace cupg {
+
+/// What an optimiser remembers of one agent beside the moments.
+struct OptimizerState {
+  float beta1_power = 1, beta2_power = 1;  ///< beta^t after t updates
+  std::int64_t updates = 0;                ///< k: updates made
+};
+
+struct OptimizerArgs {
+  OptimizerSettings settings;
+  std::int64_t total_updates = 0;   ///< K of the linear schedule
+  int count = 0;                    ///< parameters, padded to whole rows of 32 with zeros
+  float* gradient = nullptr;        ///< [count], in; clipped on return
+  float* parameters = nullptr;      ///< [count], in and out
+  float* first_moment = nullptr;    ///< [count], Adam's m
+  float* second_moment = nullptr;   ///< [count], Adam's or RMSProp's v
+  OptimizerState* state = nullptr;
+};
+
+}  // namespace cupg
+
+CUPG_BEGIN_COPY
+
+/// lr (K - k) / K, or lr.
+template <class Real>
+CUPG_FN Real scheduled_learning_rate(const OptimizerSettings& o, std::int64_t k, std::int64_t total) {
+  const Real rate = static_cast<Real>(o.learning_rate);
+  if (o.schedule == Schedule::constant) return rate;
+  return rate * (static_cast<Real>(total - k) / static_cast<Real>(total));
+}
+
+template <class S>
+CUPG_FN S adam_step(S p, S g, S& m, S& v, S lr, S beta1, S beta2, S correction1, S correction2, S eps) {
+  m = fma(beta1, m, (S(1.0) - beta1) * g);
+  v = fma(beta2, v, (S(1.0) - beta2) * g * g);
+  return p - lr * (m * correction1) / (sqrt(v * correction2) + eps);
+}
+
+template <class S>
+CUPG_FN S rmsprop_step(S p, S g, S& v, S lr, S alpha, S eps, bool inside) {
+  v = fma(alpha, v, (S(1.0) - alpha) * g * g);
+  return p - lr * g / (inside ? sqrt(v + eps) : sqrt(v) + eps);
+}
+
+template <class S>
+CUPG_FN S sgd_step(S p, S g, S lr) {
+  return p - lr * g;
+}
+
+/// Sum of squares in the canonical order.
+template <class S>
+CUPG_FN float squared_norm(const float* g, int count) {
+  alignas(64) float lanes[kWarp];
+  for (int lo = 0; lo < kWarp; lo += kWidth<S>) {
+    S sum = S(0.0);
+    for (int i = lo; i < count; i += kWarp) {
+      const S x = load<S>(g + i);
+      sum = fma(x, x, sum);
+    }
+    store(lanes + lo, sum);
+  }
+  return butterfly(lanes);
+}
+
+/// One update. Returns false, with nothing changed, where the gradient's norm is not finite.
+template <class S>
+inline bool optimize(const OptimizerArgs& a) {
+  const OptimizerSettings& o = a.settings;
+  const float norm2 = squared_norm<S>(a.gradient, a.count);
+  if (!(norm2 <= 3.402823466e38f)) return false;
+  const float norm = sqrt(norm2);
+  const float scale = o.max_grad_norm > 0.0f && norm > o.max_grad_norm ? o.max_grad_norm / norm : 1.0f;
+  const S lr = splat<S>(scheduled_learning_rate<float>(o, a.state->updates, a.total_updates));
+  a.state->updates += 1;
+  a.state->beta1_power *= o.beta1;
+  a.state->beta2_power *= o.beta2;
+  const S correction1 = splat<S>(1.0f / (1.0f - a.state->beta1_power)), correction2 = splat<S>(1.0f / (1.0f - a.state->beta2_power));
+  const S beta1 = splat<S>(o.beta1), beta2 = splat<S>(o.beta2), alpha = splat<S>(o.alpha), eps = splat<S>(o.eps);
+  for (int i = 0; i < a.count; i += kWidth<S>) {
+    const S g = load<S>(a.gradient + i) * splat<S>(scale);
+    S p = load<S>(a.parameters + i);
+    if (o.kind == OptimizerKind::adam) {
+      S m = load<S>(a.first_moment + i), v = load<S>(a.second_moment + i);
+      p = adam_step(p, g, m, v, lr, beta1, beta2, correction1, correction2, eps);
+      store(a.first_moment + i, m);
+      store(a.second_moment + i, v);
+    } else if (o.kind == OptimizerKind::rmsprop) {
+      S v = load<S>(a.second_moment + i);
+      p = rmsprop_step(p, g, v, lr, alpha, eps, o.rmsprop_eps == RmspropEps::inside);
+      store(a.second_moment + i, v);
+    } else {
+      p = sgd_step(p, g, lr);
+    }
+    store(a.gradient + i, g);
+    store(a.parameters + i, p);
+  }
+  return true;
+}
+
+CUPG_END_COPY

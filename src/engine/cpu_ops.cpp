@@ -1,0 +1,156 @@
+// Compiled once per instruction set, with CUPG_COPY as the name of the copy (src/CMakeLists.txt). Everything here is a loop over
+// the lane groups of one warp around a lane-generic body.
+#include "src/engine/cpu_ops.hpp"
+
+#include "envs/registry.hpp"
+#ifdef CUPG_VECTOR_FLOATS
+#include "kernels/reduce/vector.hpp"
+#endif
+
+CUPG_BEGIN_COPY
+namespace {
+
+#ifdef CUPG_VECTOR_FLOATS
+using Wide = FloatLanes<2>;    // rollout, loss: long dependent chains, so two registers side by side
+using Narrow = FloatLanes<1>;  // gradient sums: as many accumulators as there are registers
+#else
+using Wide = float;
+using Narrow = float;
+#endif
+
+/// f.template operator()<Env>() for the environment of this id.
+template <class F>
+auto with_environment(int id, F f) {
+  int next = 0;
+#define CUPG_CASE(ENV, NAME, LIMIT, THRESHOLD, MOST) \
+  if (id == next++) return f.template operator()<ENV>();
+  CUPG_ENVIRONMENTS(CUPG_CASE)
+#undef CUPG_CASE
+  __builtin_unreachable();
+}
+
+/// f.template operator()<Activation, shared>() for the network of this plan.
+template <class F>
+auto with_network(const NetworkPlan& plan, F f) {
+  if (plan.tanh) return plan.shared ? f.template operator()<Tanh, true>() : f.template operator()<Tanh, false>();
+  return plan.shared ? f.template operator()<Relu, true>() : f.template operator()<Relu, false>();
+}
+
+void reset(int environment, float* state, std::uint32_t* age, std::uint64_t key, int warp) {
+  with_environment(environment, [&]<class Env>() {
+    for (int lo = 0; lo < kWarp; lo += kWidth<Wide>) {
+      auto s = draw_state<Env, Wide>(iota<Wide>(static_cast<std::uint32_t>(warp * kWarp + lo)), 0, Purpose::reset, 1, key);
+      store_state<Env, Wide>(state + warp * Env::kStateSize * kWarp + lo, s);
+    }
+  });
+  for (int l = 0; l < kWarp; ++l) age[warp * kWarp + l] = 0;
+}
+
+template <class Env, class Act, bool Shared>
+[[gnu::noinline]] EpisodeTally rollout_warp(const RolloutArgs& a, int warp, float* scratch) {
+  EpisodeTally tally;
+  for (int lo = 0; lo < kWarp; lo += kWidth<Wide>) collect<Env, Act, Shared, Wide>(a, warp, lo, scratch, tally);
+  return tally;
+}
+
+EpisodeTally rollout(int environment, const RolloutArgs& a, int warp, float* scratch) {
+  return with_environment(environment, [&]<class Env>() {
+    return with_network(*a.plan, [&]<class Act, bool Shared>() { return rollout_warp<Env, Act, Shared>(a, warp, scratch); });
+  });
+}
+
+void advantage(const AdvantageArgs& a, std::int64_t row0) {
+  for (int lo = 0; lo < kWarp; lo += kWidth<Wide>) advantages<Wide>(a, row0, lo);
+}
+
+float moment(const float* advantage, int horizon, std::uint32_t in_use, float center, bool square) {
+  return square ? warp_moment<Wide, true>(advantage, horizon, in_use, center)
+                : warp_moment<Wide, false>(advantage, horizon, in_use, center);
+}
+
+template <int O, class Act, bool Shared>
+[[gnu::noinline]] void gradient_warp(const GradientArgs& a, int warp) {
+  warp_gradient<Act, O, Shared, Wide, Narrow>(a, warp);
+}
+
+void gradient(int environment, const GradientArgs& a, int warp) {
+  with_environment(environment, [&]<class Env>() {
+    with_network(*a.plan, [&]<class Act, bool Shared>() { gradient_warp<Env::kObservations, Act, Shared>(a, warp); });
+  });
+}
+
+void tree(float* rows, std::int64_t count, int width, std::int64_t stride) { tree_in_place(rows, count, width, stride); }
+
+bool optimize_agent(const OptimizerArgs& a) { return optimize<Narrow>(a); }
+
+template <class Env, class Act, bool Shared>
+[[gnu::noinline]] bool evaluate_warp(const EvaluateArgs& a, int warp, float* scratch, double& deficit) {
+  for (int lo = 0; lo < kWarp; lo += kWidth<Wide>)
+    if (!play<Env, Act, Shared, Wide>(a, warp, lo, scratch, deficit)) return false;
+  return true;
+}
+
+bool evaluate(int environment, const EvaluateArgs& a, int warp, float* scratch, double& deficit) {
+  return with_environment(environment, [&]<class Env>() {
+    return with_network(*a.plan, [&]<class Act, bool Shared>() { return evaluate_warp<Env, Act, Shared>(a, warp, scratch, deficit); });
+  });
+}
+
+/// One warp, `steps` steps. Random actions: a bit of Philox each, 128 to a call. Balancing: the sign of a feedback law.
+template <class Env, bool Balance>
+[[gnu::noinline]] void bench_env_warp(const BenchEnvArgs& a, int warp) {
+  constexpr int O = Env::kObservations, W = kWidth<Wide>;
+  for (int lo = 0; lo < kWarp; lo += W) {
+    const std::uint32_t environment = static_cast<std::uint32_t>(warp * kWarp + lo);
+    auto s = load_state<Env, Wide>(a.state + warp * Env::kStateSize * kWarp + lo);
+    Int<Wide> age = load_int<Wide>(a.age + warp * kWarp + lo);
+    Wide x[O];
+    Env::observe(s, x);
+    PhiloxWords<Int<Wide>> draw{};
+    Int<Wide> bits{};
+    for (int t = 0; t < a.steps; ++t) {
+      const std::uint32_t now = a.step + static_cast<std::uint32_t>(t);
+      Mask<Wide> right;
+      if constexpr (Balance) {
+        right = fma(x[3], Wide(2.0), fma(x[2], Wide(10.0), fma(x[1], Wide(0.5), x[0] * Wide(0.2)))) > Wide(0.0);
+      } else {
+        if ((now & 127u) == 0 || t == 0)
+          draw = philox4x32_lanes(iota<Wide>(environment), now >> 7, static_cast<std::uint32_t>(Purpose::bench_action), 0u, a.key);
+        if ((now & 31u) == 0 || t == 0) bits = draw.word[now >> 5 & 3u];
+        right = equal(bits & Int<Wide>(1u << (now & 31u)), Int<Wide>(0u));
+      }
+      const std::uint32_t terminated = to_bits(Env::step(s, right));
+      age = age + Int<Wide>(1u);
+      const std::uint32_t truncated = to_bits(at_least(age, Int<Wide>(static_cast<std::uint32_t>(a.max_episode_steps))));
+      const std::int64_t row = static_cast<std::int64_t>(warp) * a.steps + t;
+      Env::observe(s, x);
+      for (int i = 0; i < O; ++i) store(a.observation + (row * O + i) * kWarp + lo, x[i]);
+      a.terminated[row] = lo == 0 ? terminated : a.terminated[row] | terminated << lo;
+      a.truncated[row] = lo == 0 ? truncated : a.truncated[row] | truncated << lo;
+      if (const std::uint32_t done = terminated | truncated; done != 0) {
+        age = select(from_bits<Wide>(done), Int<Wide>(0u), age);
+        restart_lanes<Env, Wide>(s, done, environment, now, a.key);
+        Env::observe(s, x);
+      }
+    }
+    store_state<Env, Wide>(a.state + warp * Env::kStateSize * kWarp + lo, s);
+    store_int(a.age + warp * kWarp + lo, age);
+  }
+}
+
+void bench_env(int environment, const BenchEnvArgs& a, int warp) {
+  with_environment(environment, [&]<class Env>() {
+    a.balance ? bench_env_warp<Env, true>(a, warp) : bench_env_warp<Env, false>(a, warp);
+  });
+}
+
+#define CUPG_NAME_(x) #x
+#define CUPG_NAME(x) CUPG_NAME_(x)
+constexpr CpuOps kOps{CUPG_NAME(CUPG_COPY), reset, rollout, advantage, moment, gradient, tree, optimize_agent, evaluate, bench_env};
+
+}  // namespace
+CUPG_END_COPY
+
+#define CUPG_JOIN_(a, b) a##b
+#define CUPG_JOIN(a, b) CUPG_JOIN_(a, b)
+const cupg::CpuOps& cupg::CUPG_JOIN(cpu_ops_, CUPG_COPY)() { return kOps; }

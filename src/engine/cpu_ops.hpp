@@ -1,0 +1,50 @@
+// The CPU engine's table of ops: one copy of the kernels compiled for one instruction set. Plain pointers and plain structs
+// only, so that no template instance is shared between copies (docs/architecture.md).
+#pragma once
+#include <cstdint>
+
+#include "kernels/advantage/op.hpp"
+#include "kernels/evaluate/op.hpp"
+#include "kernels/gradient/op.hpp"
+#include "kernels/moments/op.hpp"
+#include "kernels/optimizer/op.hpp"
+#include "kernels/rollout/op.hpp"
+
+namespace cupg {
+
+/// Stepping alone, for `cupg bench env`: environments, actions, observations and flags, no network.
+struct BenchEnvArgs {
+  float* state = nullptr;           ///< [warps][kStateSize][32]
+  std::uint32_t* age = nullptr;     ///< [warps][32]
+  float* observation = nullptr;     ///< [warps][steps][O][32] out
+  std::uint32_t* terminated = nullptr;  ///< [warps][steps] out
+  std::uint32_t* truncated = nullptr;   ///< [warps][steps] out
+  int steps = 0;
+  int max_episode_steps = 0;
+  bool balance = false;             ///< a balancing feedback law instead of random actions
+  std::uint64_t key = 0;
+  std::uint32_t step = 0;
+};
+
+struct CpuOps {
+  const char* isa;
+  /// Initial environment states of one warp.
+  void (*reset)(int environment, float* state, std::uint32_t* age, std::uint64_t key, int warp);
+  EpisodeTally (*rollout)(int environment, const RolloutArgs&, int warp, float* scratch);
+  void (*advantage)(const AdvantageArgs&, std::int64_t row0);
+  float (*warp_moment)(const float* advantage, int horizon, std::uint32_t in_use, float center, bool square);
+  void (*gradient)(int environment, const GradientArgs&, int warp);
+  void (*tree)(float* rows, std::int64_t count, int width, std::int64_t stride);
+  bool (*optimize)(const OptimizerArgs&);
+  /// Plays one warp of episodes; `deficit` is added to. False if it stopped early.
+  bool (*evaluate)(int environment, const EvaluateArgs&, int warp, float* scratch, double& deficit);
+  void (*bench_env)(int environment, const BenchEnvArgs&, int warp);
+};
+
+/// The copies. Each must be called only where the processor has its instruction set.
+const CpuOps& cpu_ops_generic();  ///< scalar lanes, any processor
+const CpuOps& cpu_ops_fma();      ///< scalar lanes, fma instructions
+const CpuOps& cpu_ops_avx2();     ///< x86-64-v3, 8 lanes a register
+const CpuOps& cpu_ops_avx512();   ///< x86-64-v4, 16 lanes a register
+
+}  // namespace cupg

@@ -1,0 +1,60 @@
+#include "src/engine/engine.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "cupg/error.hpp"
+#include "kernels/math/initialize.hpp"
+
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
+
+namespace cupg {
+namespace {
+
+/// Flush-to-zero and denormals-are-zero would leave the numerics contract; some libraries switch them on behind one's back.
+void require_denormals() {
+#if defined(__SSE__)
+  constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;
+  if ((_mm_getcsr() & (kFlushToZero | kDenormalsAreZero)) != 0)
+    throw Error(ErrorKind::runtime, "flush-to-zero is switched on in this thread (a library built with -ffast-math does that); cupg needs IEEE arithmetic");
+#endif
+}
+
+}  // namespace
+
+std::unique_ptr<Engine> make_engine(const Config& config, int agents, int threads) {
+  require_denormals();
+  if (config.device == Device::reference) return make_reference_engine(config, agents);
+  return make_cpu_engine(config, agents, threads);
+}
+
+void initialise_parameters(const NetworkShape& shape, const NetworkInit& init, std::uint64_t seed, std::span<float> parameters) {
+  std::fill(parameters.begin(), parameters.end(), 0.0f);
+  std::vector<float> scratch(static_cast<std::size_t>(kInitialiseScratch));
+  std::uint32_t number = 0;
+  for (const TensorInfo& t : parameter_layout(shape)) {
+    const float gain = t.name == "policy.head.weight" ? init.policy_gain : t.name == "value.head.weight" ? init.value_gain : init.hidden_gain;
+    if (t.name.ends_with(".weight")) initialize_matrix(init.kind, gain, t.rows, t.columns, number, seed, parameters.data() + t.offset, scratch.data());
+    ++number;
+  }
+}
+
+Evaluation summarise_evaluation(std::vector<float> returns, const EvaluationRequest& request, bool complete) {
+  Evaluation e;
+  e.episodes = static_cast<int>(returns.size());
+  e.greedy = request.greedy;
+  e.complete = complete;
+  if (!returns.empty()) {
+    e.mean_return = std::accumulate(returns.begin(), returns.end(), 0.0) / static_cast<double>(returns.size());
+    const auto [low, high] = std::minmax_element(returns.begin(), returns.end());
+    e.min_return = static_cast<double>(*low);
+    e.max_return = static_cast<double>(*high);
+  }
+  e.returns = std::move(returns);
+  return e;
+}
+
+}  // namespace cupg

@@ -1,0 +1,64 @@
+// Engine: the ops in order, for a population of agents, on one device. Prints nothing, touches no files.
+#pragma once
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "cupg/config.hpp"
+#include "cupg/environment.hpp"
+#include "cupg/trainer.hpp"
+#include "kernels/trajectory.hpp"
+
+namespace cupg {
+
+/// What k updates of one agent did.
+struct UpdateReport {
+  EpisodeTally episodes;
+  std::int64_t updates = 0;  ///< updates made; fewer than asked for where the agent diverged
+  bool finite = true;        ///< false: a gradient was NaN or infinite; the agent stands before that update
+};
+
+struct EvaluationRequest {
+  int episodes = 100;
+  bool greedy = true;
+  std::uint32_t block = 0;     ///< numbers the evaluations of an agent: each has fresh episodes
+  /// Stop as soon as the mean can no longer reach this.
+  double stop_below = -std::numeric_limits<double>::infinity();
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  /// Draws the agent's parameters and environments from its seed and forgets everything else of it.
+  virtual void reset(int agent, std::uint64_t seed) = 0;
+  /// `updates` updates of each of `agents`; reports[i] belongs to agents[i].
+  virtual void update(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) = 0;
+  /// Plays with the agent's present parameters; changes nothing of the agent.
+  virtual Evaluation evaluate(int agent, const EvaluationRequest& request) = 0;
+  /// [parameter_count], in layout order.
+  virtual std::span<const float> parameters(int agent) const = 0;
+  virtual void set_parameters(int agent, std::span<const float> parameters) = 0;
+
+  virtual std::string device() const = 0;
+  virtual std::string isa() const = 0;
+  virtual int threads() const = 0;
+};
+
+std::unique_ptr<Engine> make_reference_engine(const Config& config, int agents);
+/// `threads` threads; throws Error (missing) where the processor lacks config.isa.
+std::unique_ptr<Engine> make_cpu_engine(const Config& config, int agents, int threads);
+/// The engine that config.device asks for.
+std::unique_ptr<Engine> make_engine(const Config& config, int agents, int threads);
+
+/// Bytes that an engine takes for this configuration (before it takes them).
+std::int64_t engine_bytes(const Config& config, int agents, int threads);
+
+/// The initial parameter vector of a seed: what every engine starts from.
+void initialise_parameters(const NetworkShape& shape, const NetworkInit& init, std::uint64_t seed, std::span<float> parameters);
+
+/// Mean, extremes and completeness from episode returns.
+Evaluation summarise_evaluation(std::vector<float> returns, const EvaluationRequest& request, bool complete);
+
+}  // namespace cupg

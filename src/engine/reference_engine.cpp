@@ -1,0 +1,52 @@
+// The reference algorithm (reference.hpp) behind the Engine interface.
+#include "src/engine/engine.hpp"
+#include "cupg/error.hpp"
+#include "src/engine/reference.hpp"
+
+namespace cupg {
+namespace {
+
+template <class Env>
+class ReferenceEngine final : public Engine {
+ public:
+  ReferenceEngine(const Config& config, const EnvironmentInfo& environment, int agents) {
+    for (int i = 0; i < agents; ++i) agents_.emplace_back(config, environment);
+  }
+  void reset(int agent, std::uint64_t seed) override { at(agent).reset(seed); }
+  void update(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) override {
+    for (std::size_t i = 0; i < agents.size(); ++i) {
+      UpdateReport& r = reports[i] = {};
+      while (r.updates < updates && r.finite) {
+        r.finite = at(agents[i]).update(r.episodes);
+        r.updates += r.finite;
+      }
+    }
+  }
+  Evaluation evaluate(int agent, const EvaluationRequest& request) override {
+    std::vector<float> returns;
+    for (int i = 0; i < request.episodes; ++i) returns.push_back(at(agent).play(i, request));
+    return summarise_evaluation(std::move(returns), request, true);
+  }
+  std::span<const float> parameters(int agent) const override { return agents_[static_cast<std::size_t>(agent)].parameters; }
+  void set_parameters(int agent, std::span<const float> parameters) override { at(agent).parameters.assign(parameters.begin(), parameters.end()); }
+  std::string device() const override { return "reference"; }
+  std::string isa() const override { return "scalar"; }
+  int threads() const override { return 1; }
+
+ private:
+  reference::Agent<Env, float>& at(int agent) { return agents_[static_cast<std::size_t>(agent)]; }
+  std::vector<reference::Agent<Env, float>> agents_;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_reference_engine(const Config& config, int agents) {
+  const EnvironmentInfo& environment = find_environment(config.environment);
+#define CUPG_MAKE(ENV, NAME, LIMIT, THRESHOLD, MOST) \
+  if (environment.name == NAME) return std::make_unique<ReferenceEngine<ENV>>(config, environment, agents);
+  CUPG_ENVIRONMENTS(CUPG_MAKE)
+#undef CUPG_MAKE
+  throw Error(ErrorKind::usage, "no such environment");
+}
+
+}  // namespace cupg

@@ -1,0 +1,38 @@
+#pragma once
+#include <cstdint>
+
+#include "kernels/trajectory.hpp"
+#include "src/engine/aligned.hpp"
+
+namespace cupg {
+
+/// Warps that `samples` lanes fill, the last one perhaps in part.
+constexpr int warps_of(int samples) { return samples / kWarp + (samples % kWarp != 0); }
+
+/// Numbers in the state of the environment of this id.
+int state_size(int environment);
+
+/// The running environments of one agent.
+struct WarpMemory {
+  AlignedArray<float> state;        ///< [warps][state size][32]
+  AlignedArray<std::uint32_t> age;  ///< [warps][32] steps of the running episode
+
+  WarpMemory() = default;
+  WarpMemory(int environment, int warps)
+      : state(static_cast<std::int64_t>(warps) * state_size(environment) * kWarp), age(static_cast<std::int64_t>(warps) * kWarp) {}
+  static std::int64_t bytes(int environment, std::int64_t warps) { return warps * (state_size(environment) + 1) * kWarp * 4; }
+};
+
+/// The memory of a rollout buffer of `rows` rows.
+struct TrajectoryMemory {
+  AlignedArray<float> observation, policy, value, advantage;
+  AlignedArray<std::uint32_t> action, done;
+
+  TrajectoryMemory() = default;
+  TrajectoryMemory(std::int64_t rows, int observations, int outputs)
+      : observation(rows * observations * kWarp), policy(rows * outputs * kWarp), value(rows * kWarp), advantage(rows * kWarp), action(rows), done(rows) {}
+  Trajectory view() { return {observation.data(), policy.data(), value.data(), advantage.data(), action.data(), done.data()}; }
+  static std::int64_t bytes(std::int64_t rows, int observations, int outputs) { return rows * (kWarp * (observations + outputs + 2) * 4 + 8); }
+};
+
+}  // namespace cupg

@@ -1,0 +1,74 @@
+#include "cupg/network.hpp"
+
+#include <fmt/format.h>
+
+#include "cupg/error.hpp"
+
+namespace cupg {
+namespace {
+
+/// Appends W and, where there is one, b of a dense layer.
+void add_dense(std::vector<TensorInfo>& tensors, const std::string& name, int in, int out, bool bias) {
+  const auto offset = [&] { return tensors.empty() ? 0 : tensors.back().offset + tensors.back().elements(); };
+  tensors.push_back({name + ".weight", out, in, offset()});
+  if (bias) tensors.push_back({name + ".bias", out, 1, offset()});
+}
+
+void add_trunk(std::vector<TensorInfo>& tensors, const std::string& name, const Trunk& trunk, int observations) {
+  int in = observations;
+  for (int layer = 0; layer < trunk.layers; ++layer) {
+    const int out = trunk.width[static_cast<std::size_t>(layer)];
+    add_dense(tensors, fmt::format("{}.hidden{}", name, layer + 1), in, out, trunk.bias);
+    in = out;
+  }
+}
+
+std::string describe(const Trunk& trunk) {
+  std::string text;
+  for (int layer = 0; layer < trunk.layers; ++layer)
+    text += fmt::format(" -> {} {}", trunk.width[static_cast<std::size_t>(layer)], trunk.activation == Activation::tanh ? "tanh" : "relu");
+  return text;
+}
+
+void check(const Trunk& trunk) {
+  if (trunk.layers < 0 || trunk.layers > kMaxHiddenLayers)
+    throw Error(ErrorKind::usage, fmt::format("hidden: {} layers; expected 0 to {}", trunk.layers, kMaxHiddenLayers));
+  for (int layer = 0; layer < trunk.layers; ++layer) {
+    const int width = trunk.width[static_cast<std::size_t>(layer)];
+    if (width < 1 || width > kMaxHiddenWidth)
+      throw Error(ErrorKind::usage, fmt::format("hidden: a layer of {} units; expected 1 to {}", width, kMaxHiddenWidth));
+  }
+}
+
+}  // namespace
+
+std::vector<TensorInfo> parameter_layout(const NetworkShape& shape) {
+  std::vector<TensorInfo> tensors;
+  add_trunk(tensors, shape.shared ? "shared" : "policy", shape.policy, shape.observations);
+  if (!shape.shared) add_trunk(tensors, "value", shape.value, shape.observations);
+  add_dense(tensors, "policy.head", shape.policy.outputs(shape.observations), shape.actions, shape.policy.bias);
+  add_dense(tensors, "value.head", shape.value_trunk().outputs(shape.observations), 1, shape.value_trunk().bias);
+  return tensors;
+}
+
+int parameter_count(const NetworkShape& shape) {
+  const auto tensors = parameter_layout(shape);
+  return tensors.back().offset + tensors.back().elements();
+}
+
+std::string describe(const NetworkShape& shape) {
+  const std::string policy = fmt::format("softmax {}", shape.actions);
+  if (shape.shared) return fmt::format("{}{} -> {{{}, value 1}}", shape.observations, describe(shape.policy), policy);
+  return fmt::format("{}{} -> {}, {}{} -> value 1", shape.observations, describe(shape.policy), policy, shape.observations, describe(shape.value));
+}
+
+void check(const NetworkShape& shape) {
+  if (shape.observations < 1 || shape.actions < 2) throw Error(ErrorKind::usage, "a network needs at least one observation and two actions");
+  check(shape.policy);
+  if (shape.shared) return;
+  check(shape.value);
+  if (shape.policy.layers > 0 && shape.value.layers > 0 && shape.policy.activation != shape.value.activation)
+    throw Error(ErrorKind::usage, "activation: policy and value differ; expected one activation for both trunks");
+}
+
+}  // namespace cupg

@@ -1,0 +1,129 @@
+#include "cupg/bench.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <thread>
+
+#include "src/engine/aligned.hpp"
+#include "src/engine/engine.hpp"
+#include "src/engine/isa.hpp"
+#include "src/engine/network_plan.hpp"
+#include "src/engine/team.hpp"
+#include "src/engine/warp_memory.hpp"
+
+namespace cupg {
+namespace {
+
+int resolve_threads(const Config& config) {
+  return config.threads > 0 ? config.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+/// Runs `work` once to warm up, then `repeat` times against the clock.
+template <class F>
+void time_rates(BenchResult& result, int repeat, F work) {
+  work();
+  for (int i = 0; i < repeat; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    result.env_steps_per_second.push_back(static_cast<double>(result.env_steps) / seconds);
+  }
+}
+
+/// f(warp, thread) over all warps, in contiguous runs of one thread each.
+void share_warps(Team& team, int warps, const std::function<void(int, int)>& f) {
+  team.run([&](int member) {
+    const auto bound = [&](int m) { return static_cast<int>(static_cast<std::int64_t>(warps) * m / team.size()); };
+    for (int w = bound(member); w < bound(member + 1); ++w) f(w, member);
+  });
+}
+
+}  // namespace
+
+BenchResult bench_train(const Config& config, std::int64_t updates, int repeat) {
+  check(config);
+  const auto engine = make_engine(config, 1, resolve_threads(config));
+  engine->reset(0, config.seed);
+  BenchResult result{{}, engine->device(), engine->isa(), engine->threads(), updates * config.batch()};
+  constexpr int agent = 0;
+  time_rates(result, repeat, [&] {
+    UpdateReport report;
+    engine->update(std::span(&agent, 1), updates, std::span(&report, 1));
+  });
+  return result;
+}
+
+BenchResult bench_rollout(const Config& config, std::int64_t updates, int repeat) {
+  check(config);
+  const EnvironmentInfo& environment = find_environment(config.environment);
+  const CpuOps& ops = cpu_ops_for(config.isa);
+  const PackedNetwork network(config.network());
+  const NetworkPlan& plan = network.plan();
+  Team team(resolve_threads(config));
+  const int warps = warps_of(config.envs);
+  WarpMemory memory(environment.id, warps);
+  std::vector<TrajectoryMemory> rows(static_cast<std::size_t>(team.size()));
+  for (TrajectoryMemory& r : rows) r = TrajectoryMemory(config.horizon, environment.observations, plan.policy_outputs);
+  std::vector<AlignedArray<float>> scratch(static_cast<std::size_t>(team.size()));
+  for (AlignedArray<float>& s : scratch) s = AlignedArray<float>(kMaxHiddenWidth * kWarp);
+  std::vector<float> parameters(static_cast<std::size_t>(plan.parameters));
+  AlignedArray<float> packed(padded(plan.packed));
+  initialise_parameters(config.network(), config.init, config.seed, parameters);
+  network.pack(parameters.data(), packed.data());
+  for (int w = 0; w < warps; ++w) ops.reset(environment.id, memory.state.data(), memory.age.data(), config.seed, w);
+
+  BenchResult result{{}, "cpu", isa_name(ops), team.size(), updates * config.batch()};
+  RolloutArgs args;
+  args.plan = &plan;
+  args.weights = packed.data();
+  args.state = memory.state.data();
+  args.age = memory.age.data();
+  args.envs = config.envs;
+  args.horizon = config.horizon;
+  args.max_episode_steps = environment.max_episode_steps;
+  args.key = config.seed;
+  time_rates(result, repeat, [&] {
+    for (std::int64_t u = 0; u < updates; ++u, args.step += static_cast<std::uint32_t>(config.horizon))
+      share_warps(team, warps, [&](int w, int thread) {
+        RolloutArgs mine = args;
+        mine.out = rows[static_cast<std::size_t>(thread)].view();
+        mine.row_warp = w;
+        ops.rollout(environment.id, mine, w, scratch[static_cast<std::size_t>(thread)].data());
+      });
+  });
+  return result;
+}
+
+BenchResult bench_env(const Config& config, bool balance, std::int64_t steps_per_env, int repeat) {
+  check(config);
+  const EnvironmentInfo& environment = find_environment(config.environment);
+  const CpuOps& ops = cpu_ops_for(config.isa);
+  Team team(resolve_threads(config));
+  const int warps = warps_of(config.envs);
+  constexpr int kSteps = 64;  // of one warp in a row
+  WarpMemory memory(environment.id, warps);
+  AlignedArray<float> observation(static_cast<std::int64_t>(warps) * kSteps * environment.observations * kWarp);
+  AlignedArray<std::uint32_t> terminated(static_cast<std::int64_t>(warps) * kSteps), truncated(static_cast<std::int64_t>(warps) * kSteps);
+  for (int w = 0; w < warps; ++w) ops.reset(environment.id, memory.state.data(), memory.age.data(), config.seed, w);
+
+  const std::int64_t rounds = (steps_per_env + kSteps - 1) / kSteps;
+  BenchResult result{{}, "cpu", isa_name(ops), team.size(), rounds * kSteps * config.envs};
+  BenchEnvArgs args;
+  args.state = memory.state.data();
+  args.age = memory.age.data();
+  args.observation = observation.data();
+  args.terminated = terminated.data();
+  args.truncated = truncated.data();
+  args.steps = kSteps;
+  args.max_episode_steps = environment.max_episode_steps;
+  args.balance = balance;
+  args.key = config.seed;
+  time_rates(result, repeat, [&] {
+    for (std::int64_t r = 0; r < rounds; ++r, args.step += kSteps)
+      share_warps(team, warps, [&](int w, int) { ops.bench_env(environment.id, args, w); });
+  });
+  return result;
+}
+
+}  // namespace cupg

@@ -1,0 +1,47 @@
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "cupg/trainer.hpp"
+#include "kernels/trajectory.hpp"
+
+namespace cupg {
+
+/// A learning curve of bounded length: points are taken at a spacing that doubles, and neighbours are merged, whenever there are
+/// too many. Equal points for equal runs, however long they are.
+class CurveRecorder {
+ public:
+  explicit CurveRecorder(std::int64_t spacing) : spacing_(spacing) {}
+
+  void add(std::int64_t env_steps, double seconds, const EpisodeTally& episodes) {
+    pending_ += episodes;
+    if (env_steps < next_ || pending_.episodes == 0) return;
+    points_.push_back({env_steps, seconds, static_cast<double>(pending_.steps) / static_cast<double>(pending_.episodes), pending_.episodes});
+    pending_ = {};
+    if (points_.size() == kMost) merge();
+    next_ = env_steps + spacing_;
+  }
+
+  std::vector<CurvePoint> take() { return std::move(points_); }
+
+ private:
+  static constexpr std::size_t kMost = 512;
+
+  void merge() {
+    std::vector<CurvePoint> half;
+    for (std::size_t i = 0; i + 1 < points_.size(); i += 2) {
+      const CurvePoint &a = points_[i], &b = points_[i + 1];
+      const std::int64_t episodes = a.episodes + b.episodes;
+      const double sum = a.mean_return * static_cast<double>(a.episodes) + b.mean_return * static_cast<double>(b.episodes);
+      half.push_back({b.env_steps, b.seconds, sum / static_cast<double>(episodes), episodes});
+    }
+    points_ = std::move(half);
+    spacing_ *= 2;
+  }
+
+  std::int64_t spacing_, next_ = 0;
+  EpisodeTally pending_;
+  std::vector<CurvePoint> points_;
+};
+
+}  // namespace cupg
