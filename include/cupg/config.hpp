@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,7 @@ struct Config {
 
   bool shared = true;                ///< one trunk for policy and value
   std::vector<int> hidden = {16};        ///< widths of the (policy's) hidden layers
-  std::vector<int> value_hidden = {};    ///< widths of the value's, when not shared; empty: as hidden
+  std::optional<std::vector<int>> value_hidden;  ///< widths of the value's, when not shared; nothing: as hidden
   Activation activation = Activation::relu;
   bool bias = true;
   NetworkInit init;

@@ -17,7 +17,9 @@ class Run {
   static void check_writable(const std::filesystem::path& folder);
   /// The default place: runs/ENVIRONMENT-ALGORITHM-seedS, with -2, -3 ... appended where it exists.
   static std::filesystem::path default_folder(const Config& config);
-  static void write(const std::filesystem::path& folder, const Config& config, const TrainResult& result, const std::string& result_json);
+  /// Returns where it was written: `folder`, or `folder`-2, -3 ... where something else took the name during the training.
+  static std::filesystem::path write(const std::filesystem::path& folder, const Config& config, const TrainResult& result,
+                                     const std::string& result_json);
   /// The configuration of an existing run.
   static Config config(const std::filesystem::path& folder);
   /// The policy of its agent `seed`, or of its only (first) agent; `folder` may also name a policy file.

@@ -63,9 +63,11 @@ CUPG_FN void loss_rows(const GradientArgs& a, std::int64_t row0, int first_lane,
 /// One tower's view of the warp's rows: observations and dJ/d(output) for each of its K outputs.
 template <int K>
 struct TowerRows {
+  int count;                 ///< T
   const float* observation;  ///< [T][O][32], from the group's first lane
   const float* grad[K];      ///< [T][32] each, from the group's first lane
-  int count;                 ///< T
+  const float* hidden;       ///< [T][units][32] activations of this tower's single hidden layer, or null
+  int units;
 };
 
 /// sums[i] (one register group each) to the accumulators of a packed row, and back.
@@ -79,8 +81,8 @@ CUPG_FN void store_sums(float* sums, const S (&acc)[N]) {
 }
 
 /// One hidden layer, U units at a time: their weights and sums stay in registers over all rows.
-template <class Act, int O, int K, int U, class S>
-CUPG_FN void one_layer_units(const TowerRows<K>& rows, const float* weights, float* sums) {
+template <class Act, bool Kept, int O, int K, int U, class S>
+CUPG_FN void one_layer_units(const TowerRows<K>& rows, const float* weights, const float* hidden, float* sums) {
   constexpr int R = O + 1 + K;  // a packed row: O weights, bias, K head weights
   S acc[U][R];
   for (int u = 0; u < U; ++u)
@@ -91,7 +93,7 @@ CUPG_FN void one_layer_units(const TowerRows<K>& rows, const float* weights, flo
     for (int k = 0; k < K; ++k) g[k] = load<S>(rows.grad[k] + t * kWarp);
     for (int u = 0; u < U; ++u) {
       const float* w = weights + u * R;
-      const S h = Act::apply(unit_sum<O>(w, x));
+      const S h = Kept ? load<S>(hidden + (t * rows.units + u) * kWarp) : Act::apply(unit_sum<O>(w, x));
       S e = g[0] * splat<S>(w[O + 1]);
       for (int k = 1; k < K; ++k) e = fma(g[k], splat<S>(w[O + 1 + k]), e);
       e = Act::backward(e, h);
@@ -160,7 +162,7 @@ CUPG_FN void first_layer_errors(const TowerPlan& plan, const float* weights, int
 
 /// Two hidden layers, kGradientRows rows at a time.
 template <class Act, int O, int K, class S>
-inline void two_layer_sums(const TowerPlan& plan, const float* weights, const TowerRows<K>& rows, float* sums, float* scratch) {
+CUPG_COLD void two_layer_sums(const TowerPlan& plan, const float* weights, const TowerRows<K>& rows, float* sums, float* scratch) {
   constexpr int W = kWidth<S>;
   const TwoLayerScratch at(plan, scratch);
   const int n1 = plan.width1, n2 = plan.width2, stride = n1 + 1 + K;
@@ -229,8 +231,12 @@ CUPG_FN void tower_backward(const TowerPlan& plan, const float* weights, const T
     const float* w = weights + plan.last;
     float* s = sums + plan.last * kWarp;
     int j = 0;
-    for (; j + kUnits <= plan.width1; j += kUnits) one_layer_units<Act, O, K, kUnits, S>(rows, w + j * R, s + j * R * kWarp);
-    for (; j < plan.width1; ++j) one_layer_units<Act, O, K, 1, S>(rows, w + j * R, s + j * R * kWarp);
+    if (rows.hidden != nullptr) {
+      for (; j + kUnits <= plan.width1; j += kUnits) one_layer_units<Act, true, O, K, kUnits, S>(rows, w + j * R, rows.hidden + j * kWarp, s + j * R * kWarp);
+    } else {
+      for (; j + kUnits <= plan.width1; j += kUnits) one_layer_units<Act, false, O, K, kUnits, S>(rows, w + j * R, nullptr, s + j * R * kWarp);
+    }
+    for (; j < plan.width1; ++j) one_layer_units<Act, false, O, K, 1, S>(rows, w + j * R, nullptr, s + j * R * kWarp);
   } else {
     for (int i = plan.first; i < plan.head_bias; ++i) store(sums + i * kWarp, S(0.0));
     two_layer_sums<Act, O, K, S>(plan, weights, rows, sums, scratch);
@@ -247,12 +253,13 @@ inline void warp_gradient(const GradientArgs& a, int warp) {
   float* const scratch = sums + static_cast<std::int64_t>(plan.packed) * kWarp;
   for (int lo = 0; lo < kWarp; lo += kWidth<G>) {
     const float* const x = a.data.observation + row0 * O * kWarp + lo;
+    const float* const hidden = a.data.hidden == nullptr ? nullptr : a.data.hidden + row0 * a.data.units * kWarp + lo;
     const float *const policy = a.data.policy + row0 * kWarp + lo, *const value = a.data.value + row0 * kWarp + lo;
     if constexpr (Shared) {
-      tower_backward<Act, O, 2, G>(plan.policy, a.weights, {x, {policy, value}, a.horizon}, sums + lo, scratch);
+      tower_backward<Act, O, 2, G>(plan.policy, a.weights, {a.horizon, x, {policy, value}, hidden, a.data.units}, sums + lo, scratch);
     } else {
-      tower_backward<Act, O, 1, G>(plan.policy, a.weights, {x, {policy}, a.horizon}, sums + lo, scratch);
-      tower_backward<Act, O, 1, G>(plan.value, a.weights, {x, {value}, a.horizon}, sums + lo, scratch);
+      tower_backward<Act, O, 1, G>(plan.policy, a.weights, {a.horizon, x, {policy}, hidden, a.data.units}, sums + lo, scratch);
+      tower_backward<Act, O, 1, G>(plan.value, a.weights, {a.horizon, x, {value}, hidden == nullptr ? hidden : hidden + plan.policy.width1 * kWarp, a.data.units}, sums + lo, scratch);
     }
   }
   sum_lanes<G>(sums, plan.packed, a.partials + static_cast<std::int64_t>(warp) * padded(plan.packed));

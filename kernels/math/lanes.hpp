@@ -13,8 +13,10 @@
 
 #if defined(__CUDACC__)
 #define CUPG_FN __host__ __device__ __forceinline__
+#define CUPG_COLD __host__ __device__ __noinline__ inline
 #else
 #define CUPG_FN inline __attribute__((always_inline))
+#define CUPG_COLD __attribute__((noinline)) inline  // a branch that would crowd the registers of the hot one
 #endif
 
 // The same source is compiled several times, for several instruction sets. Each copy is a namespace of its own, so
@@ -84,6 +86,17 @@ CUPG_FN float select(bool mask, float a, float b) { return mask ? a : b; }
 CUPG_FN double select(bool mask, double a, double b) { return mask ? a : b; }
 CUPG_FN std::uint32_t select(bool mask, std::uint32_t a, std::uint32_t b) { return mask ? a : b; }
 
+/// x where it is not below `low`, otherwise `low`; NaN stays NaN, and -0 counts as 0. One instruction in vector lanes.
+template <class Real>
+CUPG_FN Real raise_to(Real x, Real low) {
+  return x < low ? low : x;
+}
+/// x where it is not above `high`, otherwise `high`; NaN stays NaN.
+template <class Real>
+CUPG_FN Real lower_to(Real x, Real high) {
+  return x > high ? high : x;
+}
+
 CUPG_FN float abs(float x) { return __builtin_fabsf(x); }
 CUPG_FN double abs(double x) { return __builtin_fabs(x); }
 
@@ -127,6 +140,7 @@ CUPG_FN float bits_float(std::uint32_t bits) {
 #endif
 }
 
+CUPG_FN std::uint32_t xor3(std::uint32_t a, std::uint32_t b, std::uint32_t c) { return a ^ b ^ c; }
 template <int K>
 CUPG_FN std::uint32_t shift_left(std::uint32_t x) {
   return x << K;

@@ -27,9 +27,9 @@ CUPG_FN void philox_round(I (&x)[4], std::uint32_t key0, std::uint32_t key1) {
   I high0, low0, high1, low1;
   multiply_wide(x[0], kPhiloxMultiplier0, high0, low0);
   multiply_wide(x[2], kPhiloxMultiplier1, high1, low1);
-  x[0] = high1 ^ x[1] ^ I(key0);
+  x[0] = xor3(high1, x[1], I(key0));
   x[1] = low1;
-  x[2] = high0 ^ x[3] ^ I(key1);
+  x[2] = xor3(high0, x[3], I(key1));
   x[3] = low0;
 }
 

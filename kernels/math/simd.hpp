@@ -106,6 +106,16 @@ CUPG_FN IntLanes<N> select(MaskLanes<N> m, IntLanes<N> a, IntLanes<N> b) {
   return each_register<IntLanes<N>, N>(
       [&](int i) __attribute__((always_inline)) { return hn::IfThenElse(hn::RebindMask(IntTag(), m.r[i]), a.r[i], b.r[i]); });
 }
+// x86's max and min return their second operand where either is NaN, which is what raise_to and lower_to ask for
+static_assert(HWY_ARCH_X86, "raise_to and lower_to need another definition here");
+template <int N>
+CUPG_FN FloatLanes<N> raise_to(FloatLanes<N> x, FloatLanes<N> low) {
+  return each_register<FloatLanes<N>, N>([&](int i) __attribute__((always_inline)) { return hn::Max(low.r[i], x.r[i]); });
+}
+template <int N>
+CUPG_FN FloatLanes<N> lower_to(FloatLanes<N> x, FloatLanes<N> high) {
+  return each_register<FloatLanes<N>, N>([&](int i) __attribute__((always_inline)) { return hn::Min(high.r[i], x.r[i]); });
+}
 template <int N>
 CUPG_FN MaskLanes<N> mask_not(MaskLanes<N> m) {
   return each_register<MaskLanes<N>, N>([&](int i) __attribute__((always_inline)) { return hn::Not(m.r[i]); });
@@ -130,6 +140,10 @@ CUPG_FN bool any(MaskLanes<N> m) {
   return !hn::AllFalse(FloatTag(), all.r[0]);
 }
 
+template <int N>
+CUPG_FN IntLanes<N> xor3(IntLanes<N> a, IntLanes<N> b, IntLanes<N> c) {
+  return each_register<IntLanes<N>, N>([&](int i) __attribute__((always_inline)) { return hn::Xor3(a.r[i], b.r[i], c.r[i]); });
+}
 template <int K, int N>
 CUPG_FN IntLanes<N> shift_left(IntLanes<N> x) {
   return each_register<IntLanes<N>, N>([&](int i) __attribute__((always_inline)) { return hn::ShiftLeft<K>(x.r[i]); });
@@ -161,8 +175,8 @@ CUPG_FN void multiply_wide(IntLanes<N> x, std::uint32_t m, IntLanes<N>& high, In
     const auto shifted = hn::BitCast(IntTag(), hn::ShiftRight<32>(hn::BitCast(WideTag(), x.r[i])));
     const auto odd = hn::BitCast(IntTag(), hn::MulEven(shifted, factor));
     // OddEven(a, b) takes the odd lanes of a and the even lanes of b
-    high.r[i] = hn::OddEven(odd, hn::BitCast(IntTag(), hn::ShiftRight<32>(hn::BitCast(WideTag(), even))));
-    low.r[i] = hn::OddEven(hn::BitCast(IntTag(), hn::ShiftLeft<32>(hn::BitCast(WideTag(), odd))), even);
+    high.r[i] = hn::OddEven(odd, hn::Shuffle2301(even));
+    low.r[i] = hn::OddEven(hn::Shuffle2301(odd), even);
   }
 }
 

@@ -15,8 +15,7 @@ inline constexpr double kLogitClamp = 30.0;
 /// x limited to [-limit, limit]; NaN stays NaN.
 template <class S>
 CUPG_FN S clamp_symmetric(S x, double limit) {
-  x = select(x < S(-limit), S(-limit), x);
-  return select(x > S(limit), S(limit), x);
+  return lower_to(raise_to(x, S(-limit)), S(limit));
 }
 
 /// Two actions. d = z1 - z0.
@@ -39,11 +38,11 @@ struct TwoActions {
 template <int A, class S>
 CUPG_FN void softmax(const S (&z)[A], S (&log_p)[A], S (&p)[A]) {
   S m = z[0];
-  for (int j = 1; j < A; ++j) m = select(z[j] > m, z[j], m);
+  for (int j = 1; j < A; ++j) m = raise_to(m, z[j]);
   S sum = S(0.0);
   for (int j = 0; j < A; ++j) {
     log_p[j] = z[j] - m;
-    log_p[j] = select(log_p[j] < S(-kLogitClamp), S(-kLogitClamp), log_p[j]);
+    log_p[j] = raise_to(log_p[j], S(-kLogitClamp));
     p[j] = exp_reduced(log_p[j]);
     sum = sum + p[j];
   }

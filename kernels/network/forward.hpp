@@ -11,7 +11,7 @@ CUPG_BEGIN_COPY
 struct Relu {
   template <class S>
   static CUPG_FN S apply(S z) {
-    return select(z > S(0.0), z, S(0.0));
+    return raise_to(z, S(0.0));
   }
   /// d loss / d z from d loss / d h and h itself: h > 0 exactly where z > 0.
   template <class S>
@@ -54,45 +54,61 @@ CUPG_FN void second_layer_units(const Scalar<S>* row, int stride, int width1, co
   }
 }
 
-/// Outputs z[K] of a tower for observations x[O]. h1 [width1][lanes] is scratch for two hidden layers and receives the first
-/// layer's activations; h2, where not null, receives the second's.
+/// A tower with no hidden layer or two.
 template <class Act, int O, int K, class S>
-CUPG_FN void tower_forward(const TowerPlan& plan, const Scalar<S>* weights, const S (&x)[O], S (&z)[K], Scalar<S>* h1,
-                           Scalar<S>* h2 = nullptr) {
-  for (int k = 0; k < K; ++k) z[k] = splat<S>(weights[plan.head_bias + k]);
+CUPG_COLD void other_depth_forward(const TowerPlan& plan, const Scalar<S>* weights, const S (&x)[O], S (&z)[K], Scalar<S>* h1, Scalar<S>* h2) {
   const Scalar<S>* row = weights + plan.last;
-  if (plan.layers == 1) {
-    for (int j = 0; j < plan.width1; ++j, row += O + 1 + K) {
-      const S h = Act::apply(unit_sum<O>(row, x));
-      for (int k = 0; k < K; ++k) z[k] = fma(h, splat<S>(row[O + 1 + k]), z[k]);
-    }
-  } else if (plan.layers == 0) {
+  if (plan.layers == 0) {
     for (int k = 0; k < K; ++k)
       for (int i = 0; i < O; ++i) z[k] = fma(x[i], splat<S>(row[k * O + i]), z[k]);
+    return;
+  }
+  const Scalar<S>* first = weights + plan.first;
+  for (int j = 0; j < plan.width1; ++j, first += O + 1) store(h1 + j * kWidth<S>, Act::apply(unit_sum<O>(first, x)));
+  const int stride = plan.width1 + 1 + K;
+  int j = 0;
+  for (; j + 4 <= plan.width2; j += 4, row += 4 * stride)
+    second_layer_units<Act, K, 4>(row, stride, plan.width1, h1, h2 == nullptr ? h2 : h2 + j * kWidth<S>, z);
+  for (; j < plan.width2; ++j, row += stride)
+    second_layer_units<Act, K, 1>(row, stride, plan.width1, h1, h2 == nullptr ? h2 : h2 + j * kWidth<S>, z);
+}
+
+/// Outputs z[K] of a tower for observations x[O]. h1 [width1][lanes] is scratch for two hidden layers and receives the first
+/// layer's activations; h2, where not null, receives the second's. With Keep, a single hidden layer's activations go to
+/// keep [width1][32].
+template <class Act, bool Keep = false, int O, int K, class S>
+CUPG_FN void tower_forward(const TowerPlan& plan, const Scalar<S>* weights, const S (&x)[O], S (&z)[K], Scalar<S>* h1,
+                           Scalar<S>* h2 = nullptr, Scalar<S>* keep = nullptr) {
+  for (int k = 0; k < K; ++k) z[k] = splat<S>(weights[plan.head_bias + k]);
+  if (plan.layers == 1) [[likely]] {
+    const Scalar<S>* row = weights + plan.last;
+    for (int j = 0; j < plan.width1; ++j, row += O + 1 + K) {
+      const S h = Act::apply(unit_sum<O>(row, x));
+      if constexpr (Keep) store(keep + j * kWarp, h);
+      for (int k = 0; k < K; ++k) z[k] = fma(h, splat<S>(row[O + 1 + k]), z[k]);
+    }
   } else {
-    const Scalar<S>* first = weights + plan.first;
-    for (int j = 0; j < plan.width1; ++j, first += O + 1) store(h1 + j * kWidth<S>, Act::apply(unit_sum<O>(first, x)));
-    const int stride = plan.width1 + 1 + K;
-    int j = 0;
-    for (; j + 4 <= plan.width2; j += 4, row += 4 * stride)
-      second_layer_units<Act, K, 4>(row, stride, plan.width1, h1, h2 == nullptr ? h2 : h2 + j * kWidth<S>, z);
-    for (; j < plan.width2; ++j, row += stride)
-      second_layer_units<Act, K, 1>(row, stride, plan.width1, h1, h2 == nullptr ? h2 : h2 + j * kWidth<S>, z);
+    S x_copy[O], z_copy[K];  // so that the branch above keeps its own in registers
+    for (int i = 0; i < O; ++i) x_copy[i] = x[i];
+    for (int k = 0; k < K; ++k) z_copy[k] = z[k];
+    other_depth_forward<Act>(plan, weights, x_copy, z_copy, h1, h2);
+    for (int k = 0; k < K; ++k) z[k] = z_copy[k];
   }
 }
 
 /// Policy outputs and value of the whole network.
-template <class Act, int O, int P, bool Shared, class S>
-CUPG_FN void network_forward(const NetworkPlan& plan, const Scalar<S>* weights, const S (&x)[O], S (&policy)[P], S& value, Scalar<S>* h1) {
+template <class Act, int O, int P, bool Shared, bool Keep = false, class S>
+CUPG_FN void network_forward(const NetworkPlan& plan, const Scalar<S>* weights, const S (&x)[O], S (&policy)[P], S& value, Scalar<S>* h1,
+                             Scalar<S>* keep = nullptr) {
   if constexpr (Shared) {
     S z[P + 1];
-    tower_forward<Act>(plan.policy, weights, x, z, h1);
+    tower_forward<Act, Keep>(plan.policy, weights, x, z, h1, nullptr, keep);
     for (int k = 0; k < P; ++k) policy[k] = z[k];
     value = z[P];
   } else {
     S v[1];
-    tower_forward<Act>(plan.policy, weights, x, policy, h1);
-    tower_forward<Act>(plan.value, weights, x, v, h1);
+    tower_forward<Act, Keep>(plan.policy, weights, x, policy, h1, nullptr, keep);
+    tower_forward<Act, Keep>(plan.value, weights, x, v, h1, nullptr, keep + plan.policy.width1 * kWarp);
     value = v[0];
   }
 }

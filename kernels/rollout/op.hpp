@@ -87,7 +87,7 @@ CUPG_FN void count_episodes(Int<S> age, std::uint32_t done, std::uint32_t termin
 }
 
 /// The lanes [first_lane, first_lane + kWidth<S>) of one warp; h1 is scratch for two hidden layers.
-template <class Env, class Act, bool Shared, class S>
+template <class Env, class Act, bool Shared, bool Keep, class S>
 CUPG_FN void collect(const RolloutArgs& a, int warp, int first_lane, float* h1, EpisodeTally& tally) {
   constexpr int O = Env::kObservations;
   static_assert(Env::kActions == 2, "the rollout draws between two actions");
@@ -103,7 +103,8 @@ CUPG_FN void collect(const RolloutArgs& a, int warp, int first_lane, float* h1, 
   Int<S> age = load_int<S>(age_at);
   S x[O], d[1], v;
   Env::observe(s, x);
-  network_forward<Act, O, 1, Shared>(plan, a.weights, x, d, v, h1);
+  const auto keep = [&](std::int64_t row) { return Keep ? a.out.hidden + row * a.out.units * kWarp + first_lane : nullptr; };
+  network_forward<Act, O, 1, Shared, Keep>(plan, a.weights, x, d, v, h1, keep(row0));
   alignas(64) std::uint32_t words[4 * kWidth<S>];
   for (int t = 0; t < a.horizon; ++t) {
     const std::int64_t row = row0 + t, at = row * kWarp + first_lane;
@@ -127,7 +128,7 @@ CUPG_FN void collect(const RolloutArgs& a, int warp, int first_lane, float* h1, 
 
     if (done == 0) [[likely]] {
       Env::observe(s, x);
-      network_forward<Act, O, 1, Shared>(plan, a.weights, x, d, v, h1);
+      network_forward<Act, O, 1, Shared, Keep>(plan, a.weights, x, d, v, h1, keep(row + 1));
       store(a.out.advantage + at, v);
     } else {
       S last = S(0.0);
@@ -140,7 +141,7 @@ CUPG_FN void collect(const RolloutArgs& a, int warp, int first_lane, float* h1, 
       age = select(from_bits<S>(done), Int<S>(0u), age);
       restart_lanes<Env, S>(s, done, environment, now, a.key);
       Env::observe(s, x);
-      network_forward<Act, O, 1, Shared>(plan, a.weights, x, d, v, h1);
+      network_forward<Act, O, 1, Shared, Keep>(plan, a.weights, x, d, v, h1, keep(row + 1));
       store(a.out.advantage + at, select(from_bits<S>(done), last, v));
     }
   }

@@ -49,7 +49,13 @@ void reset(int environment, float* state, std::uint32_t* age, std::uint64_t key,
 template <class Env, class Act, bool Shared>
 [[gnu::noinline]] EpisodeTally rollout_warp(const RolloutArgs& a, int warp, float* scratch) {
   EpisodeTally tally;
-  for (int lo = 0; lo < kWarp; lo += kWidth<Wide>) collect<Env, Act, Shared, Wide>(a, warp, lo, scratch, tally);
+  for (int lo = 0; lo < kWarp; lo += kWidth<Wide>) {
+    if (a.out.hidden != nullptr) {
+      collect<Env, Act, Shared, true, Wide>(a, warp, lo, scratch, tally);
+    } else {
+      collect<Env, Act, Shared, false, Wide>(a, warp, lo, scratch, tally);
+    }
+  }
   return tally;
 }
 

@@ -25,14 +25,21 @@ struct WarpMemory {
 
 /// The memory of a rollout buffer of `rows` rows.
 struct TrajectoryMemory {
-  AlignedArray<float> observation, policy, value, advantage;
+  AlignedArray<float> observation, policy, value, advantage, hidden;
   AlignedArray<std::uint32_t> action, done;
+  int units = 0;
 
   TrajectoryMemory() = default;
-  TrajectoryMemory(std::int64_t rows, int observations, int outputs)
-      : observation(rows * observations * kWarp), policy(rows * outputs * kWarp), value(rows * kWarp), advantage(rows * kWarp), action(rows), done(rows) {}
-  Trajectory view() { return {observation.data(), policy.data(), value.data(), advantage.data(), action.data(), done.data()}; }
-  static std::int64_t bytes(std::int64_t rows, int observations, int outputs) { return rows * (kWarp * (observations + outputs + 2) * 4 + 8); }
+  /// `units`: activations to keep for the gradient, 0: none.
+  TrajectoryMemory(std::int64_t rows, int observations, int outputs, int kept_units)
+      : observation(rows * observations * kWarp), policy(rows * outputs * kWarp), value(rows * kWarp), advantage(rows * kWarp),
+        hidden(kept_units == 0 ? 0 : (rows + 1) * kept_units * kWarp), action(rows), done(rows), units(kept_units) {}
+  Trajectory view() {
+    return {observation.data(), policy.data(), value.data(), advantage.data(), units == 0 ? nullptr : hidden.data(), units, action.data(), done.data()};
+  }
+  static std::int64_t bytes(std::int64_t rows, int observations, int outputs, int kept_units) {
+    return rows * (kWarp * (observations + outputs + 2) * 4 + 8) + (rows + 1) * kept_units * kWarp * 4;
+  }
 };
 
 }  // namespace cupg

@@ -1,0 +1,253 @@
+// CLI11 is used here alone. It finds the options and prints the help; values go through the table of settings as text, so that
+// the command line and TOML files are read, checked and complained about alike.
+#include "src/cli/arguments.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <deque>
+#include <string_view>
+#include <vector>
+
+#include "cupg/error.hpp"
+#include "src/cli/help.hpp"
+#include "src/io/config_file.hpp"
+#include "src/io/options.hpp"
+#include "src/io/version.hpp"
+#include "src/text.hpp"
+
+namespace cupg::cli {
+namespace {
+
+[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorKind::usage, message); }
+
+std::string type_name(const Option& option) {
+  switch (option.type) {
+    case OptionType::name: return fmt::format("{}", fmt::join(option.known(), "|"));
+    case OptionType::flag: return "";
+    case OptionType::count: return "N";
+    case OptionType::real: return "X";
+    case OptionType::widths: return "N,N";
+  }
+  return "";
+}
+
+/// A command's options that are settings, and what was given for them.
+class ConfigArguments {
+ public:
+  /// `only`: names of the settings to take; empty: all, with ENV, --preset and --config.
+  ConfigArguments(CLI::App& app, const Config& defaults, const std::vector<std::string_view>& only = {}) : config_(defaults) {
+    for (const Option& option : options())
+      if (only.empty() || std::find(only.begin(), only.end(), option.name) != only.end()) add(app, option);
+    if (!only.empty()) return;
+    app.add_option("--preset", preset_, "a published setting: " + preset_names())->type_name("NAME")->group("Settings as a whole");
+    app.add_option("--config", file_, "a TOML file; its keys are the options below")->type_name("FILE")->group("Settings as a whole");
+  }
+
+  /// Defaults < preset < file < command line.
+  Config resolve() {
+    if (!preset_.empty()) apply_preset(preset_, config_);
+    if (!file_.empty()) load_config(file_, config_);
+    for (const Given& g : given_)
+      if (g.cli->count() > 0) set_option(config_, *g.option, parse_value(*g.option, g.text));
+    for (const Given& g : given_) {
+      const Option& o = *g.option;
+      if (g.cli->count() > 0 && o.applies != nullptr && !o.applies(config_))
+        refuse(fmt::format("{}: {} would have no effect; it needs {}", o.name, g.text, o.needs));
+    }
+    return config_;
+  }
+
+ private:
+  struct Given {
+    const Option* option;
+    CLI::Option* cli = nullptr;
+    std::string text;
+  };
+
+  static std::string preset_names() {
+    std::vector<std::string_view> names;
+    for (const Preset& p : presets()) names.push_back(p.name);
+    return fmt::format("{}", fmt::join(names, ", "));
+  }
+
+  void add(CLI::App& app, const Option& option) {
+    Given& given = given_.emplace_back(Given{&option, nullptr, {}});
+    const std::string name(option.name), help(option.help);
+    if (name == "environment") {
+      given.cli = app.add_option("ENV", given.text, help)->option_text(fmt::format("{} ({})", text_value(option, config_), type_name(option)));
+      return;
+    }
+    if (option.type == OptionType::flag) {
+      given.cli = app.add_flag(fmt::format("--{0},!--no-{0}", name), given.text, help);
+      given.cli->option_text(fmt::format("({})", std::get<bool>(option.get(config_)) ? "yes" : "no"));
+    } else {
+      given.cli = app.add_option(name == "learning-rate" ? "--learning-rate,--lr" : "--" + name, given.text, help);
+      given.cli->option_text(fmt::format("{} ({})", type_name(option), text_value(option, config_)));
+    }
+    given.cli->group(std::string(option.group))->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  }
+
+  Config config_;
+  std::string preset_, file_;
+  std::deque<Given> given_;  // CLI11 keeps pointers to the texts
+};
+
+/// A whole number of a command's own options.
+std::int64_t count_of(const char* name, const std::string& text, double low, double high) {
+  const Option option{.name = name, .type = OptionType::count, .range = {low, high}};
+  const OptionValue value = parse_value(option, text);
+  check_value(option, value);
+  return std::get<std::int64_t>(value);
+}
+
+/// What CLI11 could not place: options first, since an unknown option's value looks like an argument.
+void refuse_extras(const CLI::App& app) {
+  const std::vector<std::string> extras = app.remaining();
+  if (extras.empty()) return;
+  std::vector<std::string> known;
+  for (const CLI::Option* o : app.get_options())
+    for (const std::string& name : o->get_lnames()) known.push_back("--" + name);
+  for (const std::string& extra : extras)
+    if (extra.size() > 1 && extra[0] == '-') {
+      const std::string name = extra.substr(0, extra.find('='));
+      const std::string near = nearest_name(name, known);
+      refuse(fmt::format("option: unknown \"{}\"; {}", name, near.empty() ? fmt::format("see cupg {} --help", app.get_name()) : "did you mean " + near + "?"));
+    }
+  refuse(fmt::format("argument: unexpected \"{}\"; see cupg {} --help", extras[0], app.get_name()));
+}
+
+/// Parses the arguments after the command's name; true where help was asked for.
+bool parse(CLI::App& app, const char* const* first, const char* const* last) {
+  std::vector<std::string> reversed(std::reverse_iterator(last), std::reverse_iterator(first));
+  try {
+    app.parse(reversed);
+  } catch (const CLI::CallForHelp&) {
+    return true;
+  } catch (const CLI::ParseError& e) {
+    refuse(e.what());
+  }
+  refuse_extras(app);
+  return false;
+}
+
+struct CommandLine {
+  const char* const* first;
+  const char* const* last;
+};
+
+/// The parts that every command has.
+class Parser {
+ public:
+  explicit Parser(const CommandHelp& help) : app_(help.summary, help.name) {
+    app_.footer(help.examples)->allow_extras();
+    app_.name(fmt::format("{}", help.name));
+    app_.get_formatter()->column_width(34);
+    app_.set_help_flag("-h,--help", "this text");
+  }
+  CLI::App& app() { return app_; }
+  CLI::Option* flag(const char* name, bool& value, const char* help) { return app_.add_flag(name, value, help); }
+  CLI::Option* option(const char* name, std::string& text, const char* shown, const char* help) {
+    return app_.add_option(name, text, help)->option_text(shown)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  }
+  std::string help() { return app_.help("cupg " + app_.get_name()); }
+
+ private:
+  CLI::App app_;
+};
+
+Arguments parse_train(const CommandHelp& help, CommandLine line) {
+  Parser parser(help);
+  TrainArguments a;
+  std::string run;
+  ConfigArguments config(parser.app(), {});
+  CLI::Option* run_option = parser.option("--run", run, "DIR", "where to save the run (runs/ENV-ALGO-seedS)");
+  parser.flag("--quiet", a.quiet, "no progress, one line of result");
+  parser.flag("--json", a.json, "print the result as one JSON object");
+  if (parse(parser.app(), line.first, line.last)) return Text{parser.help()};
+  a.config = config.resolve();
+  if (run_option->count() > 0) a.run = run;
+  return a;
+}
+
+Arguments parse_eval(const CommandHelp& help, CommandLine line) {
+  Parser parser(help);
+  EvalArguments a;
+  bool greedy = false, sample = false;
+  std::string policy, episodes = "1000", seed = "0", agent_seed;
+  parser.option("RUN", policy, "", "a run folder, or a policy.safetensors");
+  parser.option("--episodes", episodes, "N (1000)", "episodes to play, each in an environment of its own");
+  parser.flag("--greedy", greedy, "always the most likely action (what is done unless --sample is given)");
+  parser.flag("--sample", sample, "actions drawn from the policy");
+  parser.option("--seed", seed, "S (0)", "seed of the episodes");
+  parser.option("--agent-seed", agent_seed, "S", "whose policy, of a run with several seeds");
+  parser.flag("--json", a.json, "print the result as one JSON object");
+  ConfigArguments machine(parser.app(), {}, {"device", "isa", "threads"});
+  if (parse(parser.app(), line.first, line.last)) return Text{parser.help()};
+  if (policy.empty()) refuse("RUN: missing; expected a run folder or a policy file, as in cupg eval runs/CartPole-v1-a2c-seed1");
+  if (greedy && sample) refuse("greedy: contradicts sample; expected one of the two");
+  constexpr double kMostSeed = 9223372036854775807.0;
+  a.policy = policy;
+  a.greedy = !sample;
+  a.episodes = static_cast<int>(count_of("episodes", episodes, 1, 16777216));
+  a.seed = static_cast<std::uint64_t>(count_of("seed", seed, 0, kMostSeed));
+  if (!agent_seed.empty()) a.agent_seed = static_cast<std::uint64_t>(count_of("agent-seed", agent_seed, 0, kMostSeed));
+  a.machine = machine.resolve();
+  return a;
+}
+
+Arguments parse_bench(const CommandHelp& help, CommandLine line) {
+  Parser parser(help);
+  BenchArguments a;
+  std::string updates, actions = "balance", repeat = "5";
+  parser.option("WHAT", a.kind, "train (train|rollout|env)", "what to time: whole updates, rollouts alone, environments alone");
+  // a batch that keeps the machine busy; a training's own default is made for learning fast
+  Config defaults;
+  defaults.envs = 2048;
+  defaults.horizon = 32;
+  ConfigArguments config(parser.app(), defaults);
+  parser.option("--updates", updates, "N", "updates to time (as many as take about a second)");
+  CLI::Option* actions_option = parser.option("--actions", actions, "random|balance (balance)", "env: what steers the poles");
+  parser.option("--repeat", repeat, "R (5)", "timings; the median counts");
+  parser.flag("--json", a.json, "print the result as one JSON object");
+  if (parse(parser.app(), line.first, line.last)) return Text{parser.help()};
+  const std::vector<std::string> kinds{"train", "rollout", "env"}, steering{"random", "balance"};
+  if (std::find(kinds.begin(), kinds.end(), a.kind) == kinds.end()) refuse(unknown_name("bench", a.kind, kinds));
+  if (std::find(steering.begin(), steering.end(), actions) == steering.end()) refuse(unknown_name("actions", actions, steering));
+  if (actions_option->count() > 0 && a.kind != "env") refuse("actions: " + actions + " would have no effect; it needs bench env");
+  a.balance = actions == "balance";
+  if (!updates.empty()) a.updates = count_of("updates", updates, 1, 1e9);
+  a.repeat = static_cast<int>(count_of("repeat", repeat, 1, 10000));
+  a.config = config.resolve();
+  return a;
+}
+
+Arguments parse_info(const CommandHelp& help, CommandLine line) {
+  Parser parser(help);
+  InfoArguments a;
+  ConfigArguments config(parser.app(), {});
+  parser.flag("--json", a.json, "print it as one JSON object");
+  if (parse(parser.app(), line.first, line.last)) return Text{parser.help()};
+  a.config = config.resolve();
+  return a;
+}
+
+}  // namespace
+
+Arguments parse_arguments(int argc, const char* const* argv) {
+  constexpr Arguments (*parsers[])(const CommandHelp&, CommandLine) = {parse_train, parse_eval, parse_bench, parse_info};
+  const std::span<const CommandHelp> commands = command_help();
+  std::vector<std::string> names;
+  for (const CommandHelp& c : commands) names.emplace_back(c.name);
+  if (argc < 2) refuse(fmt::format("command: missing; expected one of {} (see cupg --help)", fmt::join(names, ", ")));
+  const std::string_view name = argv[1];
+  if (name == "--version") return Text{fmt::format("cupg {}\n", version())};
+  if (name == "--help" || name == "-h" || name == "help") return Text{main_help()};
+  if (name.starts_with("-")) refuse(unknown_name("option", name, {"--help", "--version"}));
+  for (std::size_t i = 0; i < commands.size(); ++i)
+    if (name == commands[i].name) return parsers[i](commands[i], {argv + 2, argv + argc});
+  refuse(unknown_name("command", name, names));
+}
+
+}  // namespace cupg::cli

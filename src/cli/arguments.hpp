@@ -1,0 +1,54 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "cupg/config.hpp"
+
+namespace cupg::cli {
+
+// The command line, taken apart and checked as far as it can be without doing anything.
+
+struct TrainArguments {
+  Config config;
+  std::optional<std::filesystem::path> run;
+  bool quiet = false, json = false;
+};
+
+struct EvalArguments {
+  Config machine;                ///< device, isa and threads; the rest comes with the policy
+  std::filesystem::path policy;  ///< a run folder or a policy file
+  int episodes = 1000;
+  bool greedy = true;
+  std::uint64_t seed = 0;
+  std::optional<std::uint64_t> agent_seed;
+  bool json = false;
+};
+
+struct BenchArguments {
+  Config config;
+  std::string kind = "train";           ///< train, rollout or env
+  std::optional<std::int64_t> updates;  ///< nothing: as many as take about a second
+  bool balance = true;                  ///< env: balancing actions, otherwise random ones
+  int repeat = 5;
+  bool json = false;
+};
+
+struct InfoArguments {
+  Config config;
+  bool json = false;
+};
+
+/// --help and --version: to be printed as it is.
+struct Text {
+  std::string text;
+};
+
+using Arguments = std::variant<Text, TrainArguments, EvalArguments, BenchArguments, InfoArguments>;
+
+/// Throws Error (usage, or missing for a device) for whatever is wrong.
+Arguments parse_arguments(int argc, const char* const* argv);
+
+}  // namespace cupg::cli

@@ -1,0 +1,59 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "cupg/environment.hpp"
+#include "cupg/run.hpp"
+#include "cupg/trainer.hpp"
+#include "src/cli/commands.hpp"
+#include "src/cli/terminal.hpp"
+#include "src/report/curve.hpp"
+#include "src/report/json.hpp"
+#include "src/report/text.hpp"
+#include "src/train/statistics.hpp"
+
+namespace cupg::cli {
+namespace {
+
+/// A configuration whose network is the policy's.
+Config config_for(const Policy& policy, const Config& machine) {
+  const auto widths = [](const Trunk& trunk) { return std::vector<int>(trunk.width.begin(), trunk.width.begin() + trunk.layers); };
+  Config config = machine;
+  config.environment = policy.environment;
+  config.shared = policy.shape.shared;
+  config.hidden = widths(policy.shape.policy);
+  if (!config.shared) config.value_hidden = widths(policy.shape.value);
+  config.activation = policy.shape.policy.activation;
+  config.bias = policy.shape.policy.bias;
+  return config;
+}
+
+void print_evaluation(const Config& config, const Evaluation& e) {
+  const EnvironmentInfo& environment = find_environment(config.environment);
+  const std::vector<double> returns(e.returns.begin(), e.returns.end());
+  const auto reached = std::count_if(returns.begin(), returns.end(), [&](double r) { return r >= environment.max_return; });
+  const bool solved = e.mean_return >= environment.reward_threshold;
+  print(fmt::format("{}: mean return {:.2f} over {} {} episodes: {} (from {:g})\n", config.environment, e.mean_return, format_count(e.episodes),
+                    e.greedy ? "greedy" : "sampled", solved ? "solved" : "not solved", environment.reward_threshold));
+  print(fmt::format("  smallest {:g}   5 % {:g}   25 % {:g}   median {:g}   75 % {:g}   95 % {:g}   largest {:g}\n", e.min_return, quantile(returns, 0.05),
+                    quantile(returns, 0.25), quantile(returns, 0.5), quantile(returns, 0.75), quantile(returns, 0.95), e.max_return));
+  print(fmt::format("  {} of {} episodes reached the limit of {} steps\n\n", format_count(reached), format_count(e.episodes), environment.max_episode_steps));
+  print(draw_histogram(e.returns, 0, environment.max_return, 10, std::min(terminal_columns(), 100), has_unicode()));
+}
+
+}  // namespace
+
+int run_eval(const EvalArguments& arguments) {
+  const Policy policy = Run::policy(arguments.policy, arguments.agent_seed ? &*arguments.agent_seed : nullptr);
+  const Config config = config_for(policy, arguments.machine);
+  const Evaluation evaluation = evaluate(config, policy.parameters, arguments.episodes, arguments.greedy, arguments.seed);
+  if (arguments.json) {
+    print(dump_line(evaluation_json(config, evaluation, arguments.policy.string(), arguments.seed)));
+  } else {
+    print_evaluation(config, evaluation);
+  }
+  return kFinished;
+}
+
+}  // namespace cupg::cli

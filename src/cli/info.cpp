@@ -1,0 +1,78 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cupg/environment.hpp"
+#include "cupg/network.hpp"
+#include "src/cli/commands.hpp"
+#include "src/cli/terminal.hpp"
+#include "src/engine/isa.hpp"
+#include "src/io/memory.hpp"
+#include "src/io/options.hpp"
+#include "src/io/version.hpp"
+#include "src/report/json.hpp"
+#include "src/report/text.hpp"
+
+namespace cupg::cli {
+namespace {
+
+constexpr const char* kNoCuda = "not in this build";
+
+std::vector<std::string> isa_names() {
+  std::vector<std::string> names;
+  for (const Isa isa : available_isas()) names.push_back(isa_name(cpu_ops_for(isa)));
+  return names;
+}
+
+std::string device_of(const Config& config) { return config.device == Device::reference ? "reference" : "cpu"; }
+/// The reference engine has plain scalars only.
+std::string isa_of(const Config& config) { return config.device == Device::reference ? "scalar" : isa_name(cpu_ops_for(config.isa)); }
+
+nlohmann::ordered_json info_json(const Config& config) {
+  nlohmann::ordered_json known = nlohmann::ordered_json::array();
+  for (const EnvironmentInfo& e : environments())
+    known.push_back({{"name", e.name}, {"observations", e.observations}, {"actions", e.actions}, {"max_episode_steps", e.max_episode_steps}, {"reward_threshold", e.reward_threshold}});
+  return {{"version", version()},
+          {"compiler", compiler()},
+          {"processor", processor_name()},
+          {"isas", isa_names()},
+          {"isa", isa_of(config)},
+          {"threads", training_threads(config)},
+          {"device", device_of(config)},
+          {"cuda", nullptr},
+          {"environments", std::move(known)},
+          {"network", describe(config.network())},
+          {"parameters", parameter_count(config.network())},
+          {"training_bytes", training_bytes(config)},
+          {"available_bytes", available_memory()},
+          {"config", config_json(config)}};
+}
+
+void line(const char* name, const std::string& value) { print(fmt::format("{:<14} {}\n", name, value)); }
+
+}  // namespace
+
+int run_info(const InfoArguments& arguments) {
+  const Config& config = arguments.config;
+  check_settings(config);
+  if (arguments.json) {
+    print(dump_line(info_json(config)));
+    return kFinished;
+  }
+  line("cupg", version());
+  line("compiler", compiler());
+  line("processor", processor_name());
+  line("isa", fmt::format("{}   (available: {})", isa_of(config), fmt::join(isa_names(), ", ")));
+  line("threads", fmt::format("{}", training_threads(config)));
+  line("device", fmt::format("{}   (CUDA: {})", device_of(config), kNoCuda));
+  for (const EnvironmentInfo& e : environments())
+    line(e.id == 0 ? "environments" : "", fmt::format("{}: {} observations, {} actions, {} steps at most, solved from {:g}", e.name, e.observations, e.actions,
+                                                      e.max_episode_steps, e.reward_threshold));
+  line("network", fmt::format("{}   ({} parameters)", describe(config.network()), format_count(parameter_count(config.network()))));
+  line("batch", fmt::format("{} environments x {} steps = {} samples an update", format_count(config.envs), format_count(config.horizon), format_count(config.batch())));
+  line("memory", fmt::format("{} for training, {} available", format_bytes(training_bytes(config)), format_bytes(available_memory())));
+  return kFinished;
+}
+
+}  // namespace cupg::cli

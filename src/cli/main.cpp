@@ -1,0 +1,60 @@
+#include <csignal>
+#include <exception>
+#include <new>
+#include <string>
+
+#include "cupg/error.hpp"
+#include "src/cli/commands.hpp"
+#include "src/cli/terminal.hpp"
+#include "src/report/text.hpp"
+
+namespace cupg::cli {
+namespace {
+
+struct RunCommand {
+  int operator()(const Text& text) const {
+    print(text.text);
+    return kFinished;
+  }
+  int operator()(const TrainArguments& arguments) const { return run_train(arguments); }
+  int operator()(const EvalArguments& arguments) const { return run_eval(arguments); }
+  int operator()(const BenchArguments& arguments) const { return run_bench(arguments); }
+  int operator()(const InfoArguments& arguments) const { return run_info(arguments); }
+};
+
+int status_of(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::usage: return kUsage;
+    case ErrorKind::runtime: return kFailed;
+    case ErrorKind::missing: return kMissing;
+  }
+  return kFailed;
+}
+
+int fail(const std::string& message, int status) {
+  print_error("cupg: " + one_line(message) + "\n");
+  return status;
+}
+
+int run(int argc, const char* const* argv) {
+  try {
+    const int status = std::visit(RunCommand{}, parse_arguments(argc, argv));
+    flush_output();
+    return status;
+  } catch (const Error& e) {
+    return fail(e.what(), status_of(e.kind()));
+  } catch (const std::bad_alloc&) {
+    return fail("memory: the system has no more; expected fewer envs, a shorter horizon or fewer seeds", kFailed);
+  } catch (const std::exception& e) {
+    return fail(std::string("internal error: ") + e.what(), kFailed);
+  }
+}
+
+}  // namespace
+}  // namespace cupg::cli
+
+int main(int argc, char** argv) {
+  // a file size limit is then an error of write() like a full disk, and does not kill the process
+  std::signal(SIGXFSZ, SIG_IGN);
+  return cupg::cli::run(argc, argv);
+}

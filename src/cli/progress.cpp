@@ -1,0 +1,35 @@
+#include "src/cli/progress.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "src/cli/terminal.hpp"
+#include "src/report/text.hpp"
+
+namespace cupg::cli {
+
+std::string ProgressLine::text(const Progress& p) const {
+  const double part = p.steps_limit > 0 ? static_cast<double>(p.env_steps) / static_cast<double>(p.steps_limit) : 0;
+  const double rate = p.seconds > 0 ? static_cast<double>(p.env_steps) / p.seconds : 0;
+  constexpr int kBar = 20;
+  const int full = std::clamp(static_cast<int>(part * kBar), 0, kBar);
+  std::string bar;
+  for (int i = 0; i < kBar; ++i) bar += i < full ? (unicode_ ? "\u2588" : "#") : (unicode_ ? "\u2591" : ".");
+  std::string line = fmt::format("{} {:3.0f} %  {} steps  {}/s  return {:.1f}", bar, 100 * part, format_count(p.env_steps), format_rate(rate), p.mean_return);
+  if (seeds_ > 1) line += fmt::format("  solved {} of {}", p.agents_solved, seeds_);
+  if (rate > 0) line += fmt::format("  at most {} left", format_seconds(static_cast<double>(std::max<std::int64_t>(0, p.steps_limit - p.env_steps)) / rate));
+  return line;
+}
+
+void ProgressLine::show(const Progress& progress) {
+  print_error("\r" + text(progress) + "\x1b[K");
+  shown_ = true;
+}
+
+void ProgressLine::clear() {
+  if (shown_) print_error("\r\x1b[K");
+  shown_ = false;
+}
+
+}  // namespace cupg::cli

@@ -1,0 +1,127 @@
+#include "src/io/config_file.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <optional>
+#include <vector>
+
+#include "cupg/error.hpp"
+#include "src/io/files.hpp"
+#include "src/io/options.hpp"
+#include "src/text.hpp"
+
+#define TOML_HEADER_ONLY 1
+#define TOML_ENABLE_FORMATTERS 0
+#include <toml++/toml.h>
+
+namespace cupg {
+namespace {
+
+std::optional<std::int64_t> whole_number(const toml::node& node) {
+  if (const auto* integer = node.as_integer()) return integer->get();
+  if (const auto* real = node.as_floating_point())
+    if (const double x = real->get(); x == std::floor(x) && std::abs(x) < 9e18) return static_cast<std::int64_t>(x);
+  return std::nullopt;
+}
+
+std::optional<std::vector<int>> widths(const toml::node& node) {
+  const toml::array* array = node.as_array();
+  if (array == nullptr) return std::nullopt;
+  std::vector<int> result;
+  for (const toml::node& element : *array) {
+    const auto width = whole_number(element);
+    if (!width || std::abs(*width) > 1'000'000) return std::nullopt;
+    result.push_back(static_cast<int>(*width));
+  }
+  return result;
+}
+
+/// What the file says, for a message.
+std::string show(const toml::node& node) {
+  if (const auto* text = node.as_string()) return toml_value(text->get());
+  if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
+  if (const auto* integer = node.as_integer()) return fmt::format("{}", integer->get());
+  if (const auto* real = node.as_floating_point()) return fmt::format("{}", real->get());
+  return node.is_array() ? "an array" : node.is_table() ? "a table" : "a date or time";
+}
+
+/// The node as a value of the option's type; no range is checked yet.
+OptionValue to_value(const Option& option, const toml::node& node) {
+  const auto* text = node.as_string();
+  if (text != nullptr && !option.unset.empty() && text->get() == option.unset) return {};
+  switch (option.type) {
+    case OptionType::name:
+      if (text != nullptr) return text->get();
+      break;
+    case OptionType::flag:
+      if (const auto* flag = node.as_boolean()) return flag->get();
+      break;
+    case OptionType::count:
+      if (const auto count = whole_number(node)) return *count;
+      break;
+    case OptionType::real:
+      if (const auto* integer = node.as_integer()) return static_cast<float>(integer->get());
+      if (const auto* real = node.as_floating_point()) return to_float(real->get());
+      break;
+    case OptionType::widths:
+      if (const auto list = widths(node)) return *list;
+      break;
+  }
+  throw Error(ErrorKind::usage, fmt::format("{}: {}; expected {}", option.name, show(node), expected(option)));
+}
+
+std::string place(const std::string& source, const toml::source_region& region) { return fmt::format("{}:{}: ", source, region.begin.line); }
+
+toml::table parse(std::string_view toml, const std::string& source) {
+  try {
+    return toml::parse(toml);
+  } catch (const toml::parse_error& e) {
+    throw Error(ErrorKind::usage, place(source, e.source()) + std::string(e.description()));
+  }
+}
+
+}  // namespace
+
+void read_config(std::string_view toml, const std::string& source, Config& config) {
+  const toml::table table = parse(toml, source);
+  for (const auto& [key, node] : table)
+    if (find_option(key.str()) == nullptr)
+      throw Error(ErrorKind::usage, place(source, key.source()) + unknown_name("key", key.str(), option_names()));
+  // in the order of the options, whatever the file's: some imply others
+  for (const Option& option : options()) {
+    const toml::node* node = table.get(option.name);
+    if (node == nullptr) continue;
+    try {
+      set_option(config, option, to_value(option, *node));
+    } catch (const Error& e) {
+      throw Error(e.kind(), place(source, node->source()) + e.what());
+    }
+  }
+}
+
+void load_config(const std::filesystem::path& path, Config& config) {
+  constexpr std::size_t kMostBytes = 1 << 20;
+  read_config(read_file(path, kMostBytes), path.string(), config);
+}
+
+std::string write_config(const Config& config) {
+  std::string toml = "# The complete configuration; `cupg train --config` reads it back.\n";
+  std::string_view group;
+  for (const Option& option : options()) {
+    if (option.group != group) toml += fmt::format("\n# {}\n", group = option.group);
+    toml += fmt::format("{} = {}\n", option.name, toml_value(option.get(config), option.unset));
+  }
+  return toml;
+}
+
+void apply_preset(std::string_view name, Config& config) {
+  std::vector<std::string> names;
+  for (const Preset& preset : presets()) {
+    if (preset.name == name) return read_config(preset.toml, fmt::format("presets/{}.toml", name), config);
+    names.emplace_back(preset.name);
+  }
+  throw Error(ErrorKind::usage, unknown_name("preset", name, names));
+}
+
+}  // namespace cupg

@@ -1,0 +1,91 @@
+#include "cupg/policy.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cupg/error.hpp"
+#include "kernels/math/tanh.hpp"
+#include "src/io/files.hpp"
+#include "src/io/safetensors.hpp"
+#include "src/io/sha256.hpp"
+
+namespace cupg {
+namespace {
+
+/// Walks the flat parameter vector: the layers come in the order in which they lie there.
+class Parameters {
+ public:
+  explicit Parameters(const Policy& policy) : next_(policy.parameters.data()) {}
+
+  /// y = W x + b, summed as every engine sums: from the bias on, inputs in index order, fma by fma.
+  std::vector<float> dense(std::span<const float> x, int outputs, bool bias) {
+    const float* weight = next_;
+    next_ += static_cast<std::size_t>(outputs) * x.size();
+    std::vector<float> y(static_cast<std::size_t>(outputs), 0.0f);
+    if (bias) y.assign(next_, next_ + outputs), next_ += outputs;
+    for (float& sum : y)
+      for (const float input : x) sum = fma(input, *weight++, sum);
+    return y;
+  }
+
+  std::vector<float> trunk(const Trunk& trunk, std::span<const float> observation) {
+    std::vector<float> x(observation.begin(), observation.end());
+    for (int layer = 0; layer < trunk.layers; ++layer) {
+      x = dense(x, trunk.width[static_cast<std::size_t>(layer)], trunk.bias);
+      for (float& unit : x) unit = trunk.activation == Activation::tanh ? tanh(unit) : select(unit > 0.0f, unit, 0.0f);
+    }
+    return x;
+  }
+
+  const float* next() const { return next_; }
+
+ private:
+  const float* next_;
+};
+
+void expect_size(const char* what, std::size_t size, int expected) {
+  if (size != static_cast<std::size_t>(expected)) throw Error(ErrorKind::usage, fmt::format("{}: {} numbers; expected {}", what, size, expected));
+}
+
+}  // namespace
+
+void Policy::evaluate(std::span<const float> observation, std::span<float> logits, float& value) const {
+  expect_size("observation", observation.size(), shape.observations);
+  expect_size("logits", logits.size(), shape.actions);
+  expect_size("parameters", parameters.size(), parameter_count(shape));
+  Parameters walk(*this);
+  const std::vector<float> policy_features = walk.trunk(shape.policy, observation);
+  const std::vector<float> value_features = shape.shared ? policy_features : walk.trunk(shape.value, observation);
+  const std::vector<float> z = walk.dense(policy_features, shape.actions, shape.policy.bias);
+  std::copy(z.begin(), z.end(), logits.begin());
+  value = walk.dense(value_features, 1, shape.value_trunk().bias)[0];
+}
+
+int Policy::act(std::span<const float> observation) const {
+  expect_size("observation", observation.size(), shape.observations);
+  expect_size("parameters", parameters.size(), parameter_count(shape));
+  Parameters walk(*this);
+  const std::vector<float> h = walk.trunk(shape.policy, observation);
+  if (!shape.shared) walk.trunk(shape.value, observation);
+  if (shape.actions != 2) {
+    const std::vector<float> z = walk.dense(h, shape.actions, shape.policy.bias);
+    return static_cast<int>(std::max_element(z.begin(), z.end()) - z.begin());
+  }
+  // the engines sum the difference of the two rows (kernels/network/plan.hpp); so that near ties fall alike, so does this
+  const float *row0 = walk.next(), *row1 = row0 + h.size(), *bias = row1 + h.size();
+  float difference = shape.policy.bias ? bias[1] - bias[0] : 0.0f;
+  for (std::size_t i = 0; i < h.size(); ++i) difference = fma(h[i], row1[i] - row0[i], difference);
+  return difference > 0.0f ? 1 : 0;
+}
+
+void save_policy(const Policy& policy, const std::filesystem::path& path) { write_file(path, encode_policy(policy)); }
+
+Policy load_policy(const std::filesystem::path& path) {
+  constexpr std::size_t kMostBytes = 16 << 20;  // no network of ours comes near
+  return decode_policy(read_file(path, kMostBytes), path.string());
+}
+
+std::string parameters_sha256(std::span<const float> parameters) { return sha256(std::as_bytes(parameters)); }
+
+}  // namespace cupg

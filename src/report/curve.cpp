@@ -1,0 +1,123 @@
+#include "src/report/curve.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "src/report/text.hpp"
+
+namespace cupg {
+namespace {
+
+/// UTF-8 of a code point of the basic plane beyond U+07FF: box drawing, blocks, braille.
+std::string utf8(std::uint32_t code) {
+  return {static_cast<char>(0xe0 | code >> 12), static_cast<char>(0x80 | (code >> 6 & 0x3f)), static_cast<char>(0x80 | (code & 0x3f))};
+}
+
+/// Dots on a grid of characters: 2 x 4 to a character in braille, one in ASCII.
+class Canvas {
+ public:
+  Canvas(int columns, int rows, bool unicode)
+      : columns_(columns), rows_(rows), unicode_(unicode), cells_(static_cast<std::size_t>(columns * rows), 0) {}
+
+  int width() const { return unicode_ ? 2 * columns_ : columns_; }
+  int height() const { return unicode_ ? 4 * rows_ : rows_; }
+  /// y counts from the top.
+  void dot(int x, int y) {
+    if (x < 0 || x >= width() || y < 0 || y >= height()) return;
+    constexpr std::uint8_t kBraille[4][2] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
+    const int cx = unicode_ ? x / 2 : x, cy = unicode_ ? y / 4 : y;
+    cells_[static_cast<std::size_t>(cy * columns_ + cx)] |= unicode_ ? kBraille[y % 4][x % 2] : std::uint8_t{1};
+  }
+  /// The character, or `empty` where there is no dot.
+  std::string at(int cx, int cy, const std::string& empty) const {
+    const std::uint8_t cell = cells_[static_cast<std::size_t>(cy * columns_ + cx)];
+    if (cell == 0) return empty;
+    return unicode_ ? utf8(0x2800u + cell) : "*";
+  }
+
+ private:
+  int columns_, rows_;
+  bool unicode_;
+  std::vector<std::uint8_t> cells_;
+};
+
+/// The curve at every x of the canvas, straight between points.
+void plot(Canvas& canvas, std::span<const CurvePoint> curve, double first, double last, double top) {
+  std::size_t next = 1;
+  int previous = -1;
+  for (int x = 0; x < canvas.width(); ++x) {
+    const double steps = first + (last - first) * x / std::max(1, canvas.width() - 1);
+    while (next + 1 < curve.size() && static_cast<double>(curve[next].env_steps) < steps) ++next;
+    const CurvePoint &a = curve[next - 1], &b = curve[next];
+    const double from = static_cast<double>(a.env_steps), to = static_cast<double>(b.env_steps);
+    const double part = to > from ? std::clamp((steps - from) / (to - from), 0.0, 1.0) : 1.0;
+    const double value = std::clamp((a.mean_return + part * (b.mean_return - a.mean_return)) / top, 0.0, 1.0);
+    const int y = static_cast<int>(std::lround((1 - value) * (canvas.height() - 1)));
+    // no gaps where it is steep
+    const int low = previous < 0 ? y : std::min(y, previous < y ? previous + 1 : y), high = previous < 0 ? y : std::max(y, previous > y ? previous - 1 : y);
+    for (int dot = low; dot <= high; ++dot) canvas.dot(x, dot);
+    previous = y;
+  }
+}
+
+}  // namespace
+
+std::string draw_curve(std::span<const CurvePoint> curve, const CurveStyle& style) {
+  const bool finite = std::all_of(curve.begin(), curve.end(), [](const CurvePoint& p) { return std::isfinite(p.mean_return); });
+  if (curve.size() < 2 || !finite || !(style.top > 0)) return {};
+  const double first = static_cast<double>(curve.front().env_steps), last = static_cast<double>(curve.back().env_steps);
+  constexpr int kMargin = 7;
+  const int columns = std::clamp(style.columns - kMargin - 1, 20, 400);
+  Canvas canvas(columns, style.rows, style.unicode);
+  plot(canvas, curve, first, last, style.top);
+
+  const std::string bar = style.unicode ? utf8(0x2502) : "|", tick = style.unicode ? utf8(0x2524) : "+", dash = style.unicode ? utf8(0x2500) : "-";
+  const std::string threshold_dash = style.unicode ? utf8(0x2504) : "-", corner = style.unicode ? utf8(0x2514) : "+";
+  const auto row_of = [&](double value) { return static_cast<int>(std::lround((1 - value / style.top) * (style.rows - 1))); };
+  const int threshold_row = style.threshold > 0 && style.threshold <= style.top ? row_of(style.threshold) : -1;
+  const int middle = style.rows / 2;
+  std::string text = "  mean return of the training episodes\n";
+  for (int cy = 0; cy < style.rows; ++cy) {
+    std::string label;
+    if (cy == 0) label = fmt::format("{:.0f}", style.top);
+    if (cy == middle) label = fmt::format("{:.0f}", style.top * (1 - static_cast<double>(middle) / (style.rows - 1)));
+    if (cy == style.rows - 1) label = "0";
+    if (cy == threshold_row) label = fmt::format("{:.0f}", style.threshold);
+    text += fmt::format("{:>5} {}", label, label.empty() ? bar : tick);
+    std::string line;
+    for (int cx = 0; cx < columns; ++cx) line += canvas.at(cx, cy, cy == threshold_row ? threshold_dash : " ");
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + (cy == threshold_row ? " solved" : "") + "\n";
+  }
+  text += fmt::format("      {}", corner);
+  for (int cx = 0; cx < columns; ++cx) text += dash;
+  const std::string left = format_count(curve.front().env_steps), right = format_count(curve.back().env_steps) + " steps";
+  return text + fmt::format("\n       {}{:>{}}\n", left, right, std::max(1, columns - static_cast<int>(left.size())));
+}
+
+std::string draw_histogram(std::span<const float> returns, double low, double high, int bins, int columns, bool unicode) {
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(bins), 0);
+  const double width = (high - low) / bins;
+  for (const float r : returns) {
+    const double bin = std::floor((static_cast<double>(r) - low) / width);
+    ++counts[static_cast<std::size_t>(std::clamp(bin, 0.0, static_cast<double>(bins - 1)))];
+  }
+  const std::int64_t most = std::max<std::int64_t>(1, *std::max_element(counts.begin(), counts.end()));
+  const int room = std::clamp(columns - 30, 10, 60);
+  std::string text;
+  for (int b = 0; b < bins; ++b) {
+    const std::int64_t count = counts[static_cast<std::size_t>(b)];
+    std::string bar;
+    // at least a mark where there is anything
+    const int length = count == 0 ? 0 : std::max(1, static_cast<int>(std::lround(static_cast<double>(count) / static_cast<double>(most) * room)));
+    for (int i = 0; i < length; ++i) bar += unicode ? utf8(0x2588) : "#";
+    text += fmt::format("  {:>4.0f} to {:<5.0f} {:>8}{}{}\n", low + b * width, low + (b + 1) * width, count, bar.empty() ? "" : "  ", bar);
+  }
+  return text;
+}
+
+}  // namespace cupg

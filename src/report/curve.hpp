@@ -1,0 +1,23 @@
+#pragma once
+#include <span>
+#include <string>
+
+#include "cupg/trainer.hpp"
+
+namespace cupg {
+
+struct CurveStyle {
+  int columns = 80;      ///< of the whole drawing
+  int rows = 12;         ///< of the plot
+  bool unicode = true;   ///< braille dots and box drawing; otherwise ASCII
+  double top = 0;        ///< the largest return that can be
+  double threshold = 0;  ///< marked by a line
+};
+
+/// Mean return against environment steps, as text with axes; every line ends with a newline. Empty for fewer than two points.
+std::string draw_curve(std::span<const CurvePoint> curve, const CurveStyle& style);
+
+/// How often returns fall into each of `bins` equal intervals of [low, high], as text bars.
+std::string draw_histogram(std::span<const float> returns, double low, double high, int bins, int columns, bool unicode);
+
+}  // namespace cupg

@@ -1,0 +1,133 @@
+#include "src/report/json.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "cupg/environment.hpp"
+#include "cupg/policy.hpp"
+#include "src/io/options.hpp"
+#include "src/io/version.hpp"
+#include "src/train/statistics.hpp"
+
+namespace cupg {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
+Json number_if(bool there, double x) { return there ? number(x) : Json(nullptr); }
+Json rate(std::int64_t steps, double seconds) { return number(static_cast<double>(steps) / seconds); }
+
+struct ToJson {
+  std::string_view unset;
+  Json operator()(std::monostate) const { return std::string(unset); }
+  Json operator()(float x) const { return number(shortest(x)); }
+  template <class T>
+  Json operator()(const T& x) const {
+    return x;
+  }
+};
+
+Json agent_json(const AgentResult& agent) {
+  const bool solved = agent.solved_env_steps > 0;
+  Json json = {{"seed", agent.seed},
+               {"outcome", outcome_name(agent.outcome)},
+               {"solved", solved},
+               {"solved_env_steps", solved ? Json(agent.solved_env_steps) : Json(nullptr)},
+               {"solved_seconds", number_if(solved, agent.solved_seconds)},
+               {"initial_return", number(agent.initial_return)},
+               {"final_return", number(agent.final_return)},
+               {"env_steps", agent.env_steps},
+               {"updates", agent.updates},
+               {"seconds", number(agent.seconds)},
+               {"checks", agent.checks},
+               {"parameters_sha256", parameters_sha256(agent.parameters)}};
+  if (!agent.message.empty()) json["message"] = agent.message;
+  return json;
+}
+
+Json summary_json(const Summary& s) {
+  return {{"n", s.n},
+          {"iqm", number(s.iqm)},
+          {"ci95", Json::array({number(s.ci95_low), number(s.ci95_high)})},
+          {"solved_fraction", number(s.solved_fraction)},
+          {"worst", number(s.worst)},
+          {"solved_seconds_median", number_if(s.solved_fraction > 0, s.solved_seconds_median)},
+          {"solved_seconds_p99", number_if(s.solved_fraction > 0, s.solved_seconds_p99)}};
+}
+
+}  // namespace
+
+std::string outcome_name(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::solved: return "solved";
+    case Outcome::finished: return "finished";
+    case Outcome::diverged: return "diverged";
+    case Outcome::interrupted: return "interrupted";
+  }
+  return "unknown";
+}
+
+Json config_json(const Config& config) {
+  Json json = Json::object();
+  for (const Option& option : options()) json[std::string(option.name)] = std::visit(ToJson{option.unset}, option.get(config));
+  return json;
+}
+
+Json train_json(const Config& config, const TrainResult& result) {
+  Json agents = Json::array();
+  for (const AgentResult& agent : result.agents) agents.push_back(agent_json(agent));
+  return {{"environment", config.environment},
+          {"algorithm", config.algorithm},
+          {"device", result.device},
+          {"isa", result.isa},
+          {"threads", result.threads},
+          {"version", version()},
+          {"agents", std::move(agents)},
+          {"env_steps", result.env_steps},
+          {"train_seconds", number(result.seconds)},
+          {"env_steps_per_second", rate(result.env_steps, result.seconds)},
+          {"summary", summary_json(result.summary)},
+          {"config", config_json(config)}};
+}
+
+Json evaluation_json(const Config& config, const Evaluation& e, const std::string& policy, std::uint64_t seed) {
+  const EnvironmentInfo& environment = find_environment(config.environment);
+  const std::vector<double> returns(e.returns.begin(), e.returns.end());
+  const auto at_most = [&](double x) { return std::count_if(returns.begin(), returns.end(), [x](double r) { return r >= x; }); };
+  Json quantiles;
+  for (const int percent : {5, 25, 50, 75, 95}) quantiles[std::to_string(percent)] = number(quantile(returns, percent / 100.0));
+  return {{"environment", config.environment},
+          {"policy", policy},
+          {"version", version()},
+          {"seed", seed},
+          {"episodes", e.episodes},
+          {"greedy", e.greedy},
+          {"mean_return", number(e.mean_return)},
+          {"min_return", number(e.min_return)},
+          {"max_return", number(e.max_return)},
+          {"quantiles", std::move(quantiles)},
+          {"reached_cap", at_most(environment.max_return)},
+          {"reward_threshold", environment.reward_threshold},
+          {"solved", e.mean_return >= environment.reward_threshold}};
+}
+
+Json bench_json(const Config& config, const std::string& kind, const BenchResult& result) {
+  Json values = Json::array();
+  for (const double v : result.env_steps_per_second) values.push_back(number(v));
+  return {{"bench", kind},
+          {"environment", config.environment},
+          {"device", result.device},
+          {"isa", result.isa},
+          {"threads", result.threads},
+          {"version", version()},
+          {"env_steps_per_second", number(quantile(result.env_steps_per_second, 0.5))},
+          {"values", std::move(values)},
+          {"env_steps", result.env_steps},
+          {"config", config_json(config)}};
+}
+
+std::string dump_line(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
+}  // namespace cupg
