@@ -12,7 +12,7 @@ struct Trajectory {
   float* policy = nullptr;          ///< [rows][P][32] policy outputs at s_t; the gradient op puts dJ/d(output) in their place
   float* value = nullptr;           ///< [rows][32] V(s_t); likewise
   float* advantage = nullptr;       ///< [rows][32] rollout: V(s_{t+1}), 0 where that state is terminal; advantage: A_t
-  float* hidden = nullptr;          ///< [rows + 1][units][32] activations of one-layer trunks at s_t, or null: computed again
+  float* hidden = nullptr;          ///< [warps][T + 1][units][32] activations of one-layer trunks at s_t, or null: computed again
   int units = 0;                    ///< of all towers
   std::uint32_t* action = nullptr;  ///< [rows] bit l: lane l took action 1
   std::uint32_t* done = nullptr;    ///< [rows] bit l: lane l's episode ended with this step, terminated or truncated

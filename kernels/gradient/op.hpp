@@ -253,7 +253,7 @@ inline void warp_gradient(const GradientArgs& a, int warp) {
   float* const scratch = sums + static_cast<std::int64_t>(plan.packed) * kWarp;
   for (int lo = 0; lo < kWarp; lo += kWidth<G>) {
     const float* const x = a.data.observation + row0 * O * kWarp + lo;
-    const float* const hidden = a.data.hidden == nullptr ? nullptr : a.data.hidden + row0 * a.data.units * kWarp + lo;
+    const float* const hidden = a.data.hidden == nullptr ? nullptr : a.data.hidden + (row0 + warp - a.row_warp) * a.data.units * kWarp + lo;
     const float *const policy = a.data.policy + row0 * kWarp + lo, *const value = a.data.value + row0 * kWarp + lo;
     if constexpr (Shared) {
       tower_backward<Act, O, 2, G>(plan.policy, a.weights, {a.horizon, x, {policy, value}, hidden, a.data.units}, sums + lo, scratch);

@@ -26,7 +26,7 @@ CUPG_FN Int<S> exp_reduce(S x, double offset, S& r, S& p) {
   return float_bits(shifted);
 }
 
-/// e^x for |x| <= 80: what is left when nothing can overflow. 12 operations; worst EXP_REDUCED ulp. exp_reduced(0) = 1.
+/// e^x for |x| <= 80: what is left when nothing can overflow. 12 operations; worst 0.892 ulp. exp_reduced(0) = 1.
 /// The exponent is multiplied in, not added to the bits, because adding would turn a NaN into a number.
 template <SinglePrecision S>
 CUPG_FN S exp_reduced(S x) {
@@ -36,7 +36,7 @@ CUPG_FN S exp_reduced(S x) {
 }
 CUPG_FN double exp_reduced(double x) { return std::exp(x); }
 
-/// e^x for every x: inf above 88.73, denormals rounded like every other result, 0 below -103.98. 20 operations; worst EXP_FULL
+/// e^x for every x: inf above 88.73, denormals rounded like every other result, 0 below -103.98. 20 operations; worst 0.892
 /// ulp. Equal to exp_reduced where that is defined.
 /// 2^n itself may lie outside the exponents of float, so it is applied in two halves, 2^floor(n/2) and 2^ceil(n/2).
 template <SinglePrecision S>

@@ -6,8 +6,8 @@
 
 CUPG_BEGIN_COPY
 
-/// s = sin x, c = cos x for |x| <= pi/4: no reduction, 8 operations. Worst SIN_QUARTER ulp in s, COS_QUARTER in c.
-/// sin is odd and cos even bit by bit; sin(-0) = -0; |c| <= 1.
+/// s = sin x, c = cos x for |x| <= pi/4: no reduction, 8 operations. Worst 0.683 ulp in s, 1.327 in c.
+/// Odd and even bit by bit, but for s = +0 at x = -0 (keeping that sign would cost two operations); |c| <= 1.
 template <SinglePrecision S>
 CUPG_FN void sincos_quarter(S x, S& s, S& c) {
   const S z = x * x;
@@ -23,8 +23,8 @@ CUPG_FN void sincos_quarter(double x, double& s, double& c) {
   c = std::cos(x);
 }
 
-/// s = sin x, c = cos x for |x| <= 8192. 24 operations; worst SIN_FULL ulp in s, COS_FULL in c, near the zeros too. Odd and even as
-/// above. inf and NaN give NaN.
+/// s = sin x, c = cos x for |x| <= 8192. 26 operations; worst 1.629 ulp in s, 1.632 in c, near the zeros too. Odd and even
+/// bit by bit, sin(-0) = -0, neither beyond 1. inf and NaN give NaN.
 ///
 /// pi/2 is taken off in three parts of 24 bits. The first step is exact (x and n times the part are multiples of 2^-23 or of
 /// x's own unit, and their difference is below 1); the second rounds r once; the third matters where r is tiny, at the zeros. All parts
@@ -38,6 +38,7 @@ CUPG_FN void sincos(S x, S& s, S& c) {
   r = fma(n, S(-0x1.84698ap-48), r);
   S sin_r, cos_r;
   sincos_quarter(r, sin_r, cos_r);
+  sin_r = select(r * r > S(0.0), sin_r, r);  // for the sign of zero
   const Int<S> quadrant = float_bits(shifted);
   const auto even = equal(quadrant & Int<S>(1u), Int<S>(0u));
   const Int<S> sin_sign = shift_left<30>(quadrant & Int<S>(2u));                  // quadrants 2 and 3

@@ -103,8 +103,9 @@ CUPG_FN void collect(const RolloutArgs& a, int warp, int first_lane, float* h1, 
   Int<S> age = load_int<S>(age_at);
   S x[O], d[1], v;
   Env::observe(s, x);
-  const auto keep = [&](std::int64_t row) { return Keep ? a.out.hidden + row * a.out.units * kWarp + first_lane : nullptr; };
-  network_forward<Act, O, 1, Shared, Keep>(plan, a.weights, x, d, v, h1, keep(row0));
+  const std::int64_t kept_row0 = static_cast<std::int64_t>(warp - a.row_warp) * (a.horizon + 1);
+  const auto keep = [&](int t) { return Keep ? a.out.hidden + (kept_row0 + t) * a.out.units * kWarp + first_lane : nullptr; };
+  network_forward<Act, O, 1, Shared, Keep>(plan, a.weights, x, d, v, h1, keep(0));
   alignas(64) std::uint32_t words[4 * kWidth<S>];
   for (int t = 0; t < a.horizon; ++t) {
     const std::int64_t row = row0 + t, at = row * kWarp + first_lane;
@@ -128,7 +129,7 @@ CUPG_FN void collect(const RolloutArgs& a, int warp, int first_lane, float* h1, 
 
     if (done == 0) [[likely]] {
       Env::observe(s, x);
-      network_forward<Act, O, 1, Shared, Keep>(plan, a.weights, x, d, v, h1, keep(row + 1));
+      network_forward<Act, O, 1, Shared, Keep>(plan, a.weights, x, d, v, h1, keep(t + 1));
       store(a.out.advantage + at, v);
     } else {
       S last = S(0.0);
@@ -141,7 +142,7 @@ CUPG_FN void collect(const RolloutArgs& a, int warp, int first_lane, float* h1, 
       age = select(from_bits<S>(done), Int<S>(0u), age);
       restart_lanes<Env, S>(s, done, environment, now, a.key);
       Env::observe(s, x);
-      network_forward<Act, O, 1, Shared, Keep>(plan, a.weights, x, d, v, h1, keep(row + 1));
+      network_forward<Act, O, 1, Shared, Keep>(plan, a.weights, x, d, v, h1, keep(t + 1));
       store(a.out.advantage + at, select(from_bits<S>(done), last, v));
     }
   }

@@ -6,7 +6,9 @@
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <deque>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -96,7 +98,7 @@ class ConfigArguments {
 
 /// A whole number of a command's own options.
 std::int64_t count_of(const char* name, const std::string& text, double low, double high) {
-  const Option option{.name = name, .type = OptionType::count, .range = {low, high}};
+  const Option option{.name = name, .group = {}, .help = {}, .type = OptionType::count, .range = {low, high}};
   const OptionValue value = parse_value(option, text);
   check_value(option, value);
   return std::get<std::int64_t>(value);
@@ -120,11 +122,17 @@ void refuse_extras(const CLI::App& app) {
 
 /// Parses the arguments after the command's name; true where help was asked for.
 bool parse(CLI::App& app, const char* const* first, const char* const* last) {
-  std::vector<std::string> reversed(std::reverse_iterator(last), std::reverse_iterator(first));
+  std::vector<std::string> reversed(first, last);
+  std::reverse(reversed.begin(), reversed.end());
   try {
     app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
     return true;
+  } catch (const CLI::ArgumentMismatch& e) {
+    const std::string message = e.what(), name = message.substr(0, message.find(':'));
+    const Option* option = name.starts_with("--") ? find_option(name.substr(2)) : nullptr;
+    if (option == nullptr) refuse(message);
+    refuse(fmt::format("{}: no value given; expected {}", option->name, expected(*option)));
   } catch (const CLI::ParseError& e) {
     refuse(e.what());
   }
@@ -137,13 +145,28 @@ struct CommandLine {
   const char* const* last;
 };
 
+/// "--[no-]bias" where CLI11 would write "--bias,--no-bias{false}".
+class Formatter : public CLI::Formatter {
+ public:
+  std::string make_option_name(const CLI::Option* option, bool positional) const override {
+    if (option->get_fnames().empty() || positional) return CLI::Formatter::make_option_name(option, positional);
+    return "--[no-]" + option->get_lnames().front();
+  }
+};
+
+/// CLI11 leaves two empty lines between groups.
+std::string without_gaps(std::string text) {
+  for (std::size_t at = 0; (at = text.find("\n\n\n", at)) != std::string::npos;) text.erase(at, 1);
+  return text;
+}
+
 /// The parts that every command has.
 class Parser {
  public:
   explicit Parser(const CommandHelp& help) : app_(help.summary, help.name) {
     app_.footer(help.examples)->allow_extras();
-    app_.name(fmt::format("{}", help.name));
-    app_.get_formatter()->column_width(34);
+    app_.formatter(std::make_shared<Formatter>());
+    app_.get_formatter()->column_width(38);
     app_.set_help_flag("-h,--help", "this text");
   }
   CLI::App& app() { return app_; }
@@ -151,7 +174,7 @@ class Parser {
   CLI::Option* option(const char* name, std::string& text, const char* shown, const char* help) {
     return app_.add_option(name, text, help)->option_text(shown)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   }
-  std::string help() { return app_.help("cupg " + app_.get_name()); }
+  std::string help() { return without_gaps(app_.help("cupg")); }
 
  private:
   CLI::App app_;

@@ -23,7 +23,7 @@ std::string ProgressLine::text(const Progress& p) const {
 }
 
 void ProgressLine::show(const Progress& progress) {
-  print_error("\r" + text(progress) + "\x1b[K");
+  print_error(fmt::format("\r{}\x1b[K", text(progress)));
   shown_ = true;
 }
 

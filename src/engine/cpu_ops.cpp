@@ -150,9 +150,25 @@ void bench_env(int environment, const BenchEnvArgs& a, int warp) {
   });
 }
 
+[[gnu::noinline]] std::int64_t bench_fma(std::int64_t rounds) {
+  constexpr int kChains = 12;  // more than latency times units of any processor so far, fewer than there are registers
+  Narrow sum[kChains];
+  for (int c = 0; c < kChains; ++c) sum[c] = Narrow(0.125 * c);
+  const Narrow factor = Narrow(0.9375), offset = Narrow(0.5);
+  for (std::int64_t r = 0; r < rounds; ++r)
+    for (int c = 0; c < kChains; ++c) sum[c] = fma(sum[c], factor, offset);
+  alignas(64) volatile float sink[kWidth<Narrow>];
+  alignas(64) float last[kWidth<Narrow>];
+  for (int c = 0; c < kChains; ++c) {
+    store(last, sum[c]);
+    for (int l = 0; l < kWidth<Narrow>; ++l) sink[l] = last[l];
+  }
+  return rounds * kChains * kWidth<Narrow>;
+}
+
 #define CUPG_NAME_(x) #x
 #define CUPG_NAME(x) CUPG_NAME_(x)
-constexpr CpuOps kOps{CUPG_NAME(CUPG_COPY), reset, rollout, advantage, moment, gradient, tree, optimize_agent, evaluate, bench_env};
+constexpr CpuOps kOps{CUPG_NAME(CUPG_COPY), reset, rollout, advantage, moment, gradient, tree, optimize_agent, evaluate, bench_env, bench_fma};
 
 }  // namespace
 CUPG_END_COPY

@@ -39,6 +39,9 @@ struct CpuOps {
   /// Plays one warp of episodes; `deficit` is added to. False if it stopped early.
   bool (*evaluate)(int environment, const EvaluateArgs&, int warp, float* scratch, double& deficit);
   void (*bench_env)(int environment, const BenchEnvArgs&, int warp);
+  /// Independent fused multiply-adds, as fast as they go: the yardstick of the micro-benchmarks. Returns how many were done, lane
+  /// by lane.
+  std::int64_t (*bench_fma)(std::int64_t rounds);
 };
 
 /// The copies. Each must be called only where the processor has its instruction set.

@@ -33,7 +33,11 @@ std::string quoted(std::string_view text) {
   return out + '"';
 }
 
-std::string bound(double x) { return std::abs(x) < 1e15 && x == std::floor(x) ? fmt::format("{}", static_cast<std::int64_t>(x)) : fmt::format("{:g}", x); }
+std::string bound(double x) {
+  constexpr double kMostInteger = 9223372036854775807.0;
+  if (x == kMostInteger) return "2^63 - 1";
+  return std::abs(x) < 1e15 && x == std::floor(x) ? fmt::format("{}", static_cast<std::int64_t>(x)) : fmt::format("{:g}", x);
+}
 
 std::string range_text(const Range& r) {
   if (std::isinf(r.high)) return r.low_open ? fmt::format("above {}", bound(r.low)) : fmt::format("of at least {}", bound(r.low));

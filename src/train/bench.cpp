@@ -64,7 +64,7 @@ BenchResult bench_rollout(const Config& config, std::int64_t updates, int repeat
   const int warps = warps_of(config.envs);
   WarpMemory memory(environment.id, warps);
   std::vector<TrajectoryMemory> rows(static_cast<std::size_t>(team.size()));
-  for (TrajectoryMemory& r : rows) r = TrajectoryMemory(config.horizon, environment.observations, plan.policy_outputs, 0);
+  for (TrajectoryMemory& r : rows) r = TrajectoryMemory(1, config.horizon, environment.observations, plan.policy_outputs, 0);
   std::vector<AlignedArray<float>> scratch(static_cast<std::size_t>(team.size()));
   for (AlignedArray<float>& s : scratch) s = AlignedArray<float>(kMaxHiddenWidth * kWarp);
   std::vector<float> parameters(static_cast<std::size_t>(plan.parameters));

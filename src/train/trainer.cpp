@@ -74,7 +74,7 @@ bool is_solved(Engine& engine, int agent, double threshold, std::uint32_t check,
 }
 
 /// Trains one agent: iterate, check, stop.
-AgentResult train_agent(Engine& engine, const Config& config, std::uint64_t seed, Reporter& reporter, bool initial_return) {
+AgentResult train_agent(Engine& engine, const Config& config, std::uint64_t seed, Reporter& reporter, bool initial_return, const CheckSettings& checks = {}) {
   const EnvironmentInfo& environment = find_environment(config.environment);
   const std::int64_t batch = config.batch(), total = config.updates(), chunk = std::max<std::int64_t>(1, 1024 / batch);
   constexpr int agent = 0;
@@ -87,7 +87,7 @@ AgentResult train_agent(Engine& engine, const Config& config, std::uint64_t seed
 
   const auto start = Clock::now();
   engine.reset(agent, seed);
-  CheckSchedule schedule(environment);
+  CheckSchedule schedule(environment, checks);
   CurveRecorder curve(4 * batch);
   while (result.updates < total) {
     UpdateReport report;

@@ -9,22 +9,22 @@
 namespace lane_test {
 namespace {
 
-constexpr double kLimit = 1.1;  // measured 1.0575; the promise is 2
+constexpr double kLimit = 1.1;  // measured 1.0638; the promise is 2
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kLargest = std::numeric_limits<float>::max();
 constexpr float kDenormal = std::numeric_limits<float>::denorm_min();
 
 double exact(double x) { return std::log(x); }
 
-TEST(Log, StaysWithinOneAndATenthUlpOverAllFloats) {
-  expect_within(sweep("log", bits_of(0x1p-4f), bits_of(16.0f), 1, exact), kLimit);  // the exponents where cancellation could occur
-  expect_within(sweep("log", 1, bits_of(kLargest), stride(5), exact), kLimit);
-  expect_within(sweep("log", bits_of(-kDenormal), 0xffffffffu, stride(9), [](double) { return static_cast<double>(NAN); }), 0.0);
+TEST(Log, StaysWithinTwoUlpOverAllFloats) {
+  expect_within("log near 1", sweep("log", bits_of(0x1p-4f), bits_of(16.0f), 1, exact), kLimit);  // the exponents where cancellation could occur
+  expect_within("log", sweep("log", 1, bits_of(kLargest), stride(5), exact), kLimit);
+  expect_within("log of negatives", sweep("log", bits_of(-kDenormal), 0xffffffffu, stride(9), [](double) { return static_cast<double>(NAN); }), 0.0);
 }
 
-TEST(Log, StaysWithinOneAndATenthUlpOfMpfr) {
-  expect_within(sample_mpfr("log", mpfr_log, kDenormal, kLargest, false, 200000), kLimit);
-  expect_within(sample_mpfr("log", mpfr_log, 0.5f, 2.0f, false, 200000), kLimit);
+TEST(Log, StaysWithinTwoUlpOfMpfr) {
+  expect_within("log, MPFR", sample_mpfr("log", mpfr_log, kDenormal, kLargest, false, 200000), kLimit);
+  expect_within("log near 1, MPFR", sample_mpfr("log", mpfr_log, 0.5f, 2.0f, false, 200000), kLimit);
 }
 
 TEST(Log, IsExactAtTheEdges) {

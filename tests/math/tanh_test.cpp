@@ -9,7 +9,7 @@
 namespace lane_test {
 namespace {
 
-constexpr double kLimit = 1.75;  // measured 1.6990; the promise is 2
+constexpr double kLimit = 1.85;  // measured 1.8208; the promise is 2
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kLargest = std::numeric_limits<float>::max();
 constexpr float kDenormal = std::numeric_limits<float>::denorm_min();
@@ -20,34 +20,28 @@ double exact(double x) {
   return z < 0x1p-16 ? x - x * z * (1.0 / 3.0 - z * (2.0 / 15.0)) : std::tanh(x);
 }
 
-TEST(Tanh, StaysWithinOneAndThreeQuartersUlpOverAllFloats) {
-  expect_within(sweep_both("tanh", 0.125f, 10.0f, 1, exact), kLimit);
-  expect_within(sweep_both("tanh", 0.0f, 0.125f, stride(9), exact), 0.75);
-  expect_within(sweep_both("tanh", 10.0f, kInf, stride(9), [](double x) { return std::copysign(1.0, x); }), 0.0);
+TEST(Tanh, StaysWithinTwoUlpOverAllFloats) {
+  expect_within("tanh", sweep_both("tanh", 0x1p-6f, 10.0f, 1, exact), kLimit);
+  expect_within("tanh near 0", sweep_both("tanh", 0.0f, 0x1p-6f, stride(9), exact), 0.6);
+  expect_within("tanh beyond 10", sweep_both("tanh", 10.0f, kInf, stride(9), [](double x) { return std::copysign(1.0, x); }), 0.0);
 }
 
 TEST(Tanh, IsOddAndNeverBeyondOne) {
-  constexpr std::size_t kBlock = 4096;
-  alignas(64) static float x[kBlock], minus_x[kBlock], y[kBlock], z[kBlock];
   const LaneFunction f = fastest("tanh");
-  const std::uint32_t last = bits_of(kInf), step = stride(9);
-  for (std::uint64_t next = 0; next <= last;) {
+  each_block(0, bits_of(kInf), stride(9), [&](const Block& x) {
+    static Block minus_x, y, minus_y;
+    for (std::size_t i = 0; i < kBlock; ++i) minus_x.value[i] = -x.value[i];
+    f.run(x.value, x.value, x.value, y.value, kBlock);
+    f.run(minus_x.value, x.value, x.value, minus_y.value, kBlock);
     for (std::size_t i = 0; i < kBlock; ++i) {
-      x[i] = float_of(static_cast<std::uint32_t>(std::min<std::uint64_t>(next, last)));
-      minus_x[i] = -x[i];
-      next += step;
+      ASSERT_EQ(bits_of(-y.value[i]), bits_of(minus_y.value[i])) << "x = " << x.value[i];
+      ASSERT_FALSE(!(y.value[i] <= 1.0f)) << "x = " << x.value[i];
     }
-    f.run(x, x, x, y, kBlock);
-    f.run(minus_x, x, x, z, kBlock);
-    for (std::size_t i = 0; i < kBlock; ++i) {
-      ASSERT_EQ(bits_of(-y[i]), bits_of(z[i])) << "x = " << x[i];
-      ASSERT_FALSE(!(y[i] <= 1.0f)) << "x = " << x[i];
-    }
-  }
+  });
 }
 
-TEST(Tanh, StaysWithinOneAndThreeQuartersUlpOfMpfr) {
-  expect_within(sample_mpfr("tanh", mpfr_tanh, 0x1p-14f, 10.0f, true, 400000), kLimit);
+TEST(Tanh, StaysWithinTwoUlpOfMpfr) {
+  expect_within("tanh, MPFR", sample_mpfr("tanh", mpfr_tanh, 0x1p-14f, 10.0f, true, 400000), kLimit);
 }
 
 TEST(Tanh, IsExactAtTheEdges) {

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <limits>
 #include <string>
@@ -45,26 +46,39 @@ inline std::uint32_t stride(std::uint32_t usual) {
   return wanted != nullptr && std::string(wanted) == "1" ? 1 : usual;
 }
 
-/// The worst error of the lane function `name` against `exact(double)` on the floats with bits first, first + step, ... <= last.
-template <class Exact>
-Worst sweep(const std::string& name, std::uint32_t first, std::uint32_t last, std::uint32_t step, Exact exact) {
-  constexpr std::size_t kBlock = 4096;
-  alignas(64) float x[kBlock];
-  alignas(64) float y[kBlock];
-  const LaneFunction f = fastest(name);
-  Worst worst;
+inline constexpr std::size_t kBlock = 4096;
+struct alignas(64) Block {
+  float value[kBlock];
+};
+
+/// f(block) for the floats with bits first, first + step, ... <= last; the last block is filled up with `last`.
+template <class F>
+void each_block(std::uint32_t first, std::uint32_t last, std::uint32_t step, F f) {
+  static Block block;
   for (std::uint64_t next = first; next <= last;) {
-    for (float& v : x) {
-      v = float_of(static_cast<std::uint32_t>(std::min<std::uint64_t>(next, last)));
+    for (float& x : block.value) {
+      x = float_of(static_cast<std::uint32_t>(std::min<std::uint64_t>(next, last)));
       next += step;
     }
-    f.run(x, x, x, y, kBlock);
-    for (std::size_t i = 0; i < kBlock; ++i) {
-      const double error = ulp_error(y[i], exact(static_cast<double>(x[i])));
-      if (!(error <= worst.error)) worst = {error, x[i]};
-      if (std::isnan(error)) return worst;
-    }
+    f(block);
+    if (::testing::Test::HasFatalFailure()) return;
   }
+}
+
+/// The worst error of the lane function `name` against `exact(double)` on the same floats.
+template <class Exact>
+Worst sweep(const std::string& name, std::uint32_t first, std::uint32_t last, std::uint32_t step, Exact exact) {
+  const LaneFunction f = fastest(name);
+  Worst worst;
+  each_block(first, last, step, [&](const Block& x) {
+    static Block y;
+    f.run(x.value, x.value, x.value, y.value, kBlock);
+    for (std::size_t i = 0; i < kBlock; ++i) {
+      const double error = ulp_error(y.value[i], exact(static_cast<double>(x.value[i])));
+      if (std::isnan(worst.error) || error <= worst.error) continue;  // a NaN is the worst of all, and stays
+      worst = {error, x.value[i]};
+    }
+  });
   return worst;
 }
 
@@ -85,9 +99,10 @@ inline float evaluate(const std::string& name, float x) {
   return out[0];
 }
 
-inline void expect_within(Worst worst, double limit) {
-  ::testing::Test::RecordProperty("worst_ulp", std::to_string(worst.error));
-  EXPECT_FALSE(!(worst.error <= limit)) << worst.error << " ulp at x = " << worst.at << " (bits " << std::hex << bits_of(worst.at) << ")";
+/// Prints the measured worst case, so that the numbers in the headers can be read off a run, and fails beyond the limit.
+inline void expect_within(const std::string& what, Worst worst, double limit) {
+  std::printf("  %-40s worst %.4f ulp at %a\n", what.c_str(), worst.error, static_cast<double>(worst.at));
+  EXPECT_FALSE(!(worst.error <= limit)) << what << ": " << worst.error << " ulp at x = " << worst.at << " (bits " << std::hex << bits_of(worst.at) << ")";
 }
 
 }  // namespace lane_test
