@@ -24,7 +24,7 @@ struct Config {
   std::int64_t steps = 5'000'000;    ///< environment steps after which an agent stops, solved or not
   bool stop_when_solved = true;
   int envs = 32;                     ///< N: environments stepped side by side for one agent
-  int horizon = 16;                  ///< T: steps of each environment between two updates
+  int horizon = 24;                  ///< T: steps of each environment between two updates
 
   bool shared = true;                ///< one trunk for policy and value
   std::vector<int> hidden = {16};        ///< widths of the (policy's) hidden layers

@@ -41,8 +41,8 @@ struct NetworkShape {
 /// How the parameters are drawn.
 struct NetworkInit {
   Initialisation kind = Initialisation::orthogonal;
-  float hidden_gain = 1.0f;
-  float policy_gain = 1.0f;  ///< of the policy head; small values start near the uniform policy
+  float hidden_gain = 0.5f;
+  float policy_gain = 0.3f;  ///< of the policy head; small values start near the uniform policy
   float value_gain = 1.0f;
 };
 

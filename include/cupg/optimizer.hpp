@@ -9,13 +9,13 @@ enum class Schedule { constant, linear };
 
 struct OptimizerSettings {
   OptimizerKind kind = OptimizerKind::adam;
-  float learning_rate = 0.01f;
+  float learning_rate = 0.055f;
   Schedule schedule = Schedule::constant;  ///< linear: lr (K - k) / K at update k of K
-  float beta1 = 0.9f, beta2 = 0.999f;      ///< Adam's decays
+  float beta1 = 0.7f, beta2 = 0.9f;        ///< Adam's decays
   float alpha = 0.99f;                     ///< RMSProp's decay
   float eps = 1e-8f;
   RmspropEps rmsprop_eps = RmspropEps::outside;
-  float max_grad_norm = 0.5f;              ///< global norm over all parameters; 0 switches clipping off
+  float max_grad_norm = 5.0f;              ///< global norm over all parameters; 0 switches clipping off
 };
 
 }  // namespace cupg

@@ -113,4 +113,11 @@ CUPG_FN void network_forward(const NetworkPlan& plan, const Scalar<S>* weights, 
   }
 }
 
+/// The same as a call of its own, for the places where it is rare.
+template <class Act, int O, int P, bool Shared, bool Keep, class S>
+CUPG_COLD void network_forward_call(const NetworkPlan& plan, const Scalar<S>* weights, const S (&x)[O], S (&policy)[P], S& value, Scalar<S>* h1,
+                                    Scalar<S>* keep) {
+  network_forward<Act, O, P, Shared, Keep>(plan, weights, x, policy, value, h1, keep);
+}
+
 CUPG_END_COPY

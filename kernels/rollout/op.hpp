@@ -86,6 +86,15 @@ CUPG_FN void count_episodes(Int<S> age, std::uint32_t done, std::uint32_t termin
   for (; done != 0; done &= done - 1) tally.steps += ages[lowest_bit(done)];
 }
 
+/// The value of the state before the reset.
+template <class Env, class Act, bool Shared, class S>
+CUPG_FN S bootstrap_value(const RolloutArgs& a, typename Env::template State<S> s, float* h1) {
+  S x[Env::kObservations], unused[1], value;
+  Env::observe(s, x);
+  network_forward_call<Act, Env::kObservations, 1, Shared, false>(*a.plan, a.weights, x, unused, value, h1, nullptr);
+  return value;
+}
+
 /// The lanes [first_lane, first_lane + kWidth<S>) of one warp; h1 is scratch for two hidden layers.
 template <class Env, class Act, bool Shared, bool Keep, class S>
 CUPG_FN void collect(const RolloutArgs& a, int warp, int first_lane, float* h1, EpisodeTally& tally) {
@@ -99,13 +108,20 @@ CUPG_FN void collect(const RolloutArgs& a, int warp, int first_lane, float* h1, 
   std::uint32_t* const age_at = a.age + warp * kWarp + first_lane;
   const std::int64_t row0 = static_cast<std::int64_t>(warp - a.row_warp) * a.horizon;
 
+  const std::int64_t kept_row0 = static_cast<std::int64_t>(warp - a.row_warp) * (a.horizon + 1);
+  const auto keep = [&](int t) { return Keep ? a.out.hidden + (kept_row0 + t) * a.out.units * kWarp + first_lane : nullptr; };
+
   auto s = load_state<Env, S>(state);
   Int<S> age = load_int<S>(age_at);
   S x[O], d[1], v;
-  Env::observe(s, x);
-  const std::int64_t kept_row0 = static_cast<std::int64_t>(warp - a.row_warp) * (a.horizon + 1);
-  const auto keep = [&](int t) { return Keep ? a.out.hidden + (kept_row0 + t) * a.out.units * kWarp + first_lane : nullptr; };
-  network_forward<Act, O, 1, Shared, Keep>(plan, a.weights, x, d, v, h1, keep(0));
+  {
+    S x0[O], d0[1], v0;  // copies, so that the loop keeps its own in registers
+    Env::observe(s, x0);
+    network_forward_call<Act, O, 1, Shared, Keep>(plan, a.weights, x0, d0, v0, h1, keep(0));
+    for (int i = 0; i < O; ++i) x[i] = x0[i];
+    d[0] = d0[0];
+    v = v0;
+  }
   alignas(64) std::uint32_t words[4 * kWidth<S>];
   for (int t = 0; t < a.horizon; ++t) {
     const std::int64_t row = row0 + t, at = row * kWarp + first_lane;
@@ -127,24 +143,16 @@ CUPG_FN void collect(const RolloutArgs& a, int warp, int first_lane, float* h1, 
     a.out.action[row] = first_lane == 0 ? action : a.out.action[row] | action << first_lane;
     a.out.done[row] = first_lane == 0 ? done : a.out.done[row] | done << first_lane;
 
-    if (done == 0) [[likely]] {
-      Env::observe(s, x);
-      network_forward<Act, O, 1, Shared, Keep>(plan, a.weights, x, d, v, h1, keep(t + 1));
-      store(a.out.advantage + at, v);
-    } else {
-      S last = S(0.0);
-      if (truncated != 0 && a.bootstrap) {
-        Env::observe(s, x);
-        network_forward<Act, O, 1, Shared>(plan, a.weights, x, d, v, h1);
-        last = select(from_bits<S>(truncated), v, last);
-      }
+    S last = S(0.0);  // V(s_{t+1}) where the episode ended
+    if (done != 0) [[unlikely]] {
+      if (truncated != 0 && a.bootstrap) last = select(from_bits<S>(truncated), bootstrap_value<Env, Act, Shared, S>(a, s, h1), last);
       count_episodes<S>(age, done & in_use, terminated & in_use, tally);
       age = select(from_bits<S>(done), Int<S>(0u), age);
       restart_lanes<Env, S>(s, done, environment, now, a.key);
-      Env::observe(s, x);
-      network_forward<Act, O, 1, Shared, Keep>(plan, a.weights, x, d, v, h1, keep(t + 1));
-      store(a.out.advantage + at, select(from_bits<S>(done), last, v));
     }
+    Env::observe(s, x);
+    network_forward<Act, O, 1, Shared, Keep>(plan, a.weights, x, d, v, h1, keep(t + 1));
+    store(a.out.advantage + at, done == 0 ? v : select(from_bits<S>(done), last, v));
   }
   store_state<Env, S>(state, s);
   store_int(age_at, age);

@@ -150,6 +150,8 @@ void bench_env(int environment, const BenchEnvArgs& a, int warp) {
   });
 }
 
+volatile float fma_sink;
+
 [[gnu::noinline]] std::int64_t bench_fma(std::int64_t rounds) {
   constexpr int kChains = 12;  // more than latency times units of any processor so far, fewer than there are registers
   Narrow sum[kChains];
@@ -157,11 +159,10 @@ void bench_env(int environment, const BenchEnvArgs& a, int warp) {
   const Narrow factor = Narrow(0.9375), offset = Narrow(0.5);
   for (std::int64_t r = 0; r < rounds; ++r)
     for (int c = 0; c < kChains; ++c) sum[c] = fma(sum[c], factor, offset);
-  alignas(64) volatile float sink[kWidth<Narrow>];
   alignas(64) float last[kWidth<Narrow>];
   for (int c = 0; c < kChains; ++c) {
     store(last, sum[c]);
-    for (int l = 0; l < kWidth<Narrow>; ++l) sink[l] = last[l];
+    for (int l = 0; l < kWidth<Narrow>; ++l) fma_sink = last[l];
   }
   return rounds * kChains * kWidth<Narrow>;
 }

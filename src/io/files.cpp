@@ -76,9 +76,9 @@ int sync_files(const fs::path& folder, [[maybe_unused]] const std::vector<fs::pa
 
 fs::path parent_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
-/// Hidden, and different in every process.
+/// Hidden, different in every process, and no longer than a name may be.
 fs::path passing_name(const fs::path& target) {
-  return parent_of(target) / fmt::format(".{}.{}.tmp", target.filename().string(), ::getpid());
+  return parent_of(target) / fmt::format(".{:.100}.{}.tmp", target.filename().string(), ::getpid());
 }
 
 /// Makes the folders above `path`; `made` receives the new ones, outermost first. 0, or what went wrong.
@@ -170,8 +170,9 @@ bool PassingFolder::publish() {
 }
 
 void check_parent_writable(const fs::path& path) {
-  fs::path folder = parent_of(path);
   struct stat info;
+  if (::stat(path.c_str(), &info) != 0 && errno != ENOENT) fail_to_write(path, errno);  // a name that is too long, for example
+  fs::path folder = parent_of(path);
   while (::stat(folder.c_str(), &info) != 0) {
     if (errno != ENOENT || folder == parent_of(folder)) fail_to_write(path, errno);
     folder = parent_of(folder);

@@ -20,7 +20,8 @@ std::string describe_agent(const Config& config, const AgentResult& a) {
   const std::string steps = format_count(a.env_steps) + " environment steps";
   if (a.outcome == Outcome::diverged) return fmt::format("diverged after {}: {}", steps, a.message);
   if (a.solved_env_steps > 0)
-    return fmt::format("solved {} after {} environment steps in {}", config.environment, format_count(a.solved_env_steps), format_seconds(a.solved_seconds));
+    return fmt::format("solved {} after {} environment steps in {}{}", config.environment, format_count(a.solved_env_steps),
+                       format_seconds(a.solved_seconds), a.outcome == Outcome::interrupted ? ", interrupted after " + steps : "");
   return fmt::format("{} {} after {}", a.outcome == Outcome::interrupted ? "interrupted, had not solved" : "did not solve", config.environment, steps);
 }
 
@@ -67,6 +68,10 @@ std::string suggest_next(const Config& config, const TrainResult& result, const 
   const auto next = [&](const std::string& command, const char* why) { text += fmt::format("  {:<46} {}\n", command, why); };
   const std::string environment = config.environment == Config{}.environment ? "" : " " + config.environment;
   const auto worst = std::find_if(result.agents.begin(), result.agents.end(), [](const AgentResult& a) { return a.solved_env_steps == 0; });
+  if (worst != result.agents.end() && worst->outcome == Outcome::diverged) {
+    next(fmt::format("cupg train{} --seed {} --lr {:g}", environment, worst->seed, static_cast<double>(config.optimizer.learning_rate) / 10), "take smaller steps");
+    return text;
+  }
   next("cupg eval " + run, "play 1,000 episodes with the saved policy");
   if (result.agents.size() == 1 && worst == result.agents.end()) next(fmt::format("cupg train{} --seeds 100", environment), "does it work for other seeds?");
   if (worst != result.agents.end() && worst->outcome == Outcome::finished)

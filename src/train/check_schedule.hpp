@@ -11,9 +11,9 @@ namespace cupg {
 
 /// The settings were found by search (docs/defaults.md).
 struct CheckSettings {
-  double window_steps = 6000;   ///< environment steps over which the past fades by 1/e
-  double ratio = 1.0;           ///< check from mean steps between failures >= ratio * threshold on
-  double pause_steps = 4000;    ///< after a failed check wait so many steps ...
+  double window_steps = 1500;   ///< environment steps over which the past fades by 1/e
+  double ratio = 0.34;          ///< check from mean steps between failures >= ratio * threshold on
+  double pause_steps = 2100;    ///< after a failed check wait so many steps ...
   double pause_growth = 1.0;    ///< ... times this for each failure before
   double most_pause_steps = 50000;
 };

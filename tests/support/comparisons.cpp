@@ -1,4 +1,4 @@
-#include "support/comparisons.hpp"
+#include "tests/support/comparisons.hpp"
 
 #include <gtest/gtest.h>
 

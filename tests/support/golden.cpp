@@ -1,4 +1,4 @@
-#include "support/golden.hpp"
+#include "tests/support/golden.hpp"
 
 #include <zlib.h>
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "src/engine/aligned.hpp"
-#include "support/bits.hpp"
+#include "tests/support/bits.hpp"
 
 namespace cupg_test {
 
@@ -18,7 +18,7 @@ class Guarded {
   static constexpr std::uint32_t kPoison = 0x7fa5a5a5u;  // a signalling NaN
   static constexpr std::int64_t kBand = 64;              // elements before and after
 
-  Guarded() = default;
+  Guarded() : Guarded(0) {}
   explicit Guarded(std::int64_t count) : memory_(count + 2 * kBand), count_(count) {
     for (std::int64_t i = 0; i < count + 2 * kBand; ++i) poison(memory_ + i);
   }
@@ -28,6 +28,15 @@ class Guarded {
   explicit Guarded(const std::vector<T>& values) : Guarded(static_cast<std::int64_t>(values.size())) {
     for (std::size_t i = 0; i < values.size(); ++i) data()[i] = values[i];
   }
+
+  Guarded(const Guarded& other) : Guarded(other.count_) { *this = other; }
+  Guarded(Guarded&&) = default;
+  Guarded& operator=(const Guarded& other) {
+    if (count_ != other.count_) *this = Guarded(other.count_);
+    std::memcpy(static_cast<void*>(memory_.data()), other.memory_.data(), static_cast<std::size_t>(count_ + 2 * kBand) * sizeof(T));
+    return *this;
+  }
+  Guarded& operator=(Guarded&&) = default;
 
   T* data() { return memory_ + kBand; }
   const T* data() const { return memory_ + kBand; }

@@ -1,0 +1,235 @@
+// Every mistake that we can think of: the exit status, one line that says what was wrong and what would be right, and nothing
+// left behind.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <ostream>
+
+#include "cupg/network.hpp"
+#include "cupg/policy.hpp"
+#include "src/io/safetensors.hpp"
+#include "tests/cli/child_process.hpp"
+
+namespace cupg {
+namespace {
+
+constexpr int kFailed = 1, kUsage = 2, kMissing = 3;
+
+struct BadInput {
+  const char* name;
+  std::vector<std::string> arguments;
+  int status;
+  std::vector<std::string> expected;  ///< parts of the line
+};
+void PrintTo(const BadInput& b, std::ostream* out) { *out << b.name; }
+
+std::string good_policy() {
+  NetworkShape shape{.observations = 4, .actions = 2, .shared = true, .policy = {.layers = 1, .width = {3, 0}}, .value = {}};
+  return encode_policy({"CartPole-v1", shape, std::vector<float>(static_cast<std::size_t>(parameter_count(shape)), 0.5f)});
+}
+
+/// The files that the table's cases name.
+void write_fixtures(const test::TemporaryFolder& folder) {
+  folder.write("key.toml", "seed = 3\n\ngama = 0.9\n");
+  folder.write("type.toml", "seed = 3\ngamma = \"high\"\n");
+  folder.write("flag.toml", "normalize = 1\n");
+  folder.write("count.toml", "envs = 2.5\n");
+  folder.write("range.toml", "# comment\nlambda = 1.01\n");
+  folder.write("nan.toml", "gamma = nan\n");
+  folder.write("inf.toml", "learning-rate = inf\n");
+  folder.write("hidden.toml", "hidden = [16, \"x\"]\n");
+  folder.write("wide.toml", "hidden = [65]\n");
+  folder.write("table.toml", "[optimizer]\nname = \"adam\"\n");
+  folder.write("malformed.toml", "seed = 1\nenvs = = 3\n");
+  folder.write("twice.toml", "seed = 1\nseed = 2\n");
+  folder.write("choice.toml", "activation = \"rellu\"\n");
+  folder.write("cuda.toml", "device = \"cuda\"\n");
+  folder.write("contradiction.toml", "separate = false\nvalue-hidden = [8]\n");
+  folder.write("binary.toml", std::string("\x00\xff\xfe", 3));
+  folder.write("large.toml", std::string((1 << 20) + 1, '#'));
+
+  const std::string policy = good_policy();
+  folder.write("empty.safetensors", "");
+  folder.write("short.safetensors", policy.substr(0, 5));
+  folder.write("header.safetensors", policy.substr(0, 100));
+  folder.write("truncated.safetensors", policy.substr(0, policy.size() - 4));
+  folder.write("longer.safetensors", policy + "1234");
+  folder.write("foreign.safetensors", "\x7f" "ELF is not a policy at all");
+  std::string other = policy;
+  other.replace(other.find("CartPole-v1"), 11, "MountainCar");
+  folder.write("environment.safetensors", other);
+  folder.write("plain.safetensors", std::string("\x02\0\0\0\0\0\0\0{}", 10));
+  std::filesystem::create_directory(folder.path() / "full");
+  folder.write("full/notes.txt", "mine");
+  std::filesystem::create_directory(folder.path() / "empty");
+}
+
+std::vector<BadInput> bad_inputs() {
+  const std::string huge(200, 'x');
+  return {
+      // commands and options
+      {"NoCommand", {}, kUsage, {"command: missing", "train, eval, bench, info"}},
+      {"UnknownCommand", {"trian"}, kUsage, {"command", "\"trian\"", "did you mean train?"}},
+      {"UnknownMainOption", {"--verison"}, kUsage, {"\"--verison\"", "did you mean --version?"}},
+      {"UnknownOption", {"train", "--gama", "0.9"}, kUsage, {"option", "\"--gama\"", "did you mean --gamma?"}},
+      {"UnknownOptionWithValue", {"train", "--horizn=3"}, kUsage, {"\"--horizn\"", "did you mean --horizon?"}},
+      {"UnknownOptionOfEval", {"eval", "x", "--episode", "3"}, kUsage, {"did you mean --episodes?"}},
+      {"FarOption", {"train", "--qqqqqqqq"}, kUsage, {"\"--qqqqqqqq\"", "cupg train --help"}},
+      {"SecondArgument", {"train", "CartPole-v1", "again"}, kUsage, {"unexpected \"again\""}},
+      {"MissingValue", {"train", "--learning-rate"}, kUsage, {"learning-rate", "no value", "above 0"}},
+      {"NewlineInValue", {"train", "Cart\nPole"}, kUsage, {"environment", "Cart\\nPole"}},
+      {"EscapeInValue", {"train", "--algo", "\x1b[2J"}, kUsage, {"algo", "\\x1b"}},
+      // names
+      {"UnknownEnvironment", {"train", "CartPoel-v1"}, kUsage, {"environment", "\"CartPoel-v1\"", "did you mean CartPole-v1?"}},
+      {"UnknownAlgorithm", {"train", "--algo", "a3c"}, kUsage, {"algo", "\"a3c\"", "a2c"}},
+      {"UnknownPreset", {"train", "--preset", "shared-nte"}, kUsage, {"preset", "\"shared-nte\"", "did you mean shared-net?"}},
+      {"UnknownIsa", {"train", "--isa", "avx1024"}, kUsage, {"isa", "\"avx1024\"", "did you mean avx"}},
+      {"UnknownDevice", {"train", "--device", "tpu"}, kUsage, {"device", "\"tpu\""}},
+      {"DeviceCuda", {"train", "--device", "cuda"}, kMissing, {"device: this build has no CUDA plug-in yet"}},
+      {"DeviceCudaInFile", {"train", "--config", "cuda.toml"}, kMissing, {"cuda.toml:1", "CUDA"}},
+      {"UnknownActivation", {"train", "--activation", "rellu"}, kUsage, {"activation", "did you mean relu?"}},
+      // numbers
+      {"GammaAboveOne", {"train", "--gamma", "1.5"}, kUsage, {"gamma: 1.5", "from 0 to 1"}},
+      {"GammaNegative", {"train", "--gamma", "-0.1"}, kUsage, {"gamma: -0.1", "from 0 to 1"}},
+      {"GammaNan", {"train", "--gamma", "nan"}, kUsage, {"gamma: nan", "from 0 to 1"}},
+      {"GammaText", {"train", "--gamma", "high"}, kUsage, {"gamma: \"high\"", "from 0 to 1"}},
+      {"GammaEmpty", {"train", "--gamma", ""}, kUsage, {"gamma: \"\""}},
+      {"LambdaAboveOne", {"train", "--lambda", "2"}, kUsage, {"lambda: 2", "from 0 to 1"}},
+      {"LearningRateZero", {"train", "--lr", "0"}, kUsage, {"learning-rate: 0", "above 0"}},
+      {"LearningRateInfinite", {"train", "--lr", "inf"}, kUsage, {"learning-rate: inf", "above 0"}},
+      {"LearningRateBeyondFloat", {"train", "--lr", "1e300"}, kUsage, {"learning-rate", "above 0"}},
+      {"EntropyNegative", {"train", "--entropy-coef", "-1"}, kUsage, {"entropy-coef: -1", "at least 0"}},
+      {"Beta2One", {"train", "--beta2", "1"}, kUsage, {"beta2: 1", "below 1"}},
+      {"EnvsZero", {"train", "--envs", "0"}, kUsage, {"envs: 0", "from 1 to 16777216"}},
+      {"EnvsNegative", {"train", "--envs", "-4"}, kUsage, {"envs: -4", "from 1"}},
+      {"EnvsTooMany", {"train", "--envs", "2e7"}, kUsage, {"envs: 20000000", "16777216"}},
+      {"EnvsFraction", {"train", "--envs", "1.5"}, kUsage, {"envs: \"1.5\"", "whole number"}},
+      {"EnvsOverflow", {"train", "--envs", "99999999999999999999"}, kUsage, {"envs", "whole number"}},
+      {"EnvsUnderscores", {"train", "--envs", "1__0"}, kUsage, {"envs: \"1__0\""}},
+      {"HorizonZero", {"train", "--horizon", "0"}, kUsage, {"horizon: 0", "from 1"}},
+      {"StepsZero", {"train", "--steps", "0"}, kUsage, {"steps: 0", "from 1"}},
+      {"SeedsZero", {"train", "--seeds", "0"}, kUsage, {"seeds: 0", "from 1"}},
+      {"SeedNegative", {"train", "--seed", "-1"}, kUsage, {"seed: -1", "from 0"}},
+      {"ThreadsNegative", {"train", "--threads", "-2"}, kUsage, {"threads: -2"}},
+      {"FlagWithText", {"train", "--normalize=perhaps"}, kUsage, {"normalize: \"perhaps\"", "true or false"}},
+      {"HiddenText", {"train", "--hidden", "64,x"}, kUsage, {"hidden: \"64,x\"", "64,64"}},
+      {"HiddenZero", {"train", "--hidden", "0"}, kUsage, {"hidden: [0]", "1 to 64"}},
+      {"HiddenWide", {"train", "--hidden", "65"}, kUsage, {"hidden: [65]", "1 to 64"}},
+      {"HiddenDeep", {"train", "--hidden", "8,8,8"}, kUsage, {"hidden: [8, 8, 8]", "up to 2"}},
+      {"HiddenComma", {"train", "--hidden", "8,"}, kUsage, {"hidden: \"8,\""}},
+      // combinations
+      {"NstepBeyondHorizon", {"train", "--estimator", "nstep", "--nstep", "17", "--horizon", "16"}, kUsage, {"nstep: 17", "horizon = 16"}},
+      {"NstepWithoutEstimator", {"train", "--nstep", "4"}, kUsage, {"nstep", "no effect", "estimator = nstep"}},
+      {"AlphaWithoutRmsprop", {"train", "--alpha", "0.9"}, kUsage, {"alpha", "no effect", "optimizer = rmsprop"}},
+      {"ValueHiddenNotSeparate", {"train", "--value-hidden", "8", "--no-separate"}, kUsage, {"value-hidden", "separate = true"}},
+      {"StepsOfAnEnvironment", {"train", "--steps", "1e12", "--envs", "1"}, kUsage, {"steps: 1000000000000", "2^32"}},
+      {"SeedsBeyondTheLast", {"train", "--seed", "9223372036854775807", "--seeds", "2"}, kUsage, {"seed: 9223372036854775807", "2^63"}},
+      {"BeyondMemory", {"train", "--envs", "16777216", "--horizon", "1e6", "--normalize"}, kUsage, {"envs: 16777216 x horizon 1000000", "TiB", "available"}},
+      // configuration files
+      {"ConfigMissing", {"train", "--config", "none.toml"}, kUsage, {"none.toml", "No such file"}},
+      {"ConfigIsFolder", {"train", "--config", "empty"}, kUsage, {"empty", "folder"}},
+      {"ConfigIsDevice", {"train", "--config", "/dev/zero"}, kUsage, {"/dev/zero", "regular file"}},
+      {"ConfigTooLarge", {"train", "--config", "large.toml"}, kUsage, {"large.toml", "at most"}},
+      {"ConfigUnknownKey", {"train", "--config", "key.toml"}, kUsage, {"key.toml:3", "\"gama\"", "did you mean gamma?"}},
+      {"ConfigTable", {"train", "--config", "table.toml"}, kUsage, {"table.toml:1", "optimizer"}},
+      {"ConfigWrongType", {"train", "--config", "type.toml"}, kUsage, {"type.toml:2", "gamma: \"high\"", "from 0 to 1"}},
+      {"ConfigFlag", {"train", "--config", "flag.toml"}, kUsage, {"flag.toml:1", "normalize: 1", "true or false"}},
+      {"ConfigCount", {"train", "--config", "count.toml"}, kUsage, {"count.toml:1", "envs: 2.5", "whole number"}},
+      {"ConfigRange", {"train", "--config", "range.toml"}, kUsage, {"range.toml:2", "lambda: 1.01", "from 0 to 1"}},
+      {"ConfigNan", {"train", "--config", "nan.toml"}, kUsage, {"nan.toml:1", "gamma: nan"}},
+      {"ConfigInf", {"train", "--config", "inf.toml"}, kUsage, {"inf.toml:1", "learning-rate: inf"}},
+      {"ConfigHidden", {"train", "--config", "hidden.toml"}, kUsage, {"hidden.toml:1", "hidden", "1 to 64"}},
+      {"ConfigWide", {"train", "--config", "wide.toml"}, kUsage, {"wide.toml:1", "hidden: [65]"}},
+      {"ConfigChoice", {"train", "--config", "choice.toml"}, kUsage, {"choice.toml:1", "did you mean relu?"}},
+      {"ConfigContradiction", {"train", "--config", "contradiction.toml"}, kUsage, {"value-hidden", "separate"}},
+      {"ConfigMalformed", {"train", "--config", "malformed.toml"}, kUsage, {"malformed.toml:2"}},
+      {"ConfigKeyTwice", {"train", "--config", "twice.toml"}, kUsage, {"twice.toml:2", "seed"}},
+      {"ConfigBinary", {"train", "--config", "binary.toml"}, kUsage, {"binary.toml:1"}},
+      // run folders
+      {"RunExists", {"train", "--run", "full"}, kUsage, {"run: full", "not empty"}},
+      {"RunIsFile", {"train", "--run", "key.toml"}, kUsage, {"run: key.toml", "not a folder"}},
+      {"RunEmptyName", {"train", "--run", ""}, kUsage, {"run: \"\""}},
+      {"RunBelowFile", {"train", "--run", "key.toml/run"}, kFailed, {"key.toml/run", "cannot be written", "Not a directory"}},
+      {"RunUnwritable", {"train", "--run", "/proc/cupg/run"}, kFailed, {"/proc/cupg/run", "cannot be written"}},
+      {"RunNameTooLong", {"train", "--run", huge + huge}, kFailed, {"cannot be written", "too long"}},
+      // policies
+      {"EvalNothing", {"eval"}, kUsage, {"RUN: missing"}},
+      {"PolicyMissing", {"eval", "none"}, kUsage, {"none", "No such file"}},
+      {"PolicyFolderWithoutRun", {"eval", "full"}, kUsage, {"full/config.toml", "No such file"}},
+      {"PolicyEmpty", {"eval", "empty.safetensors"}, kUsage, {"empty.safetensors", "empty"}},
+      {"PolicyShort", {"eval", "short.safetensors"}, kUsage, {"short.safetensors", "5 bytes"}},
+      {"PolicyHeaderTruncated", {"eval", "header.safetensors"}, kUsage, {"header.safetensors", "truncated"}},
+      {"PolicyTruncated", {"eval", "truncated.safetensors"}, kUsage, {"truncated.safetensors", "bytes", "expected"}},
+      {"PolicyTooLong", {"eval", "longer.safetensors"}, kUsage, {"longer.safetensors", "bytes", "expected"}},
+      {"PolicyForeign", {"eval", "foreign.safetensors"}, kUsage, {"foreign.safetensors", "header claims", "1048576"}},
+      {"PolicyOfOtherEnvironment", {"eval", "environment.safetensors"}, kUsage, {"environment.safetensors", "MountainCar"}},
+      {"PolicyWithoutMetadata", {"eval", "plain.safetensors"}, kUsage, {"plain.safetensors", "__metadata__"}},
+      {"EvalEpisodesZero", {"eval", "x", "--episodes", "0"}, kUsage, {"episodes: 0", "from 1"}},
+      {"EvalContradiction", {"eval", "x", "--greedy", "--sample"}, kUsage, {"greedy", "sample"}},
+      // bench and info
+      {"BenchUnknown", {"bench", "trian"}, kUsage, {"bench", "did you mean train?"}},
+      {"BenchUpdatesZero", {"bench", "--updates", "0"}, kUsage, {"updates: 0"}},
+      {"BenchActions", {"bench", "env", "--actions", "balnce"}, kUsage, {"actions", "did you mean balance?"}},
+      {"BenchActionsElsewhere", {"bench", "train", "--actions", "random"}, kUsage, {"actions", "bench env"}},
+      {"BenchReferenceElsewhere", {"bench", "env", "--device", "reference"}, kUsage, {"device: reference", "bench train"}},
+      {"InfoGamma", {"info", "--gamma", "7"}, kUsage, {"gamma: 7"}},
+  };
+}
+
+class BadInputs : public testing::TestWithParam<BadInput> {};
+
+TEST_P(BadInputs, SaysWhatIsWrongInOneLineAndLeavesNothing) {
+  const BadInput& input = GetParam();
+  const test::TemporaryFolder folder;
+  write_fixtures(folder);
+  const std::vector<std::string> before = folder.list();
+  const test::ProcessResult result = test::run_cupg(input.arguments, {.folder = folder.path()});
+  EXPECT_EQ(result.status, input.status) << result.err;
+  EXPECT_EQ(result.out, "");
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+  EXPECT_TRUE(result.err.ends_with('\n'));
+  EXPECT_FALSE(result.err.find("internal error") != std::string::npos) << result.err;
+  for (const std::string& part : input.expected) EXPECT_NE(result.err.find(part), std::string::npos) << "no <" << part << "> in: " << result.err;
+  EXPECT_EQ(folder.list(), before);
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, BadInputs, testing::ValuesIn(bad_inputs()), [](const auto& input) { return std::string(input.param.name); });
+
+// A limit on the size of files is what a full disk looks like: write() fails.
+TEST(FullDisk, IsFoundBeforeTraining) {
+  const test::TemporaryFolder folder;
+  const test::ProcessResult result = test::run_cupg({"train", "--run", "deep/run"}, {.folder = folder.path(), .most_file_bytes = 4096});
+  EXPECT_EQ(result.status, kFailed);
+  EXPECT_EQ(result.out, "");
+  EXPECT_NE(result.err.find("deep/run: cannot be written"), std::string::npos) << result.err;
+  EXPECT_TRUE(folder.list().empty());
+}
+
+TEST(FullDisk, AtTheEndNamesTheFileAndLeavesNothing) {
+  const test::TemporaryFolder folder;
+  // 128 KiB let the check pass; the result of 1,000 agents needs more
+  const test::ProcessResult result =
+      test::run_cupg({"train", "--seeds", "1000", "--steps", "1", "--run", "deep/run", "--json"}, {.folder = folder.path(), .most_file_bytes = 131072});
+  EXPECT_EQ(result.status, kFailed);
+  EXPECT_EQ(result.out, "");
+  EXPECT_NE(result.err.find("deep/run/result.json: cannot be written"), std::string::npos) << result.err;
+  EXPECT_TRUE(folder.list().empty());
+}
+
+TEST(FullDisk, OfStandardOutputIsAnError) {
+  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "no /dev/full";
+  const test::ProcessResult result = test::run_cupg({"info"}, {.standard_output = "/dev/full"});
+  EXPECT_EQ(result.status, kFailed);
+  EXPECT_NE(result.err.find("standard output"), std::string::npos);
+}
+
+TEST(Diverged, EveryAgentIsAFailure) {
+  const test::TemporaryFolder folder;
+  const test::ProcessResult result = test::run_cupg(
+      {"train", "--optimizer", "sgd", "--lr", "1e6", "--max-grad-norm", "0", "--value-coef", "1e9", "--steps", "1e5", "--quiet"}, {.folder = folder.path()});
+  EXPECT_EQ(result.status, kFailed) << result.out;
+  EXPECT_NE(result.err.find("every agent diverged"), std::string::npos) << result.err;
+}
+
+}  // namespace
+}  // namespace cupg

@@ -1,0 +1,42 @@
+// Runs the command as a user would: a process of its own, in a folder of its own.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace cupg::test {
+
+struct ProcessResult {
+  int status = -1;  ///< exit status, or 128 + the signal that ended it
+  std::string out, err;
+};
+
+struct ProcessOptions {
+  std::filesystem::path folder = ".";     ///< working directory
+  long most_file_bytes = -1;              ///< RLIMIT_FSIZE: stands for a full disk
+  std::string standard_output = {};       ///< a file instead of a pipe
+  int interrupt_after_milliseconds = -1;  ///< send SIGINT then
+};
+
+/// CUPG_BINARY with these arguments, LANG=C.UTF-8, nothing on standard input.
+ProcessResult run_cupg(const std::vector<std::string>& arguments, const ProcessOptions& options = {});
+
+/// A new empty folder that is removed at the end.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  void write(const std::string& name, const std::string& bytes) const;
+  std::string read(const std::string& name) const;
+  /// Every file and folder below, sorted.
+  std::vector<std::string> list() const;
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace cupg::test

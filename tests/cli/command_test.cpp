@@ -1,0 +1,194 @@
+// The command as it is meant to be used.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cupg/policy.hpp"
+#include "cupg/run.hpp"
+#include "src/io/config_file.hpp"
+#include "src/io/options.hpp"
+#include "tests/cli/child_process.hpp"
+
+namespace cupg {
+namespace {
+
+using Json = nlohmann::json;
+using test::run_cupg;
+
+Json json_of(const test::ProcessResult& result) {
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 1) << result.out;
+  return Json::parse(result.out, nullptr, false);
+}
+
+TEST(Help, OfEveryCommandHasAnExample) {
+  for (const char* command : {"train", "eval", "bench", "info"}) {
+    const auto result = run_cupg({command, "--help"});
+    EXPECT_EQ(result.status, 0);
+    EXPECT_NE(result.out.find("Examples:\n  cupg " + std::string(command)), std::string::npos) << result.out;
+    EXPECT_EQ(result.err, "");
+  }
+  const auto result = run_cupg({"--help"});
+  EXPECT_EQ(result.status, 0);
+  EXPECT_NE(result.out.find("Examples:\n  cupg train"), std::string::npos);
+}
+
+TEST(Help, OfTrainListsEverySetting) {
+  const std::string help = run_cupg({"train", "--help"}).out;
+  for (const Option& option : options()) {
+    if (option.name == "environment") continue;  // the positional ENV
+    const std::string name = (option.type == OptionType::flag ? "--[no-]" : "--") + std::string(option.name);
+    EXPECT_NE(help.find("  " + name), std::string::npos) << name;
+  }
+}
+
+TEST(Version, IsPrinted) {
+  const auto result = run_cupg({"--version"});
+  EXPECT_EQ(result.status, 0);
+  EXPECT_TRUE(result.out.starts_with("cupg 0.") || result.out.starts_with("cupg 1.")) << result.out;
+}
+
+// bench has defaults of its own (2,048 environments), so that the preset's are seen to win over them.
+TEST(Order, IsDefaultsPresetFileCommandLine) {
+  const test::TemporaryFolder folder;
+  folder.write("c.toml", "envs = 8\nhorizon = 3\n");
+  const auto envs = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments{"bench", "env", "--updates", "1", "--repeat", "1", "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Json json = json_of(run_cupg(arguments, {.folder = folder.path()}));
+    return std::pair(json["config"]["envs"].get<int>(), json["config"]["horizon"].get<int>());
+  };
+  Config preset;
+  apply_preset("shared-net", preset);
+  EXPECT_EQ(envs({}), std::pair(2048, 32));
+  EXPECT_EQ(envs({"--preset", "shared-net"}), std::pair(preset.envs, preset.horizon));
+  EXPECT_EQ(envs({"--config", "c.toml", "--preset", "shared-net"}), std::pair(8, 3));
+  EXPECT_EQ(envs({"--envs", "5", "--config", "c.toml", "--preset", "shared-net"}), std::pair(5, 3));
+}
+
+TEST(CommandLine, ReadsCountsFlagsAndWidths) {
+  const Json config = json_of(run_cupg({"info", "--json", "CartPole-v0", "--steps", "1e6", "--envs", "1_024", "--no-stop-when-solved", "--normalize",
+                                        "--hidden", "8,4", "--value-hidden", "none", "--lr", "3e-3", "--gamma", "0.5", "--gamma=0.25"}))["config"];
+  EXPECT_EQ(config["environment"], "CartPole-v0");
+  EXPECT_EQ(config["steps"], 1000000);
+  EXPECT_EQ(config["envs"], 1024);
+  EXPECT_EQ(config["stop-when-solved"], false);
+  EXPECT_EQ(config["normalize"], true);
+  EXPECT_EQ(config["hidden"], Json::array({8, 4}));
+  EXPECT_EQ(config["value-hidden"], Json::array());
+  EXPECT_EQ(config["separate"], true);
+  EXPECT_EQ(config["learning-rate"], 0.003);
+  EXPECT_EQ(config["gamma"], 0.25);  // the last one counts
+}
+
+TEST(Train, PrintsOneJsonObjectAndSavesTheRun) {
+  const test::TemporaryFolder folder;
+  const auto result = run_cupg({"train", "--json", "--steps", "2048", "--seed", "7", "--seeds", "3", "--run", "r"}, {.folder = folder.path()});
+  const Json json = json_of(result);
+  EXPECT_EQ(result.err, "");
+  EXPECT_EQ(json["environment"], "CartPole-v1");
+  EXPECT_EQ(json["algorithm"], "a2c");
+  for (const char* key : {"device", "isa", "version", "run"}) EXPECT_TRUE(json[key].is_string()) << key;
+  for (const char* key : {"train_seconds", "env_steps_per_second"}) EXPECT_TRUE(json[key].is_number()) << key;
+  EXPECT_TRUE(json["threads"].is_number_integer());
+  EXPECT_EQ(json["run"], "r");
+  ASSERT_EQ(json["agents"].size(), 3u);
+  std::int64_t steps = 0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const Json& agent = json["agents"][i];
+    EXPECT_EQ(agent["seed"], 7 + i);
+    EXPECT_EQ(agent["solved"], false);
+    EXPECT_TRUE(agent["solved_env_steps"].is_null());
+    EXPECT_TRUE(agent["solved_seconds"].is_null());
+    EXPECT_TRUE(agent["final_return"].is_number());
+    EXPECT_EQ(agent["outcome"], "finished");
+    steps += agent["env_steps"].get<std::int64_t>();
+    const Policy policy = load_policy(folder.path() / "r" / ("policy-" + std::to_string(7 + i) + ".safetensors"));
+    EXPECT_EQ(agent["parameters_sha256"], parameters_sha256(policy.parameters));
+  }
+  EXPECT_EQ(json["env_steps"], steps);
+  const Json& summary = json["summary"];
+  EXPECT_EQ(summary["n"], 3);
+  EXPECT_EQ(summary["ci95"].size(), 2u);
+  EXPECT_EQ(summary["solved_fraction"], 0.0);
+  for (const char* key : {"iqm", "worst"}) EXPECT_TRUE(summary[key].is_number()) << key;
+  for (const char* key : {"solved_seconds_median", "solved_seconds_p99"}) EXPECT_TRUE(summary.contains(key) && summary[key].is_null()) << key;
+
+  Json saved = Json::parse(folder.read("r/result.json"));
+  saved["run"] = "r";
+  EXPECT_EQ(saved, json);
+  const Config config = Run::config(folder.path() / "r");
+  EXPECT_EQ(config.seed, 7u);
+  EXPECT_EQ(config.steps, 2048);
+  EXPECT_TRUE(folder.read("r/curve.csv").starts_with("seed,env_steps,seconds,mean_return,episodes\n7,"));
+  EXPECT_EQ(folder.list(), (std::vector<std::string>{"r", "r/config.toml", "r/curve.csv", "r/policy-7.safetensors", "r/policy-8.safetensors",
+                                                     "r/policy-9.safetensors", "r/result.json"}));
+}
+
+TEST(Train, SavedConfigurationTrainsToTheSameBits) {
+  const test::TemporaryFolder folder;
+  const auto first = json_of(run_cupg({"train", "--json", "--steps", "4096", "--hidden", "5", "--lr", "0.02", "--run", "a"}, {.folder = folder.path()}));
+  const auto second = json_of(run_cupg({"train", "--json", "--config", "a/config.toml", "--run", "b"}, {.folder = folder.path()}));
+  EXPECT_EQ(first["agents"][0]["parameters_sha256"], second["agents"][0]["parameters_sha256"]);
+  EXPECT_EQ(folder.read("a/policy.safetensors"), folder.read("b/policy.safetensors"));
+}
+
+TEST(Train, ShowsSummaryCurveAndWhatToDoNext) {
+  const test::TemporaryFolder folder;
+  const auto result = run_cupg({"train", "--steps", "65536", "--no-stop-when-solved"}, {.folder = folder.path()});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(result.err, "");  // no terminal, no progress
+  for (const char* part : {"seed 1: ", "return before training", "return after training", "mean return of the training episodes", "65,536 steps",
+                           "saved to runs/CartPole-v1-a2c-seed1\n", "cupg eval runs/CartPole-v1-a2c-seed1"})
+    EXPECT_NE(result.out.find(part), std::string::npos) << part << "\n" << result.out;
+  const auto again = run_cupg({"train", "--steps", "512", "--quiet"}, {.folder = folder.path()});
+  EXPECT_NE(again.out.find("saved to runs/CartPole-v1-a2c-seed1-2\n"), std::string::npos) << again.out;
+  EXPECT_EQ(std::count(again.out.begin(), again.out.end(), '\n'), 2) << again.out;
+}
+
+TEST(Train, InterruptIsCleanAndSavesTheRun) {
+  const test::TemporaryFolder folder;
+  const auto result = run_cupg({"train", "--steps", "1e11", "--no-stop-when-solved", "--json", "--run", "r"},
+                               {.folder = folder.path(), .interrupt_after_milliseconds = 300});
+  EXPECT_EQ(result.status, 130) << result.err;
+  const Json json = Json::parse(result.out, nullptr, false);
+  EXPECT_EQ(json["agents"][0]["outcome"], "interrupted");
+  EXPECT_EQ(parameters_sha256(Run::policy(folder.path() / "r").parameters), json["agents"][0]["parameters_sha256"]);
+}
+
+TEST(Eval, PlaysTheSavedPolicy) {
+  const test::TemporaryFolder folder;
+  ASSERT_EQ(run_cupg({"train", "--steps", "4096", "--seeds", "2", "--run", "r"}, {.folder = folder.path()}).status, 0);
+  const auto run = json_of(run_cupg({"eval", "r", "--json", "--episodes", "50"}, {.folder = folder.path()}));
+  EXPECT_EQ(run["episodes"], 50);
+  EXPECT_EQ(run["greedy"], true);
+  for (const char* key : {"mean_return", "min_return", "max_return", "reached_cap"}) EXPECT_TRUE(run[key].is_number()) << key;
+  auto file = json_of(run_cupg({"eval", "r/policy-1.safetensors", "--json", "--episodes", "50"}, {.folder = folder.path()}));
+  EXPECT_EQ(file["mean_return"], run["mean_return"]);
+  const auto other = run_cupg({"eval", "r", "--agent-seed", "2", "--sample", "--episodes", "1e2"}, {.folder = folder.path()});
+  EXPECT_EQ(other.status, 0);
+  EXPECT_NE(other.out.find("100 sampled episodes"), std::string::npos) << other.out;
+  EXPECT_EQ(run_cupg({"eval", "r", "--agent-seed", "3"}, {.folder = folder.path()}).status, 2);
+}
+
+TEST(Info, DescribesBuildMachineAndNetwork) {
+  const auto result = run_cupg({"info"});
+  EXPECT_EQ(result.status, 0) << result.err;
+  for (const char* part : {"compiler", "processor", "isa", "CUDA: not in this build", "CartPole-v0", "131 parameters", "memory"})
+    EXPECT_NE(result.out.find(part), std::string::npos) << part;
+  const Json json = json_of(run_cupg({"info", "--json", "--envs", "16777216", "--horizon", "1e6", "--normalize"}));
+  EXPECT_GT(json["training_bytes"], json["available_bytes"]);
+}
+
+TEST(Bench, GivesMedianAndValues) {
+  for (const char* kind : {"train", "rollout", "env"}) {
+    const Json json = json_of(run_cupg({"bench", kind, "--updates", "2", "--repeat", "3", "--envs", "64", "--horizon", "8", "--json"}));
+    EXPECT_EQ(json["bench"], kind);
+    EXPECT_EQ(json["values"].size(), 3u);
+    EXPECT_GT(json["env_steps_per_second"].get<double>(), 0);
+    EXPECT_GE(json["env_steps"], 2 * 64 * 8);  // env: whole blocks of steps
+  }
+}
+
+}  // namespace
+}  // namespace cupg

@@ -1,0 +1,222 @@
+#include "cupg/policy.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <limits>
+
+#include "cupg/config.hpp"
+#include "cupg/error.hpp"
+#include "src/io/safetensors.hpp"
+
+namespace cupg {
+namespace {
+
+Policy make_policy(const std::vector<int>& hidden, bool separate, bool bias, Activation activation = Activation::relu) {
+  Config config;
+  config.hidden = hidden;
+  config.shared = !separate;
+  if (separate) config.value_hidden = std::vector<int>{3};
+  config.bias = bias;
+  config.activation = activation;
+  Policy policy{config.environment, config.network(), {}};
+  for (int i = 0; i < parameter_count(policy.shape); ++i) policy.parameters.push_back(0.01f * static_cast<float>(i) - 0.2f);
+  return policy;
+}
+
+/// Puts `text` in place of the header, its length adjusted.
+std::string with_header(const std::string& bytes, const std::string& text) {
+  std::uint64_t old_length = 0;
+  std::memcpy(&old_length, bytes.data(), 8);
+  const std::uint64_t length = text.size();
+  std::string result(8, '\0');
+  std::memcpy(result.data(), &length, 8);
+  return result + text + bytes.substr(8 + old_length);
+}
+std::string header_of(const std::string& bytes) {
+  std::uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), 8);
+  return bytes.substr(8, length);
+}
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const std::size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return text.replace(at, from.size(), to);
+}
+
+/// "" where it is read.
+std::string refusal(const std::string& bytes) {
+  try {
+    decode_policy(bytes, "p");
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::usage);
+    EXPECT_EQ(std::string(e.what()).find('\n'), std::string::npos);
+    return e.what();
+  }
+  return "";
+}
+
+TEST(Safetensors, RoundTrip) {
+  for (const bool separate : {false, true})
+    for (const bool bias : {false, true})
+      for (const std::vector<int>& hidden : {std::vector<int>{}, {5}, {64, 7}})
+        for (const Activation activation : {Activation::relu, Activation::tanh}) {
+          const Policy policy = make_policy(hidden, separate, bias, activation);
+          const Policy back = decode_policy(encode_policy(policy), "p");
+          EXPECT_EQ(back.environment, policy.environment);
+          EXPECT_EQ(back.parameters, policy.parameters);
+          EXPECT_EQ(describe(back.shape), describe(policy.shape));
+          EXPECT_EQ(back.shape.policy.bias, bias);
+        }
+}
+
+TEST(Safetensors, HeaderIsAligned) {
+  const std::string bytes = encode_policy(make_policy({5}, false, true));
+  EXPECT_EQ(header_of(bytes).size() % 8, 0u);
+  EXPECT_EQ(header_of(bytes)[0], '{');
+}
+
+TEST(Safetensors, IsSavedAndLoaded) {
+  const auto path = std::filesystem::temp_directory_path() / "cupg-policy-test.safetensors";
+  const Policy policy = make_policy({5}, false, true);
+  save_policy(policy, path);
+  save_policy(policy, path);  // over the old one
+  EXPECT_EQ(load_policy(path).parameters, policy.parameters);
+  std::filesystem::remove(path);
+  EXPECT_THROW(load_policy(path), Error);
+  EXPECT_THROW(save_policy(policy, path / "below"), Error);
+}
+
+TEST(Safetensors, EveryTruncationIsRefused) {
+  const std::string bytes = encode_policy(make_policy({3}, true, true));
+  for (std::size_t length = 0; length < bytes.size(); ++length) EXPECT_NE(refusal(bytes.substr(0, length)), "") << length;
+  EXPECT_NE(refusal(bytes + '\0'), "");
+}
+
+TEST(Safetensors, EveryChangedByteIsReadOrRefused) {
+  const std::string bytes = encode_policy(make_policy({2}, false, true));
+  for (std::size_t at = 0; at < bytes.size(); ++at)
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string changed = bytes;
+      changed[at] = static_cast<char>(changed[at] ^ (1 << bit));
+      refusal(changed);
+    }
+  std::uint32_t state = 2024;
+  const auto next = [&] { return (state = state * 1664525u + 1013904223u) >> 8; };
+  for (int round = 0; round < 20000; ++round) {
+    std::string changed = bytes;
+    for (std::uint32_t i = next() % 8; i < 8; ++i) changed[next() % changed.size()] = static_cast<char>(next());
+    changed.resize(next() % 4 == 0 ? next() % changed.size() : changed.size());
+    refusal(changed);
+  }
+}
+
+TEST(Safetensors, HostileHeadersAreRefused) {
+  const std::string bytes = encode_policy(make_policy({2}, false, true)), header = header_of(bytes);
+  ASSERT_EQ(refusal(with_header(bytes, header)), "");
+  const auto refused = [&](const std::string& text, const char* why) {
+    const std::string message = refusal(with_header(bytes, text));
+    EXPECT_NE(message.find(why), std::string::npos) << why << " in: " << message;
+  };
+  std::string huge_length = bytes;
+  const std::uint64_t most = ~std::uint64_t{0};
+  std::memcpy(huge_length.data(), &most, 8);
+  EXPECT_NE(refusal(huge_length).find("18446744073709551615"), std::string::npos);
+
+  refused("", "not JSON");
+  refused("[]", "not a JSON object");
+  refused("{}", "__metadata__");
+  refused("nonsense", "not JSON");
+  refused(std::string(100000, '['), "nested");
+  refused("{\"a\":" + std::string(50000, '{') + "}", "not JSON");
+  refused("{\"a\":{\"b\":{\"c\":{}}}}", "nested");
+  refused(replaced(header, "{\"__metadata__\"", "{\"value.head.bias\":{},\"__metadata__\""), "twice");
+  refused(replaced(header, "\"dtype\":\"F32\"", "\"dtype\":\"F32\",\"dtype\":\"F32\""), "twice");
+  refused(replaced(header, "\"F32\"", "\"F16\""), "dtype");
+  refused(replaced(header, "[2,4]", "[4,2]"), "shape");
+  refused(replaced(header, "[2,4]", "[-2,-4]"), "shape");
+  refused(replaced(header, "[2,4]", "[2,4,1]"), "shape");
+  refused(replaced(header, "[0,32]", "[0,36]"), "data_offsets");
+  refused(replaced(header, "[0,32]", "[32,0]"), "data_offsets");
+  refused(replaced(header, "[0,32]", "[0,18446744073709551615]"), "data_offsets");
+  refused(replaced(header, "\"shared.hidden1.weight\"", "\"other\""), "missing");
+  refused(replaced(header, "{\"__metadata__\"", "{\"extra\":{},\"__metadata__\""), "entries");
+  refused(replaced(header, "\"cupg\":\"1\"", "\"cupg\":\"2\""), "version");
+  refused(replaced(header, "\"CartPole-v1\"", "\"Pong\""), "Pong");
+  refused(replaced(header, "\"hidden\":\"2\"", "\"hidden\":\"2,\""), "hidden");
+  refused(replaced(header, "\"hidden\":\"2\"", "\"hidden\":\"1000000000000\""), "hidden");
+  refused(replaced(header, "\"hidden\":\"2\"", "\"hidden\":2"), "hidden");
+  refused(replaced(header, "\"hidden\":\"2\"", "\"hidden\":\"65\""), "hidden");
+  refused(replaced(header, "\"actions\":\"2\"", "\"actions\":\"3\""), "actions");
+  refused(replaced(header, "\"relu\"", "\"gelu\""), "activation");
+  refused(replaced(header, "\"shared\":\"true\"", "\"shared\":true"), "shared");
+}
+
+TEST(Safetensors, ParametersMustBeFinite) {
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    Policy policy = make_policy({2}, false, true);
+    policy.parameters[3] = bad;
+    EXPECT_NE(refusal(encode_policy(policy)).find("NaN"), std::string::npos);
+  }
+}
+
+// 4 -> 1 relu -> {2, 1}: h = relu(1*1 + 2*0.5 + 3*0 + 4*(-0.25) + 0.5) = 1.5; logits (2*1.5 - 1, -1*1.5 + 3) = (2, 1.5);
+// value 4*1.5 + 0.25 = 6.25.
+TEST(Policy, EvaluatesByHand) {
+  Policy policy = make_policy({1}, false, true);
+  policy.parameters = {1, 2, 3, 4, 0.5f, 2, -1, -1, 3, 4, 0.25f};
+  const std::array observation{1.0f, 0.5f, 0.0f, -0.25f};
+  std::array<float, 2> logits{};
+  float value = 0;
+  policy.evaluate(observation, logits, value);
+  EXPECT_EQ(logits[0], 2.0f);
+  EXPECT_EQ(logits[1], 1.5f);
+  EXPECT_EQ(value, 6.25f);
+  EXPECT_EQ(policy.act(observation), 0);
+  policy.parameters[8] = 3.5f;  // a tie takes the lowest index
+  EXPECT_EQ(policy.act(observation), 0);
+  policy.parameters[8] = 3.75f;
+  EXPECT_EQ(policy.act(observation), 1);
+}
+
+// Two trunks: the value's parameters lie between the policy's trunk and the heads.
+TEST(Policy, SeparateTrunksAreFoundWhereTheLayoutPutsThem) {
+  for (const bool bias : {false, true}) {
+    Policy policy = make_policy({2}, true, bias, Activation::tanh);
+    const auto tensor = [&](const std::string& name) {
+      for (const TensorInfo& t : parameter_layout(policy.shape))
+        if (t.name == name) return policy.parameters.data() + t.offset;
+      return static_cast<float*>(nullptr);
+    };
+    const std::array observation{0.1f, -0.2f, 0.3f, 0.4f};
+    std::array<float, 2> logits{};
+    float value = 0;
+    policy.evaluate(observation, logits, value);
+    double expected = bias ? static_cast<double>(tensor("value.head.bias")[0]) : 0;
+    for (std::size_t j = 0; j < 3; ++j) {
+      double z = bias ? static_cast<double>(tensor("value.hidden1.bias")[j]) : 0;
+      for (std::size_t i = 0; i < 4; ++i) z += static_cast<double>(tensor("value.hidden1.weight")[4 * j + i]) * static_cast<double>(observation[i]);
+      expected += static_cast<double>(tensor("value.head.weight")[j]) * std::tanh(z);
+    }
+    EXPECT_NEAR(static_cast<double>(value), expected, 1e-6);  // float rounding of some 20 operations
+    EXPECT_EQ(policy.act(observation), logits[1] > logits[0] ? 1 : 0);
+  }
+}
+
+TEST(Policy, RefusesWrongSizes) {
+  const Policy policy = make_policy({2}, false, true);
+  std::array<float, 2> logits{};
+  float value = 0;
+  EXPECT_THROW(policy.evaluate(std::array{1.0f}, logits, value), Error);
+  EXPECT_THROW(policy.act(std::array{1.0f}), Error);
+  Policy empty = policy;
+  empty.parameters.clear();
+  EXPECT_THROW(empty.act(std::array{1.0f, 1.0f, 1.0f, 1.0f}), Error);
+}
+
+}  // namespace
+}  // namespace cupg

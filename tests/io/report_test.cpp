@@ -1,0 +1,128 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "src/report/curve.hpp"
+#include "src/report/json.hpp"
+#include "src/report/summary.hpp"
+#include "src/report/text.hpp"
+
+namespace cupg {
+namespace {
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) lines.push_back(text.substr(at, text.find('\n', at) - at));
+  return lines;
+}
+
+std::vector<CurvePoint> line(double from, double to, int points) {
+  std::vector<CurvePoint> curve;
+  for (int i = 0; i < points; ++i) curve.push_back({1000 * (i + 1), 0.1, from + (to - from) * i / (points - 1), 1});
+  return curve;
+}
+
+TEST(Curve, ClimbsFromLowerLeftToUpperRight) {
+  const auto lines = lines_of(draw_curve(line(0, 500, 20), {.columns = 60, .rows = 10, .unicode = false, .top = 500, .threshold = 250}));
+  ASSERT_EQ(lines.size(), 13u);  // title, rows, axis, its labels
+  EXPECT_NE(lines[1].find("500 +"), std::string::npos);
+  EXPECT_NE(lines[10].find("0 +"), std::string::npos);
+  EXPECT_GT(lines[1].find('*'), lines[10].rfind('*'));
+  EXPECT_NE(lines[12].find("1,000"), std::string::npos);
+  EXPECT_TRUE(lines[12].ends_with("20,000 steps"));
+  const auto marked = std::count_if(lines.begin(), lines.end(), [](const std::string& l) { return l.ends_with(" solved") && l.find("250 +") != std::string::npos; });
+  EXPECT_EQ(marked, 1);
+  for (const std::string& l : lines) EXPECT_LE(l.size(), 67u);
+}
+
+TEST(Curve, AsciiIsAsciiAndUnicodeIsBraille) {
+  CurveStyle style{.columns = 60, .rows = 10, .unicode = false, .top = 500, .threshold = 475};
+  const std::string ascii = draw_curve(line(10, 400, 5), style);
+  EXPECT_TRUE(std::all_of(ascii.begin(), ascii.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; }));
+  style.unicode = true;
+  EXPECT_NE(draw_curve(line(10, 400, 5), style).find("\xe2\xa0"), std::string::npos);
+}
+
+TEST(Curve, StepsHaveNoGaps) {
+  std::vector<CurvePoint> curve{{1, 0, 0, 1}, {2, 0, 0, 1}, {3, 0, 500, 1}, {4, 0, 500, 1}};
+  const auto lines = lines_of(draw_curve(curve, {.columns = 40, .rows = 10, .unicode = false, .top = 500}));
+  for (std::size_t row = 1; row <= 10; ++row) EXPECT_NE(lines[row].find('*'), std::string::npos) << row;
+}
+
+TEST(Curve, TakesAnythingWithoutHarm) {
+  const CurveStyle style{.columns = 5, .rows = 3, .unicode = true, .top = 500, .threshold = 475};
+  EXPECT_EQ(draw_curve({}, style), "");
+  EXPECT_EQ(draw_curve(std::vector<CurvePoint>{{1, 0, 1, 1}}, style), "");
+  EXPECT_EQ(draw_curve(std::vector<CurvePoint>{{1, 0, 1, 1}, {2, 0, std::numeric_limits<double>::quiet_NaN(), 1}}, style), "");
+  EXPECT_NE(draw_curve(std::vector<CurvePoint>{{1, 0, -1e9, 1}, {1, 0, 1e9, 1}}, style), "");
+  EXPECT_NE(draw_curve(line(1, 499, 512), {.columns = 10000, .rows = 50, .unicode = true, .top = 500, .threshold = 475}), "");
+}
+
+TEST(Histogram, CountsEveryReturnOnce) {
+  const std::vector<float> returns{0, 49.9f, 50, 500, 500, 600};
+  const auto lines = lines_of(draw_histogram(returns, 0, 500, 10, 80, false));
+  ASSERT_EQ(lines.size(), 10u);
+  EXPECT_NE(lines[0].find(" 2  ###"), std::string::npos) << lines[0];
+  EXPECT_NE(lines[1].find(" 1  ###"), std::string::npos) << lines[1];
+  EXPECT_NE(lines[9].find(" 3  ###"), std::string::npos) << lines[9];
+  EXPECT_TRUE(lines[5].ends_with(" 0")) << lines[5];
+}
+
+TEST(Text, FormatsNumbersForPeople) {
+  EXPECT_EQ(format_count(0), "0");
+  EXPECT_EQ(format_count(999), "999");
+  EXPECT_EQ(format_count(1000), "1,000");
+  EXPECT_EQ(format_count(-1234567), "-1,234,567");
+  EXPECT_EQ(format_seconds(0.0042), "4.2 ms");
+  EXPECT_EQ(format_seconds(0.42), "420 ms");
+  EXPECT_EQ(format_seconds(4.25), "4.25 s");
+  EXPECT_EQ(format_seconds(75), "1 min 15 s");
+  EXPECT_EQ(format_seconds(7500), "2 h 5 min");
+  EXPECT_EQ(format_seconds(std::numeric_limits<double>::infinity()), "unknown");
+  EXPECT_EQ(format_rate(92.9e6), "92.9 M");
+  EXPECT_EQ(format_rate(1.2e9), "1.20 G");
+  EXPECT_EQ(format_rate(999.9), "1.00 k");
+  EXPECT_EQ(one_line("a\nb\x1b[2Jc"), "a\\nb\\x1b[2Jc");
+}
+
+TEST(Json, HasNoNan) {
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  TrainResult result;
+  AgentResult& agent = result.agents.emplace_back();
+  agent.outcome = Outcome::diverged;
+  agent.final_return = agent.initial_return = agent.solved_seconds = kNan;
+  agent.message = "because";
+  result.summary = {.n = 1, .iqm = kNan, .ci95_low = kNan, .ci95_high = kNan, .worst = kNan};
+  const std::string line = dump_line(train_json({}, result));
+  EXPECT_EQ(line.find("nan"), std::string::npos) << line;
+  const auto json = nlohmann::json::parse(line);
+  EXPECT_TRUE(json["summary"]["iqm"].is_null());
+  EXPECT_TRUE(json["env_steps_per_second"].is_null());  // 0 steps in 0 seconds
+  EXPECT_EQ(json["agents"][0]["message"], "because");
+  EXPECT_EQ(json["config"]["gamma"], 0.99);  // not 0.9900000095
+}
+
+TEST(Json, TakesNamesThatAreNotUtf8) {
+  EXPECT_NO_THROW(dump_line({{"run", "a\xff\xfe"}}));
+}
+
+TEST(Summary, SaysWhatBecameOfTheAgent) {
+  TrainResult result;
+  AgentResult& agent = result.agents.emplace_back();
+  agent.seed = 3;
+  agent.outcome = Outcome::solved;
+  agent.env_steps = agent.solved_env_steps = 1024;
+  agent.solved_seconds = 0.0042;
+  EXPECT_EQ(describe_outcome({}, result), "seed 3: solved CartPole-v1 after 1,024 environment steps in 4.2 ms\n");
+  agent.outcome = Outcome::finished;
+  agent.solved_env_steps = 0;
+  EXPECT_EQ(describe_outcome({}, result), "seed 3: did not solve CartPole-v1 after 1,024 environment steps\n");
+  EXPECT_NE(suggest_next({}, result, "runs/r").find("--seed 3 --steps 10000000"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace cupg
