@@ -187,7 +187,7 @@ void optimizer(benchmark::State& state, Isa isa) {
   for (auto _ : state) benchmark::DoNotOptimize(f.ops.optimize(o));
   report(state, f, 1, 12.0 * o.count, 0);  // an update, not a sample
 }
-void evaluate(benchmark::State& state, Isa isa) {
+void evaluation(benchmark::State& state, Isa isa) {
   Fixture f(isa);
   AlignedArray<float> returns(kWarp);
   EvaluateArgs e;
@@ -256,7 +256,7 @@ int main(int argc, char** argv) {
     add("gradient_forward_again", gradient, false);
     add("reduce", reduce);
     add("optimizer", optimizer);
-    add("evaluate", evaluate);
+    add("evaluate", evaluation);
     add("update", update);
   }
   benchmark::Initialize(&argc, argv);

@@ -1,5 +1,5 @@
-// e^x in float lanes, within 1 ulp: the classical x = n ln 2 + r, |r| <= ln(2)/2, e^x = 2^n e^r (Cody and Waite, "Software manual
-// for the elementary functions", 1980). Coefficients: coefficients.sollya. In double: std::exp.
+// e^x in float lanes, within 1 ulp: the classical x = n ln 2 + r, |r| <= ln(2)/2, e^x = 2^n e^r (Cody and Waite, "Software
+// manual for the elementary functions", 1980). Coefficients: coefficients.sollya. In double: std::exp.
 #pragma once
 #include "concepts.hpp"
 #include "lanes.hpp"

@@ -24,10 +24,15 @@ CUPG_FN void normal_pair(std::uint32_t u, std::uint32_t v, float& first, float& 
   second = radius * s;
 }
 
-/// out[0..count): normal numbers, four a Philox call.
+/// The four words of elements 4 block .. 4 block + 3.
+CUPG_FN Philox4 initialisation_words(int block, std::uint32_t tensor, std::uint64_t key) {
+  return philox4x32(static_cast<std::uint32_t>(block), tensor, static_cast<std::uint32_t>(Purpose::initialise), 0, key);
+}
+
+/// out[0..count): normal numbers times scale, four a Philox call.
 CUPG_FN void fill_normal(int count, float scale, std::uint32_t tensor, std::uint64_t key, float* out) {
   for (int i = 0; i < count; i += 4) {
-    const Philox4 words = philox4x32(static_cast<std::uint32_t>(i) / 4, tensor, static_cast<std::uint32_t>(Purpose::initialise), 0, key);
+    const Philox4 words = initialisation_words(i / 4, tensor, key);
     float normal[4];
     normal_pair(words.word[0], words.word[1], normal[0], normal[1]);
     normal_pair(words.word[2], words.word[3], normal[2], normal[3]);
@@ -38,7 +43,7 @@ CUPG_FN void fill_normal(int count, float scale, std::uint32_t tensor, std::uint
 /// out[0..count): uniform in [-limit, limit), four a Philox call.
 CUPG_FN void fill_uniform(int count, float limit, std::uint32_t tensor, std::uint64_t key, float* out) {
   for (int i = 0; i < count; i += 4) {
-    const Philox4 words = philox4x32(static_cast<std::uint32_t>(i) / 4, tensor, static_cast<std::uint32_t>(Purpose::initialise), 0, key);
+    const Philox4 words = initialisation_words(i / 4, tensor, key);
     for (int k = 0; k < 4 && i + k < count; ++k) out[i + k] = limit * fma(2.0f, uniform01(words.word[k]), -1.0f);
   }
 }
@@ -71,7 +76,8 @@ CUPG_FN void householder(int m, int n, float* a, float* tau, float* sign) {
 /// The orthonormal factor Q of a normal matrix A = Q R whose R has a positive diagonal, times gain: so Q is unique, and
 /// uniform over all orthonormal frames (Mezzadri, "How to generate random matrices from the classical compact groups", 2007).
 /// A wide matrix is the transpose of a tall one.
-CUPG_FN void fill_orthogonal(int rows, int columns, float gain, std::uint32_t tensor, std::uint64_t key, float* out, float* scratch) {
+CUPG_FN void fill_orthogonal(int rows, int columns, float gain, std::uint32_t tensor, std::uint64_t key, float* out,
+                             float* scratch) {
   const bool tall = rows >= columns;
   const int m = tall ? rows : columns, n = tall ? columns : rows;
   const int row_step = tall ? columns : 1, column_step = tall ? 1 : columns;  // of Q and A inside out
@@ -88,8 +94,13 @@ CUPG_FN void fill_orthogonal(int rows, int columns, float gain, std::uint32_t te
   }
 }
 
-/// Fills the row-major matrix out[rows = outputs][columns = inputs]; `tensor` numbers the matrices of one agent, `key` is the
-/// agent's seed. scratch: kInitialiseScratch floats (used by `orthogonal` alone).
+/// Fills the row-major matrix out[rows = outputs][columns = inputs], rows and columns <= kInitialiseWidth:
+///   he          normal, standard deviation gain sqrt(2 / inputs)
+///   xavier      uniform in +-gain sqrt(6 / (inputs + outputs))
+///   orthogonal  fill_orthogonal
+///   uniform     uniform in +-gain / sqrt(inputs): PyTorch's nn.Linear at gain 1
+/// `tensor` numbers the matrices of one agent, `key` is the agent's seed; element i is drawn by word i mod 4 of counter
+/// (i / 4, tensor, initialise, 0). scratch: kInitialiseScratch floats (used by `orthogonal` alone).
 CUPG_FN void initialize_matrix(Initialisation kind, float gain, int rows, int columns, std::uint32_t tensor, std::uint64_t key,
                                float* out, float* scratch) {
   const int count = rows * columns;

@@ -1,6 +1,5 @@
-// The natural logarithm in float lanes. x = 2^e m with m in [2/3, 4/3), log x = e ln 2 + log m: with this m no cancellation
-// occurs, and one constant for ln 2 is enough (Juffa, forums.developer.nvidia.com, "Faster and more accurate implementation of
-// logf", 2017). Coefficients: coefficients.sollya. In double: std::log.
+// The natural logarithm in float lanes. x = 2^e m, log x = e ln 2 + log m with m in [2/3, 4/3), as N. Juffa chooses it: then
+// no cancellation occurs, and one constant for ln 2 is enough. Coefficients: coefficients.sollya. In double: std::log.
 #pragma once
 #include "concepts.hpp"
 #include "lanes.hpp"

@@ -1,5 +1,6 @@
-// Sine and cosine together in float lanes: x = n pi/2 + r, |r| <= pi/4, a polynomial each, exchanged and signed by n mod 4 (Cody
-// and Waite, "Software manual for the elementary functions", 1980). Coefficients: coefficients.sollya. In double: std::sin, cos.
+// Sine and cosine together in float lanes: x = n pi/2 + r, |r| <= pi/4, a polynomial each, exchanged and signed by n mod 4
+// (Cody and Waite, "Software manual for the elementary functions", 1980). Coefficients: coefficients.sollya. In double:
+// std::sin and std::cos.
 #pragma once
 #include "concepts.hpp"
 #include "lanes.hpp"
@@ -26,9 +27,9 @@ CUPG_FN void sincos_quarter(double x, double& s, double& c) {
 /// s = sin x, c = cos x for |x| <= 8192. 26 operations; worst 1.629 ulp in s, 1.632 in c, near the zeros too. Odd and even
 /// bit by bit, sin(-0) = -0, neither beyond 1. inf and NaN give NaN.
 ///
-/// pi/2 is taken off in three parts of 24 bits. The first step is exact (x and n times the part are multiples of 2^-23 or of
-/// x's own unit, and their difference is below 1); the second rounds r once; the third matters where r is tiny, at the zeros. All parts
-/// are positive, so that for n = 0 each step adds -0 and keeps the sign of x = -0.
+/// pi/2 is taken off in three parts of 24 bits. The first step is exact: x and n times the part are multiples of 2^-23 or of
+/// x's own unit, and their difference is below 1. The second rounds r once; the third matters where r is tiny, at the zeros.
+/// All parts are positive, so that for n = 0 each step adds -0 and keeps the sign of x = -0.
 template <SinglePrecision S>
 CUPG_FN void sincos(S x, S& s, S& c) {
   const S shifted = fma(x, S(0x1.45f306p-1), S(0x1.8p23));  // 1.5 * 2^23 + n, rounded: n mod 4 is in the last two bits

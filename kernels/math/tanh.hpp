@@ -1,13 +1,13 @@
-// The hyperbolic tangent in float lanes, the activation of wide networks: one division, no exponent bits, no clamp. Coefficients:
-// coefficients.sollya. In double: std::tanh.
+// The hyperbolic tangent in float lanes, the activation of wide networks: one division, no exponent bits, no clamp.
+// Coefficients: coefficients.sollya. In double: std::tanh.
 #pragma once
 #include "concepts.hpp"
 #include "lanes.hpp"
 
 CUPG_BEGIN_COPY
 
-/// tanh x for every x: odd bit by bit, tanh(-0) = -0, +-1 at the ends, never beyond. 24 operations, one of them a division; worst
-/// 1.821 ulp.
+/// tanh x for every x: odd bit by bit, tanh(-0) = -0, +-1 at the ends, never beyond. 24 operations, one of them a division;
+/// worst 1.821 ulp.
 ///
 ///   |x| < 1   x + x^3 p(x^2)
 ///   |x| >= 1  1 - 2 / (1 + e^2|x|), e^2|x| = g^4 with a polynomial g of degree 7. An error in e^2|x| counts less and less as

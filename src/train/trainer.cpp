@@ -1,8 +1,11 @@
 #include "cupg/trainer.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <mutex>
 #include <thread>
 
@@ -73,6 +76,10 @@ bool is_solved(Engine& engine, int agent, double threshold, std::uint32_t check,
   return true;
 }
 
+bool all_finite(std::span<const float> values) {
+  return std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); });
+}
+
 /// Trains one agent: iterate, check, stop.
 AgentResult train_agent(Engine& engine, const Config& config, std::uint64_t seed, Reporter& reporter, bool initial_return, const CheckSettings& checks = {}) {
   const EnvironmentInfo& environment = find_environment(config.environment);
@@ -97,9 +104,10 @@ AgentResult train_agent(Engine& engine, const Config& config, std::uint64_t seed
     schedule.add(report.updates * batch, report.episodes);
     curve.add(result.env_steps, seconds_since(start), report.episodes);
     reporter.add(report.updates * batch, report.episodes);
-    if (!report.finite) {
+    if (!report.finite || !all_finite(engine.parameters(agent))) {
       result.outcome = Outcome::diverged;
-      result.message = "the gradient became NaN or infinite at update " + std::to_string(result.updates + 1) + "; try a smaller learning-rate or max-grad-norm";
+      result.message = fmt::format("a {} became NaN or infinite at update {}; try a smaller learning-rate or max-grad-norm",
+                                   report.finite ? "parameter" : "gradient", result.updates + (report.finite ? 0 : 1));
       break;
     }
     if (result.solved_env_steps == 0 && schedule.due()) {

@@ -17,9 +17,12 @@ constexpr float kDenormal = std::numeric_limits<float>::denorm_min();
 double exact(double x) { return std::log(x); }
 
 TEST(Log, StaysWithinTwoUlpOverAllFloats) {
-  expect_within("log near 1", sweep("log", bits_of(0x1p-4f), bits_of(16.0f), 1, exact), kLimit);  // the exponents where cancellation could occur
+  expect_within("log near 1", sweep("log", bits_of(0x1p-4f), bits_of(16.0f), 1, exact),
+                kLimit);  // the exponents where cancellation could occur
   expect_within("log", sweep("log", 1, bits_of(kLargest), stride(5), exact), kLimit);
-  expect_within("log of negatives", sweep("log", bits_of(-kDenormal), 0xffffffffu, stride(9), [](double) { return static_cast<double>(NAN); }), 0.0);
+  expect_within("log of negatives",
+                sweep("log", bits_of(-kDenormal), 0xffffffffu, stride(9), [](double) { return static_cast<double>(NAN); }),
+                0.0);
 }
 
 TEST(Log, StaysWithinTwoUlpOfMpfr) {

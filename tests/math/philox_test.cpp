@@ -31,15 +31,18 @@ Words random123(const Words& counter, std::uint64_t key) {
 TEST(Philox, GivesThePublishedKnownAnswers) {
   EXPECT_EQ(ours({0, 0, 0, 0}, 0), (Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
   EXPECT_EQ(ours({~0u, ~0u, ~0u, ~0u}, ~std::uint64_t{0}), (Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
-  EXPECT_EQ(ours({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, 0x299f31d0a4093822), (Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
+  EXPECT_EQ(ours({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, 0x299f31d0a4093822),
+            (Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
 }
 
 TEST(Philox, EqualsRandom123OnRandomCountersAndKeys) {
   std::mt19937_64 random(5);
   for (int i = 0; i < 1000000; ++i) {
     const std::uint64_t a = random(), b = random(), key = random();
-    const Words counter = {static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(a >> 32), static_cast<std::uint32_t>(b), static_cast<std::uint32_t>(b >> 32)};
-    ASSERT_EQ(ours(counter, key), random123(counter, key)) << counter[0] << " " << counter[1] << " " << counter[2] << " " << counter[3] << " key " << key;
+    const Words counter = {static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(a >> 32), static_cast<std::uint32_t>(b),
+                           static_cast<std::uint32_t>(b >> 32)};
+    ASSERT_EQ(ours(counter, key), random123(counter, key))
+        << counter[0] << " " << counter[1] << " " << counter[2] << " " << counter[3] << " key " << key;
   }
 }
 
@@ -53,7 +56,8 @@ TEST(Philox, InLanesEqualsRandom123) {
     for (std::size_t w = 0; w < 4; ++w) {
       fastest("philox word " + std::to_string(w)).run(counter, counter, counter, word, 32);
       for (int i = 0; i < 32; ++i)
-        ASSERT_EQ(bits_of(word[i]), random123({bits_of(counter[i]), 0x01234567u, 0x89abcdefu, 0xfedcba98u}, 0x0f1e2d3c4b5a6978u)[w]);
+        ASSERT_EQ(bits_of(word[i]),
+                  random123({bits_of(counter[i]), 0x01234567u, 0x89abcdefu, 0xfedcba98u}, 0x0f1e2d3c4b5a6978u)[w]);
     }
   }
 }

@@ -31,7 +31,8 @@ inline double ulp_of(double exact) {
 inline double ulp_error(float y, double exact) {
   if (std::isnan(y) && std::isnan(exact)) return 0.0;
   constexpr double kOverflow = 0x1.ffffffp127;  // halfway from the largest float to 2^128: from here on rounds to inf
-  if (std::abs(exact) >= kOverflow) return static_cast<double>(y) == std::copysign(std::numeric_limits<double>::infinity(), exact) ? 0.0 : HUGE_VAL;
+  if (std::abs(exact) >= kOverflow)
+    return static_cast<double>(y) == std::copysign(std::numeric_limits<double>::infinity(), exact) ? 0.0 : HUGE_VAL;
   return std::abs(static_cast<double>(y) - exact) / ulp_of(exact);
 }
 
@@ -102,7 +103,8 @@ inline float evaluate(const std::string& name, float x) {
 /// Prints the measured worst case, so that the numbers in the headers can be read off a run, and fails beyond the limit.
 inline void expect_within(const std::string& what, Worst worst, double limit) {
   std::printf("  %-40s worst %.4f ulp at %a\n", what.c_str(), worst.error, static_cast<double>(worst.at));
-  EXPECT_FALSE(!(worst.error <= limit)) << what << ": " << worst.error << " ulp at x = " << worst.at << " (bits " << std::hex << bits_of(worst.at) << ")";
+  EXPECT_FALSE(!(worst.error <= limit)) << what << ": " << worst.error << " ulp at x = " << worst.at << " (bits " << std::hex
+                                        << bits_of(worst.at) << ")";
 }
 
 }  // namespace lane_test

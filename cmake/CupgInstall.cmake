@@ -1,0 +1,15 @@
+# Installs the command, the static library, its headers and a package for find_package(cupg). Dependencies that are used
+# header-only inside (Highway, fmt, toml++, nlohmann_json) are not needed to use the package.
+include(CMakePackageConfigHelpers)
+set(destination ${CMAKE_INSTALL_LIBDIR}/cmake/cupg)
+
+install(TARGETS cupg cupg_numerics EXPORT cupg)
+install(TARGETS cupg_cli)
+install(DIRECTORY include/cupg DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(EXPORT cupg NAMESPACE cupg:: FILE cupg-targets.cmake DESTINATION ${destination})
+
+configure_package_config_file(cmake/cupg-config.cmake.in cupg-config.cmake INSTALL_DESTINATION ${destination})
+write_basic_package_version_file(cupg-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/cupg-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/cupg-config-version.cmake
+  DESTINATION ${destination})

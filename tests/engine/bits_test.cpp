@@ -1,0 +1,301 @@
+// The promise: the same parameters, bit for bit, whoever computes them. The reference engine is the yardstick; every instruction set
+// of this processor, alone and with other agents, on 1, 2, 3 and 7 threads must end in its bits, over a table in which every two
+// settings meet.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "cupg/policy.hpp"
+#include "tests/support/bits.hpp"
+#include "tests/support/comparisons.hpp"
+#include "tests/support/engines.hpp"
+#include "tests/support/golden.hpp"
+#include "tests/support/scale.hpp"
+
+namespace {
+
+using namespace cupg_test;
+using cupg::Activation;
+using cupg::Config;
+using cupg::Estimator;
+using cupg::Initialisation;
+using cupg::OptimizerKind;
+using cupg::RmspropEps;
+using cupg::Schedule;
+using cupg::Truncation;
+
+/// One setting with the values that the table tries.
+struct Factor {
+  const char* name;
+  std::vector<std::pair<std::string, std::function<void(Config&)>>> levels;
+};
+
+template <class F>
+Factor numbers(const char* name, std::vector<int> values, F set) {
+  Factor f{name, {}};
+  for (const int v : values) f.levels.push_back({std::to_string(v), [v, set](Config& c) { set(c, v); }});
+  return f;
+}
+Factor widths(const char* name, std::vector<std::vector<int>> values) {
+  Factor f{name, {}};
+  for (const auto& v : values) {
+    std::string text;
+    for (const int w : v) text += (text.empty() ? "" : "-") + std::to_string(w);
+    f.levels.push_back({text.empty() ? "linear" : text, [v](Config& c) { c.hidden = v; }});
+  }
+  return f;
+}
+
+const std::vector<Factor>& factors() {
+  static const std::vector<Factor> all = {
+      numbers("envs", {1, 4, 31, 32, 33, 70, 1000}, [](Config& c, int n) { c.envs = n; }),
+      numbers("horizon", {1, 3, 7, 8, 33, 128}, [](Config& c, int n) { c.horizon = n; }),
+      widths("hidden", {{16}, {}, {1}, {5}, {33}, {64}, {5, 16}, {1, 1}, {33, 5}, {64, 33}}),
+      {"value",
+       {{"shared", [](Config&) {}},
+        {"separate", [](Config& c) { c.shared = false; }},
+        {"linear", [](Config& c) { c.shared = false, c.value_hidden = std::vector<int>{}; }},
+        {"7", [](Config& c) { c.shared = false, c.value_hidden = std::vector<int>{7}; }},
+        {"9-4", [](Config& c) { c.shared = false, c.value_hidden = std::vector<int>{9, 4}; }}}},
+      {"activation", {{"relu", [](Config& c) { c.activation = Activation::relu; }}, {"tanh", [](Config& c) { c.activation = Activation::tanh; }}}},
+      {"bias", {{"yes", [](Config& c) { c.bias = true; }}, {"no", [](Config& c) { c.bias = false; }}}},
+      {"estimator",
+       {{"gae", [](Config&) {}},
+        {"1-step", [](Config& c) { c.advantage.estimator = Estimator::nstep, c.advantage.nstep = 1; }},
+        {"5-step", [](Config& c) { c.advantage.estimator = Estimator::nstep, c.advantage.nstep = std::min(5, c.horizon); }},
+        {"whole", [](Config& c) { c.advantage.estimator = Estimator::nstep, c.advantage.nstep = c.horizon; }}}},
+      {"normalize", {{"no", [](Config& c) { c.advantage.normalize = false; }}, {"yes", [](Config& c) { c.advantage.normalize = true; }}}},
+      {"truncation",
+       {{"bootstrap", [](Config& c) { c.advantage.truncation = Truncation::bootstrap; }}, {"terminal", [](Config& c) { c.advantage.truncation = Truncation::terminal; }}}},
+      {"optimizer",
+       {{"adam", [](Config& c) { c.optimizer.kind = OptimizerKind::adam; }},
+        {"rmsprop", [](Config& c) { c.optimizer.kind = OptimizerKind::rmsprop; }},
+        {"rmsprop-inside", [](Config& c) { c.optimizer.kind = OptimizerKind::rmsprop, c.optimizer.rmsprop_eps = RmspropEps::inside; }},
+        {"sgd", [](Config& c) { c.optimizer.kind = OptimizerKind::sgd; }}}},
+      {"schedule", {{"constant", [](Config& c) { c.optimizer.schedule = Schedule::constant; }}, {"linear", [](Config& c) { c.optimizer.schedule = Schedule::linear; }}}},
+      {"clip", {{"0.5", [](Config& c) { c.optimizer.max_grad_norm = 0.5f; }}, {"off", [](Config& c) { c.optimizer.max_grad_norm = 0; }}}},
+      {"init",
+       {{"orthogonal", [](Config& c) { c.init.kind = Initialisation::orthogonal; }},
+        {"he", [](Config& c) { c.init.kind = Initialisation::he; }},
+        {"xavier", [](Config& c) { c.init.kind = Initialisation::xavier; }},
+        {"uniform", [](Config& c) { c.init.kind = Initialisation::uniform, c.init.policy_gain = 0.01f; }}}},
+      {"environment", {{"v1", [](Config& c) { c.environment = "CartPole-v1"; }}, {"v0", [](Config& c) { c.environment = "CartPole-v0"; }}}},
+  };
+  return all;
+}
+
+using Choice = std::vector<std::size_t>;  // a level for each factor
+
+/// A table in which any two levels of any two factors meet at least once: rows are filled greedily with what is still missing.
+std::vector<Choice> pairwise_table() {
+  const auto& f = factors();
+  std::vector<std::vector<bool>> met;  // [pair of factors][level, level]
+  const auto pair_at = [&](std::size_t a, std::size_t b) { return a * f.size() + b; };
+  met.resize(f.size() * f.size());
+  std::size_t missing = 0;
+  for (std::size_t a = 0; a < f.size(); ++a)
+    for (std::size_t b = a + 1; b < f.size(); ++b) {
+      met[pair_at(a, b)].assign(f[a].levels.size() * f[b].levels.size(), false);
+      missing += met[pair_at(a, b)].size();
+    }
+  const auto slot = [&](std::size_t a, std::size_t la, std::size_t b, std::size_t lb) { return met[pair_at(a, b)].begin() + static_cast<std::ptrdiff_t>(la * f[b].levels.size() + lb); };
+  std::vector<Choice> table;
+  while (missing > 0) {
+    Choice row(f.size(), 0);
+    std::vector<bool> fixed(f.size(), false);
+    // start from the first pair that is missing, then give each other factor the level that meets most new ones
+    for (std::size_t a = 0; a < f.size() && !fixed[0] && std::none_of(fixed.begin(), fixed.end(), [](bool x) { return x; }); ++a)
+      for (std::size_t b = a + 1; b < f.size() && !fixed[a]; ++b) {
+        const auto& m = met[pair_at(a, b)];
+        const auto at = std::find(m.begin(), m.end(), false);
+        if (at == m.end()) continue;
+        const auto i = static_cast<std::size_t>(at - m.begin());
+        row[a] = i / f[b].levels.size(), row[b] = i % f[b].levels.size();
+        fixed[a] = fixed[b] = true;
+      }
+    for (std::size_t k = 0; k < f.size(); ++k) {
+      if (fixed[k]) continue;
+      std::size_t best = 0, best_new = 0;
+      for (std::size_t l = 0; l < f[k].levels.size(); ++l) {
+        const std::size_t level = (l + table.size()) % f[k].levels.size();  // ties go round
+        std::size_t fresh = 0;
+        for (std::size_t o = 0; o < f.size(); ++o)
+          if (fixed[o]) fresh += o < k ? !*slot(o, row[o], k, level) : !*slot(k, level, o, row[o]);
+        if (l == 0 || fresh > best_new) best = level, best_new = fresh;
+      }
+      row[k] = best;
+      fixed[k] = true;
+    }
+    for (std::size_t a = 0; a < f.size(); ++a)
+      for (std::size_t b = a + 1; b < f.size(); ++b)
+        if (auto m = slot(a, row[a], b, row[b]); !*m) *m = true, --missing;
+    table.push_back(row);
+  }
+  return table;
+}
+
+struct Case {
+  std::string name;
+  Config config;
+  std::int64_t updates = 1;
+};
+
+/// Multiplications of one sample, roughly: what the reference engine's time goes by.
+double work(const Config& c) {
+  const auto trunk = [](const std::vector<int>& h) {
+    double sum = 0, in = 4;
+    for (const int w : h) sum += in * w, in = w;
+    return sum + 3 * in;
+  };
+  return 60 + 6 * (trunk(c.hidden) + (c.shared ? 0 : trunk(c.value_hidden.value_or(c.hidden))));
+}
+
+Case make_case(const Choice& choice) {
+  Case c;
+  for (std::size_t k = 0; k < choice.size(); ++k) {
+    const auto& [level, set] = factors()[k].levels[choice[k]];
+    set(c.config);
+    c.name += (k == 0 ? "" : " ") + std::string(factors()[k].name) + "=" + level;
+  }
+  c.config.optimizer.learning_rate = 0.02f;
+  const double one_update = work(c.config) * static_cast<double>(c.config.batch());
+  c.updates = std::clamp<std::int64_t>(static_cast<std::int64_t>(8e6 * scale() / one_update), 1, 60);
+  c.config.steps = c.config.batch() * (c.updates + 3);
+  return c;
+}
+
+void expect_case(const Case& c, std::size_t number) {
+  constexpr std::uint64_t kSeed = 0x5eed00000005u;
+  const auto reference = reference_engine(c.config);
+  const std::vector<float> want = trained(*reference, kSeed, c.updates);
+  for (const float p : want) ASSERT_TRUE(std::isfinite(p)) << c.name;
+  count_shape(c.name);
+  const int all_threads[] = {1, 2, 3, 7};
+  const std::vector<cupg::Isa> isas = cupg::available_isas();
+  for (std::size_t i = 0; i < isas.size(); ++i)
+    for (std::size_t k = 0; k < 4; ++k) {
+      // every instruction set on one thread; of the other counts one each in turn, so that each meets every setting often
+      if (k != 0 && (number + i) % 3 + 1 != k) continue;
+      const auto engine = cpu_engine(c.config, isas[i], all_threads[k]);
+      EXPECT_TRUE(same_bits(want, trained(*engine, kSeed, c.updates))) << c.name << ", " << text(isas[i]) << ", " << all_threads[k] << " threads, " << c.updates << " updates";
+      count_comparison("update", text(isas[i]) + " x" + std::to_string(all_threads[k]));
+    }
+  if (number % 2 != 0) return;
+  // the same agent as one of three
+  const std::size_t which = number / 2 % isas.size();
+  const auto engine = cpu_engine(c.config, isas[which], number % 4 == 0 ? 1 : 2, 3);
+  for (int a = 0; a < 3; ++a) engine->reset(a, a == 1 ? kSeed : static_cast<std::uint64_t>(a));
+  const int agents[] = {0, 1, 2};
+  cupg::UpdateReport reports[3];
+  engine->update(agents, c.updates, reports);
+  EXPECT_TRUE(same_bits(want, engine->parameters(1))) << c.name << ", one of three agents, " << text(isas[which]);
+  count_comparison("update", text(isas[which]) + " population");
+}
+
+TEST(Bits, TheTableMeetsEveryPairOfSettings) {
+  const std::vector<Choice> table = pairwise_table();
+  const auto& f = factors();
+  for (std::size_t a = 0; a < f.size(); ++a)
+    for (std::size_t b = a + 1; b < f.size(); ++b)
+      for (std::size_t la = 0; la < f[a].levels.size(); ++la)
+        for (std::size_t lb = 0; lb < f[b].levels.size(); ++lb)
+          EXPECT_TRUE(std::any_of(table.begin(), table.end(), [&](const Choice& row) { return row[a] == la && row[b] == lb; })) << f[a].name << " " << f[b].name;
+  RecordProperty("rows", static_cast<int>(table.size()));
+}
+
+/// The table in shards, so that they run side by side.
+constexpr std::size_t kShards = 8;
+class BitsTable : public testing::TestWithParam<std::size_t> {};
+TEST_P(BitsTable, EveryEngineEndsInTheReferencesBits) {
+  const std::vector<Choice> table = pairwise_table();
+  for (std::size_t i = GetParam(); i < table.size(); i += kShards) expect_case(make_case(table[i]), i / kShards + i % kShards);
+}
+INSTANTIATE_TEST_SUITE_P(Shard, BitsTable, testing::Range(std::size_t{0}, kShards));
+
+TEST(Bits, ALongRunWithManyTruncationsEndsInTheReferencesBits) {
+  for (const Truncation truncation : {Truncation::bootstrap, Truncation::terminal}) {
+    Case c;
+    c.name = "CartPole-v0, long";
+    c.config.environment = "CartPole-v0";
+    c.config.optimizer.learning_rate = 0.02f;
+    c.config.advantage.truncation = truncation;
+    c.updates = scaled(400, 40);
+    const auto engine = cpu_engine(c.config);
+    engine->reset(0, 1);
+    const cupg::UpdateReport report = update(*engine, c.updates);
+    if (scale() >= 1) EXPECT_GT(report.episodes.episodes - report.episodes.terminated, 100) << "episodes must reach the time limit";
+    expect_case(c, truncation == Truncation::terminal ? 1 : 0);
+  }
+}
+
+TEST(Bits, EverySeedOfASetHasTheBitsItHasAlone) {
+  Config c;
+  c.envs = 33;
+  c.horizon = 7;
+  const int agents = 16;
+  const auto population = cpu_engine(c, cupg::Isa::automatic, 3, agents), alone = cpu_engine(c), reference = reference_engine(c);
+  std::vector<int> all;
+  for (int a = 0; a < agents; ++a) population->reset(a, 100 + static_cast<std::uint64_t>(a)), all.push_back(a);
+  std::vector<cupg::UpdateReport> reports(agents);
+  population->update(all, 30, reports);
+  for (int a = 0; a < agents; ++a) {
+    const std::vector<float> want = trained(*alone, 100 + static_cast<std::uint64_t>(a), 30);
+    EXPECT_TRUE(same_bits(want, population->parameters(a))) << "seed " << 100 + a;
+    if (a % 5 == 0) EXPECT_TRUE(same_bits(trained(*reference, 100 + static_cast<std::uint64_t>(a), 30), want));
+    count_comparison("update", "population");
+  }
+}
+
+/// Configurations whose parameters are committed as SHA-256: they may change by decision only.
+std::vector<Case> hashed_cases() {
+  const auto with = [](const char* name, std::int64_t updates, auto change) {
+    Case c;
+    c.name = name;
+    c.updates = updates;
+    c.config.optimizer.learning_rate = 0.02f;
+    c.config.steps = 2'000'000;
+    change(c.config);
+    return c;
+  };
+  return {
+      with("initial parameters", 0, [](Config&) {}),
+      with("initial parameters, he, two layers", 0, [](Config& c) { c.init.kind = Initialisation::he, c.hidden = {64, 33}; }),
+      with("initial parameters, xavier, separate", 0, [](Config& c) { c.init.kind = Initialisation::xavier, c.shared = false; }),
+      with("initial parameters, uniform, linear", 0, [](Config& c) { c.init.kind = Initialisation::uniform, c.hidden = {}; }),
+      with("32 x 16, relu 16", 200, [](Config&) {}),
+      with("CartPole-v0, 32 x 16, relu 16, with truncations", 400, [](Config& c) { c.environment = "CartPole-v0"; }),
+      with("70 x 7, normalised", 40, [](Config& c) { c.envs = 70, c.horizon = 7, c.advantage.normalize = true; }),
+      with("33 x 8, separate tanh 9 and linear", 40, [](Config& c) { c.envs = 33, c.horizon = 8, c.shared = false, c.activation = Activation::tanh, c.hidden = {9}, c.value_hidden = std::vector<int>{}; }),
+      with("4 x 33, separate tanh 64-64", 3, [](Config& c) { c.envs = 4, c.horizon = 33, c.shared = false, c.activation = Activation::tanh, c.hidden = {64, 64}; }),
+      with("8 x 8, 8-step, rmsprop inside, truncation terminal", 60, [](Config& c) {
+        c.envs = 8, c.horizon = 8, c.advantage.estimator = Estimator::nstep, c.advantage.nstep = 8, c.advantage.truncation = Truncation::terminal;
+        c.optimizer.kind = OptimizerKind::rmsprop, c.optimizer.rmsprop_eps = RmspropEps::inside, c.optimizer.learning_rate = 0.005f;
+      }),
+      with("31 x 5, linear, no bias, sgd, linear schedule, unclipped", 60, [](Config& c) {
+        c.envs = 31, c.horizon = 5, c.hidden = {}, c.bias = false, c.optimizer.kind = OptimizerKind::sgd, c.optimizer.schedule = Schedule::linear, c.optimizer.max_grad_norm = 0, c.steps = 31 * 5 * 100;
+      }),
+      with("1000 x 3, relu 33", 20, [](Config& c) { c.envs = 1000, c.horizon = 3, c.hidden = {33}; }),
+  };
+}
+
+TEST(Bits, ParametersHaveTheCommittedHashes) {
+  const std::string path = golden_path("hashes.json");
+  nlohmann::ordered_json got;
+  for (const Case& c : hashed_cases()) got[c.name] = cupg::parameters_sha256(trained(*cpu_engine(c.config), 1, c.updates));
+  if (const char* flag = std::getenv("CUPG_UPDATE_HASHES"); flag != nullptr && std::string(flag) == "1") {
+    std::ofstream(path) << got.dump(2) << '\n';
+    GTEST_SKIP() << "wrote " << path;
+  }
+  const nlohmann::ordered_json want = nlohmann::ordered_json::parse(std::ifstream(path));
+  EXPECT_EQ(want.size(), got.size());
+  for (const auto& [name, hash] : got.items()) EXPECT_EQ(want.value(name, "nothing"), hash.get<std::string>()) << name;
+}
+
+TEST(Bits, TheHashedConfigurationsAreTheReferences) {
+  for (const Case& c : hashed_cases()) EXPECT_TRUE(same_bits(trained(*reference_engine(c.config), 1, c.updates), trained(*cpu_engine(c.config), 1, c.updates))) << c.name;
+}
+
+}  // namespace

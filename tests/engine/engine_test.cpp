@@ -1,0 +1,179 @@
+// The Engine interface: what an update may and may not depend on.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "cupg/error.hpp"
+#include "tests/support/bits.hpp"
+#include "tests/support/engines.hpp"
+#include "tests/support/shapes.hpp"
+
+namespace {
+
+using namespace cupg_test;
+using cupg::Config;
+using cupg::UpdateReport;
+
+struct Maker {
+  const char* name;
+  std::unique_ptr<cupg::Engine> (*make)(const Config&, int agents);
+};
+const Maker kEngines[] = {
+    {"reference", [](const Config& c, int agents) { return reference_engine(c, agents); }},
+    {"cpu", [](const Config& c, int agents) { return cpu_engine(c, cupg::Isa::automatic, 1, agents); }},
+    {"cpu, 3 threads", [](const Config& c, int agents) { return cpu_engine(c, cupg::Isa::automatic, 3, agents); }},
+};
+
+Config small() {
+  Config c;
+  c.envs = 40;
+  c.horizon = 5;
+  return c;
+}
+
+TEST(Engine, StartsFromTheParametersOfTheSeed) {
+  std::vector<float> want(131);
+  cupg::initialise_parameters(small().network(), small().init, 12, want);
+  for (const Maker& maker : kEngines) {
+    const auto engine = maker.make(small(), 1);
+    engine->reset(0, 12);
+    EXPECT_TRUE(same_bits(want, engine->parameters(0))) << maker.name;
+  }
+}
+
+TEST(Engine, KUpdatesAreKTimesOne) {
+  for (const Maker& maker : kEngines) {
+    const auto whole = maker.make(small(), 1), parts = maker.make(small(), 1);
+    whole->reset(0, 1), parts->reset(0, 1);
+    const UpdateReport all = update(*whole, 12);
+    UpdateReport sum;
+    for (const std::int64_t updates : {1, 4, 5, 2}) {
+      const UpdateReport r = update(*parts, updates);
+      sum.updates += r.updates;
+      sum.episodes += r.episodes;
+    }
+    EXPECT_TRUE(same_bits(whole->parameters(0), parts->parameters(0))) << maker.name;
+    EXPECT_EQ(all.updates, sum.updates);
+    EXPECT_EQ(all.episodes.episodes, sum.episodes.episodes);
+    EXPECT_EQ(all.episodes.terminated, sum.episodes.terminated);
+    EXPECT_EQ(all.episodes.steps, sum.episodes.steps);
+  }
+}
+
+TEST(Engine, ZeroUpdatesChangeNothing) {
+  for (const Maker& maker : kEngines) {
+    const auto engine = maker.make(small(), 1);
+    engine->reset(0, 1);
+    const std::vector<float> before = parameters(*engine);
+    const UpdateReport report = update(*engine, 0);
+    EXPECT_EQ(report.updates, 0) << maker.name;
+    EXPECT_TRUE(report.finite);
+    EXPECT_TRUE(same_bits(before, engine->parameters(0))) << maker.name;
+  }
+}
+
+TEST(Engine, ResetForgetsEverything) {
+  for (const Maker& maker : kEngines) {
+    Config c = small();
+    c.advantage.normalize = true;
+    const auto used = maker.make(c, 1), fresh = maker.make(c, 1);
+    trained(*used, 99, 7);
+    EXPECT_TRUE(same_bits(trained(*fresh, 5, 7), trained(*used, 5, 7))) << maker.name;
+  }
+}
+
+TEST(Engine, SeedsDiffer) {
+  const auto engine = cpu_engine(small());
+  const std::vector<float> one = trained(*engine, 1, 3);
+  EXPECT_FALSE(same_bits(one, trained(*engine, 2, 3)));
+  EXPECT_FALSE(same_bits(one, trained(*engine, 1 + (std::uint64_t{1} << 40), 3)));
+}
+
+TEST(Engine, UpdatesOnlyTheAgentsItIsAskedFor) {
+  for (const Maker& maker : kEngines) {
+    const auto engine = maker.make(small(), 4), alone = maker.make(small(), 1);
+    for (int a = 0; a < 4; ++a) engine->reset(a, static_cast<std::uint64_t>(a));
+    const std::vector<float> untouched = parameters(*engine, 2);
+    const int order[] = {3, 0, 1};
+    UpdateReport reports[3];
+    engine->update(order, 6, reports);
+    EXPECT_TRUE(same_bits(untouched, engine->parameters(2))) << maker.name;
+    for (std::size_t i = 0; i < 3; ++i) {
+      alone->reset(0, static_cast<std::uint64_t>(order[i]));
+      const UpdateReport want = update(*alone, 6);
+      EXPECT_TRUE(same_bits(alone->parameters(0), engine->parameters(order[i]))) << maker.name;
+      EXPECT_EQ(want.updates, reports[i].updates);
+      EXPECT_EQ(want.episodes.steps, reports[i].episodes.steps);
+      EXPECT_EQ(want.episodes.episodes, reports[i].episodes.episodes) << "reports follow the order of the agents asked for";
+    }
+  }
+}
+
+TEST(Engine, ADivergedAgentStopsAndTheOthersGoOn) {
+  for (const Maker& maker : kEngines) {
+    const auto engine = maker.make(small(), 3), alone = maker.make(small(), 1);
+    for (int a = 0; a < 3; ++a) engine->reset(a, static_cast<std::uint64_t>(a));
+    std::vector<float> broken = parameters(*engine, 1);
+    broken[20] = std::nanf("");
+    engine->set_parameters(1, broken);
+    const int order[] = {0, 1, 2};
+    UpdateReport reports[3];
+    engine->update(order, 9, reports);
+    EXPECT_FALSE(reports[1].finite) << maker.name;
+    EXPECT_EQ(reports[1].updates, 0);
+    EXPECT_TRUE(same_bits(broken, engine->parameters(1))) << "it stands before the update that failed";
+    for (const int other : {0, 2}) {
+      EXPECT_TRUE(reports[static_cast<std::size_t>(other)].finite);
+      EXPECT_TRUE(same_bits(trained(*alone, static_cast<std::uint64_t>(other), 9), parameters(*engine, other))) << maker.name;
+    }
+  }
+}
+
+TEST(Engine, AStepThatOverflowsIsReportedByEveryEngineAtTheSameUpdate) {
+  for (const float lr : {1e30f, 1e38f}) {
+    Config c = small();
+    c.optimizer.learning_rate = lr;
+    std::vector<std::int64_t> updates;
+    for (const Maker& maker : kEngines) {
+      const auto engine = maker.make(c, 1);
+      engine->reset(0, 1);
+      const UpdateReport report = update(*engine, 50);
+      EXPECT_FALSE(report.finite) << maker.name;
+      EXPECT_LT(report.updates, 5) << maker.name;
+      updates.push_back(report.updates);
+    }
+    EXPECT_EQ(updates, std::vector<std::int64_t>(updates.size(), updates[0]));
+  }
+}
+
+TEST(Engine, TellsWhatItIs) {
+  EXPECT_EQ(reference_engine(small())->device(), "reference");
+  const auto engine = cpu_engine(small(), cupg::Isa::scalar, 3);
+  EXPECT_EQ(engine->device(), "cpu");
+  EXPECT_EQ(engine->isa(), "scalar");
+  EXPECT_EQ(engine->threads(), 3);
+}
+
+TEST(Engine, ReportsTheEpisodesThatEnded) {
+  // 40 environments, 200 steps each: every step belongs to an ended episode or to one still running, which is below the limit
+  const auto engine = cpu_engine(small());
+  engine->reset(0, 1);
+  const UpdateReport report = update(*engine, 40);
+  EXPECT_GT(report.episodes.episodes, 100);
+  EXPECT_LE(report.episodes.steps, 40 * 200);
+  EXPECT_LE(report.episodes.terminated, report.episodes.episodes);
+}
+
+TEST(SummariseEvaluation, ByHand) {
+  const cupg::Evaluation e = cupg::summarise_evaluation({3, 1, 8}, {.episodes = 3, .greedy = false}, false);
+  EXPECT_EQ(e.episodes, 3);
+  EXPECT_EQ(e.mean_return, 4);
+  EXPECT_EQ(e.min_return, 1);
+  EXPECT_EQ(e.max_return, 8);
+  EXPECT_FALSE(e.greedy);
+  EXPECT_FALSE(e.complete);
+  EXPECT_EQ(cupg::summarise_evaluation({}, {}, true).mean_return, 0);
+}
+
+}  // namespace
