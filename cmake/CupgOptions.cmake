@@ -12,11 +12,23 @@ if(CUPG_WARNINGS_AS_ERRORS)
   target_compile_options(cupg_warnings INTERFACE -Werror)
 endif()
 
+# Sanitizers, for everything that is compiled here.
+set(CUPG_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them: address,undefined or thread")
+if(CUPG_SANITIZE)
+  add_compile_options(-fsanitize=${CUPG_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${CUPG_SANITIZE})
+endif()
+
 # cupg_isa_options(VARIABLE COPY): options that compile a source as the copy COPY of the kernels. Debian's Highway 1.0.3 picks a
 # narrower vector than asked for unless HWY_DISABLE_PCLMUL_AES is defined; simd.hpp asserts the width. Always optimised: the
 # lane wrappers are hopeless without inlining, in debug builds too.
 function(cupg_isa_options variable copy)
-  set(options -DCUPG_COPY=${copy} -O3)
+  set(options -DCUPG_COPY=${copy})
+  if(CUPG_SANITIZE)
+    list(APPEND options -O1)
+  else()
+    list(APPEND options -O3)
+  endif()
   if(copy STREQUAL fma)
     list(APPEND options -mfma)
   elseif(copy STREQUAL avx2)
@@ -25,6 +37,17 @@ function(cupg_isa_options variable copy)
     list(APPEND options -march=x86-64-v4 -DHWY_DISABLE_PCLMUL_AES -DCUPG_VECTOR_FLOATS=16)
   endif()
   set(${variable} ${options} PARENT_SCOPE)
+endfunction()
+
+# cupg_add_copy(TARGET COPY SOURCE...): the sources as an OBJECT library of the copy COPY.
+function(cupg_add_copy target copy)
+  add_library(${target} OBJECT ${ARGN})
+  cupg_isa_options(options ${copy})
+  target_compile_options(${target} PRIVATE ${options})
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
+  target_link_libraries(${target} PRIVATE cupg_numerics cupg_warnings hwy::hwy)
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  set_property(GLOBAL APPEND PROPERTY CUPG_OBJECTS_OF_${copy} ${target})
 endfunction()
 
 # The copies that this build has.

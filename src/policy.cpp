@@ -45,7 +45,8 @@ class Parameters {
 };
 
 void expect_size(const char* what, std::size_t size, int expected) {
-  if (size != static_cast<std::size_t>(expected)) throw Error(ErrorKind::usage, fmt::format("{}: {} numbers; expected {}", what, size, expected));
+  if (size != static_cast<std::size_t>(expected))
+    throw Error(ErrorKind::usage, fmt::format("{}: {} numbers; expected {}", what, size, expected));
 }
 
 }  // namespace

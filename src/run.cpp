@@ -32,13 +32,16 @@ bool is_taken(const fs::path& folder) {
   return fs::exists(status);
 }
 
-fs::path numbered(const fs::path& folder, int number) { return folder.parent_path() / fmt::format("{}-{}", folder.filename().string(), number); }
+fs::path numbered(const fs::path& folder, int number) {
+  return folder.parent_path() / fmt::format("{}-{}", folder.filename().string(), number);
+}
 
 std::string curve_csv(const TrainResult& result) {
   std::string csv = "seed,env_steps,seconds,mean_return,episodes\n";
   for (const AgentResult& agent : result.agents)
     for (const CurvePoint& point : agent.curve)
-      fmt::format_to(std::back_inserter(csv), "{},{},{:.6f},{:.3f},{}\n", agent.seed, point.env_steps, point.seconds, point.mean_return, point.episodes);
+      fmt::format_to(std::back_inserter(csv), "{},{},{:.6f},{:.3f},{}\n", agent.seed, point.env_steps, point.seconds, point.mean_return,
+                     point.episodes);
   return csv;
 }
 
@@ -57,7 +60,8 @@ void Run::check_writable(const fs::path& folder) {
   if (fs::is_directory(status)) {
     const bool empty = fs::is_empty(target, failed);
     if (failed) throw Error(ErrorKind::runtime, fmt::format("{}: cannot be read: {}", folder.string(), failed.message()));
-    if (!empty) throw Error(ErrorKind::usage, fmt::format("run: {} exists and is not empty; expected a new or an empty folder", folder.string()));
+    if (!empty)
+      throw Error(ErrorKind::usage, fmt::format("run: {} exists and is not empty; expected a new or an empty folder", folder.string()));
   } else if (fs::exists(status) || is_taken(target)) {
     throw Error(ErrorKind::usage, fmt::format("run: {} is not a folder; expected a new or an empty folder", folder.string()));
   }

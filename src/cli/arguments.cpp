@@ -26,11 +26,16 @@ namespace {
 
 std::string type_name(const Option& option) {
   switch (option.type) {
-    case OptionType::name: return fmt::format("{}", fmt::join(option.known(), "|"));
-    case OptionType::flag: return "";
-    case OptionType::count: return "N";
-    case OptionType::real: return "X";
-    case OptionType::widths: return "N,N";
+    case OptionType::name:
+      return fmt::format("{}", fmt::join(option.known(), "|"));
+    case OptionType::flag:
+      return "";
+    case OptionType::count:
+      return "N";
+    case OptionType::real:
+      return "X";
+    case OptionType::widths:
+      return "N,N";
   }
   return "";
 }
@@ -78,7 +83,8 @@ class ConfigArguments {
     Given& given = given_.emplace_back(Given{&option, nullptr, {}});
     const std::string name(option.name), help(option.help);
     if (name == "environment") {
-      given.cli = app.add_option("ENV", given.text, help)->option_text(fmt::format("{} ({})", text_value(option, config_), type_name(option)));
+      given.cli =
+          app.add_option("ENV", given.text, help)->option_text(fmt::format("{} ({})", text_value(option, config_), type_name(option)));
       return;
     }
     if (option.type == OptionType::flag) {
@@ -115,7 +121,8 @@ void refuse_extras(const CLI::App& app) {
     if (extra.size() > 1 && extra[0] == '-') {
       const std::string name = extra.substr(0, extra.find('='));
       const std::string near = nearest_name(name, known);
-      refuse(fmt::format("option: unknown \"{}\"; {}", name, near.empty() ? fmt::format("see cupg {} --help", app.get_name()) : "did you mean " + near + "?"));
+      refuse(fmt::format("option: unknown \"{}\"; {}", name,
+                         near.empty() ? fmt::format("see cupg {} --help", app.get_name()) : "did you mean " + near + "?"));
     }
   refuse(fmt::format("argument: unexpected \"{}\"; see cupg {} --help", extras[0], app.get_name()));
 }

@@ -49,10 +49,11 @@ int run_bench(const BenchArguments& a) {
   print(fmt::format("{} {}: {} env-steps/s   (median of {}; {} to {})\n", a.kind, a.config.environment,
                     format_rate(quantile(result.env_steps_per_second, 0.5)), a.repeat, format_rate(*low), format_rate(*high)));
   if (a.kind == "env") {
-    print(fmt::format("  {} environments x {} steps a timing, {} actions\n", format_count(a.config.envs), format_count(result.env_steps / a.config.envs),
-                      a.balance ? "balancing" : "random"));
+    print(fmt::format("  {} environments x {} steps a timing, {} actions\n", format_count(a.config.envs),
+                      format_count(result.env_steps / a.config.envs), a.balance ? "balancing" : "random"));
   } else {
-    print(fmt::format("  {} environments x {} steps, {} updates a timing\n", format_count(a.config.envs), a.config.horizon, format_count(updates)));
+    print(fmt::format("  {} environments x {} steps, {} updates a timing\n", format_count(a.config.envs), a.config.horizon,
+                      format_count(updates)));
     print(fmt::format("  network {}\n", describe(a.config.network())));
   }
   print(fmt::format("  {}, {}, {} thread{}\n", result.device, result.isa, result.threads, result.threads == 1 ? "" : "s"));

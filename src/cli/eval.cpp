@@ -34,11 +34,14 @@ void print_evaluation(const Config& config, const Evaluation& e) {
   const std::vector<double> returns(e.returns.begin(), e.returns.end());
   const auto reached = std::count_if(returns.begin(), returns.end(), [&](double r) { return r >= environment.max_return; });
   const bool solved = e.mean_return >= environment.reward_threshold;
-  print(fmt::format("{}: mean return {:.2f} over {} {} episodes: {} (from {:g})\n", config.environment, e.mean_return, format_count(e.episodes),
-                    e.greedy ? "greedy" : "sampled", solved ? "solved" : "not solved", environment.reward_threshold));
-  print(fmt::format("  smallest {:g}   5 % {:g}   25 % {:g}   median {:g}   75 % {:g}   95 % {:g}   largest {:g}\n", e.min_return, quantile(returns, 0.05),
-                    quantile(returns, 0.25), quantile(returns, 0.5), quantile(returns, 0.75), quantile(returns, 0.95), e.max_return));
-  print(fmt::format("  {} of {} episodes reached the limit of {} steps\n\n", format_count(reached), format_count(e.episodes), environment.max_episode_steps));
+  print(fmt::format("{}: mean return {:.2f} over {} {} episodes: {} (from {:g})\n", config.environment, e.mean_return,
+                    format_count(e.episodes), e.greedy ? "greedy" : "sampled", solved ? "solved" : "not solved",
+                    environment.reward_threshold));
+  print(fmt::format("  smallest {:g}   5 % {:g}   25 % {:g}   median {:g}   75 % {:g}   95 % {:g}   largest {:g}\n", e.min_return,
+                    quantile(returns, 0.05), quantile(returns, 0.25), quantile(returns, 0.5), quantile(returns, 0.75),
+                    quantile(returns, 0.95), e.max_return));
+  print(fmt::format("  {} of {} episodes reached the limit of {} steps\n\n", format_count(reached), format_count(e.episodes),
+                    environment.max_episode_steps));
   print(draw_histogram(e.returns, 0, environment.max_return, 10, std::min(terminal_columns(), 100), has_unicode()));
 }
 

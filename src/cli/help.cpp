@@ -42,7 +42,9 @@ constexpr CommandHelp kCommands[] = {
 std::span<const CommandHelp> command_help() { return kCommands; }
 
 std::string main_help() {
-  std::string text = fmt::format("cupg {}: policy gradients for CartPole, with the same bits on every device\n\nUsage: cupg COMMAND [OPTIONS]\n\nCommands:\n", version());
+  std::string text = fmt::format(
+      "cupg {}: policy gradients for CartPole, with the same bits on every device\n\nUsage: cupg COMMAND [OPTIONS]\n\nCommands:\n",
+      version());
   for (const CommandHelp& c : kCommands) text += fmt::format("  {:<8} {}\n", c.name, c.summary);
   text += "\nOptions:\n  --help, -h   this text; after a command, that command's options\n  --version    the version\n";
   text +=

@@ -32,7 +32,11 @@ std::string isa_of(const Config& config) { return config.device == Device::refer
 nlohmann::ordered_json info_json(const Config& config) {
   nlohmann::ordered_json known = nlohmann::ordered_json::array();
   for (const EnvironmentInfo& e : environments())
-    known.push_back({{"name", e.name}, {"observations", e.observations}, {"actions", e.actions}, {"max_episode_steps", e.max_episode_steps}, {"reward_threshold", e.reward_threshold}});
+    known.push_back({{"name", e.name},
+                     {"observations", e.observations},
+                     {"actions", e.actions},
+                     {"max_episode_steps", e.max_episode_steps},
+                     {"reward_threshold", e.reward_threshold}});
   return {{"version", version()},
           {"compiler", compiler()},
           {"processor", processor_name()},
@@ -67,10 +71,11 @@ int run_info(const InfoArguments& arguments) {
   line("threads", fmt::format("{}", training_threads(config)));
   line("device", fmt::format("{}   (CUDA: {})", device_of(config), kNoCuda));
   for (const EnvironmentInfo& e : environments())
-    line(e.id == 0 ? "environments" : "", fmt::format("{}: {} observations, {} actions, {} steps at most, solved from {:g}", e.name, e.observations, e.actions,
-                                                      e.max_episode_steps, e.reward_threshold));
+    line(e.id == 0 ? "environments" : "", fmt::format("{}: {} observations, {} actions, {} steps at most, solved from {:g}", e.name,
+                                                      e.observations, e.actions, e.max_episode_steps, e.reward_threshold));
   line("network", fmt::format("{}   ({} parameters)", describe(config.network()), format_count(parameter_count(config.network()))));
-  line("batch", fmt::format("{} environments x {} steps = {} samples an update", format_count(config.envs), format_count(config.horizon), format_count(config.batch())));
+  line("batch", fmt::format("{} environments x {} steps = {} samples an update", format_count(config.envs), format_count(config.horizon),
+                            format_count(config.batch())));
   line("memory", fmt::format("{} for training, {} available", format_bytes(training_bytes(config)), format_bytes(available_memory())));
   return kFinished;
 }

@@ -12,9 +12,12 @@ namespace cupg::cli {
 std::string ProgressLine::text(const Progress& p) const {
   const double part = p.steps_limit > 0 ? static_cast<double>(p.env_steps) / static_cast<double>(p.steps_limit) : 0;
   const double rate = p.seconds > 0 ? static_cast<double>(p.env_steps) / p.seconds : 0;
-  std::string line = fmt::format("{:3.0f} %  {} steps  {}/s  return {:.1f}", 100 * part, format_count(p.env_steps), format_rate(rate), p.mean_return);
+  std::string line =
+      fmt::format("{:3.0f} %  {} steps  {}/s  return {:.1f}", 100 * part, format_count(p.env_steps), format_rate(rate), p.mean_return);
   if (seeds_ > 1) line += fmt::format("  solved {} of {}", p.agents_solved, seeds_);
-  if (rate > 0) line += fmt::format("  at most {} left", format_seconds(static_cast<double>(std::max<std::int64_t>(0, p.steps_limit - p.env_steps)) / rate));
+  if (rate > 0)
+    line += fmt::format("  at most {} left",
+                        format_seconds(static_cast<double>(std::max<std::int64_t>(0, p.steps_limit - p.env_steps)) / rate));
 
   // a line that wraps could not be written over: first the bar goes, then the end
   constexpr std::size_t kBar = 20;

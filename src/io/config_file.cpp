@@ -71,7 +71,9 @@ OptionValue to_value(const Option& option, const toml::node& node) {
   throw Error(ErrorKind::usage, fmt::format("{}: {}; expected {}", option.name, show(node), expected(option)));
 }
 
-std::string place(const std::string& source, const toml::source_region& region) { return fmt::format("{}:{}: ", source, region.begin.line); }
+std::string place(const std::string& source, const toml::source_region& region) {
+  return fmt::format("{}:{}: ", source, region.begin.line);
+}
 
 toml::table parse(std::string_view toml, const std::string& source) {
   try {

@@ -72,82 +72,112 @@ void from_value(const OptionValue& value, std::optional<std::vector<int>>& field
   }
 }
 
-#define CUPG_FIELD(member)                                         \
-  .get = [](const Config& c) { return to_value(c.member); },       \
-  .set = [](Config& c, const OptionValue& v) { from_value(v, c.member); }
-#define CUPG_CHOICE(member)                                                                                                   \
-  .type = OptionType::name, .known = known_names<std::remove_cvref_t<decltype(std::declval<Config&>().member)>>, CUPG_FIELD(member)
-#define CUPG_WHERE(condition, text) .applies = [](const Config& c) { return condition; }, .needs = text
+using Text = std::string_view;
+using Get = OptionValue (*)(const Config&);
+using Set = void (*)(Config&, const OptionValue&);
 
-constexpr std::string_view kTask = "Task", kLength = "Length of training", kNetwork = "Network", kReturns = "Returns and advantages",
-                           kLoss = "Loss", kOptimizer = "Optimizer", kMachine = "Machine (changes the speed, never the result)";
-constexpr OptionType kCount = OptionType::count, kReal = OptionType::real, kFlag = OptionType::flag, kWidths = OptionType::widths;
+constexpr Option name(Text option, Text group, Text help, std::vector<std::string> (*known)(), Get get, Set set) {
+  return {.name = option, .group = group, .help = help, .type = OptionType::name, .known = known, .get = get, .set = set};
+}
+constexpr Option flag(Text option, Text group, Text help, Get get, Set set) {
+  return {.name = option, .group = group, .help = help, .type = OptionType::flag, .get = get, .set = set};
+}
+constexpr Option count(Text option, Text group, Text help, Get get, Set set, Range range) {
+  return {.name = option, .group = group, .help = help, .type = OptionType::count, .range = range, .get = get, .set = set};
+}
+constexpr Option real(Text option, Text group, Text help, Get get, Set set, Range range) {
+  return {.name = option, .group = group, .help = help, .type = OptionType::real, .range = range, .get = get, .set = set};
+}
+constexpr Option widths(Text option, Text group, Text help, Get get, Set set, Text unset = {}) {
+  return {.name = option, .group = group, .help = help, .type = OptionType::widths, .unset = unset, .get = get, .set = set};
+}
+/// An option that has an effect only where `applies` says so.
+constexpr Option where(bool (*applies)(const Config&), Text needs, Option option) {
+  option.applies = applies;
+  option.needs = needs;
+  return option;
+}
+
+bool is_gae(const Config& c) { return c.advantage.estimator == Estimator::gae; }
+bool is_nstep(const Config& c) { return c.advantage.estimator == Estimator::nstep; }
+bool is_adam(const Config& c) { return c.optimizer.kind == OptimizerKind::adam; }
+bool is_rmsprop(const Config& c) { return c.optimizer.kind == OptimizerKind::rmsprop; }
+bool has_eps(const Config& c) { return c.optimizer.kind != OptimizerKind::sgd; }
+bool has_lanes(const Config& c) { return c.device != Device::reference; }
+
+OptionValue get_separate(const Config& c) { return !c.shared; }
+void set_separate(Config& c, const OptionValue& value) { c.shared = !std::get<bool>(value); }
+OptionValue get_value_hidden(const Config& c) { return to_value(c.value_hidden); }
+void set_value_hidden(Config& c, const OptionValue& value) {
+  from_value(value, c.value_hidden);
+  if (c.value_hidden) c.shared = false;
+}
+
+// get and set of a field of Config; for an enum, its names before them
+#define CUPG_FIELD(member) \
+  [](const Config& c) { return to_value(c.member); }, [](Config& c, const OptionValue& v) { from_value(v, c.member); }
+#define CUPG_CHOICE(member) known_names<std::remove_cvref_t<decltype(std::declval<Config&>().member)>>, CUPG_FIELD(member)
+
+constexpr Text kTask = "Task", kLength = "Length of training", kNetwork = "Network", kReturns = "Returns and advantages", kLoss = "Loss",
+               kOptimizer = "Optimizer", kMachine = "Machine (changes the speed, never the result)";
+constexpr Range kSeeds{0, 9223372036854775807.0};  // what a TOML integer holds
 constexpr Range kUnit{0, 1}, kDecay{0, 1, false, true}, kPositive{.low = 0, .low_open = true}, kNotNegative{.low = 0};
 
+// clang-format off
 const Option kOptions[] = {
-    {.name = "environment", .group = kTask, .help = "what the agent learns to control", .known = known_environments, CUPG_FIELD(environment)},
-    {.name = "algo", .group = kTask, .help = "the algorithm", .known = known_algorithms, CUPG_FIELD(algorithm)},
-    {.name = "seed", .group = kTask, .help = "seed of the first agent", .type = kCount, .range = {0, 9223372036854775807.0}, CUPG_FIELD(seed)},
-    {.name = "seeds", .group = kTask, .help = "agents to train, with the seeds seed, seed+1, ...", .type = kCount, .range = {1, 1e6}, CUPG_FIELD(seeds)},
+    name("environment", kTask, "what the agent learns to control", known_environments, CUPG_FIELD(environment)),
+    name("algo", kTask, "the algorithm", known_algorithms, CUPG_FIELD(algorithm)),
+    count("seed", kTask, "seed of the first agent", CUPG_FIELD(seed), kSeeds),
+    count("seeds", kTask, "agents to train, with the seeds seed, seed+1, ...", CUPG_FIELD(seeds), {1, 1e6}),
 
-    {.name = "steps", .group = kLength, .help = "environment steps after which an agent stops, solved or not", .type = kCount, .range = {1, 1e17}, CUPG_FIELD(steps)},
-    {.name = "envs", .group = kLength, .help = "environments stepped side by side", .type = kCount, .range = {1, 16777216}, CUPG_FIELD(envs)},
-    {.name = "horizon", .group = kLength, .help = "steps of each environment between two updates", .type = kCount, .range = {1, 1e6}, CUPG_FIELD(horizon)},
-    {.name = "stop-when-solved", .group = kLength, .help = "stop as soon as the task counts as solved", .type = kFlag, CUPG_FIELD(stop_when_solved)},
+    count("steps", kLength, "environment steps after which an agent stops, solved or not", CUPG_FIELD(steps), {1, 1e17}),
+    count("envs", kLength, "environments stepped side by side", CUPG_FIELD(envs), {1, 16777216}),
+    count("horizon", kLength, "steps of each environment between two updates", CUPG_FIELD(horizon), {1, 1e6}),
+    flag("stop-when-solved", kLength, "stop as soon as the task counts as solved", CUPG_FIELD(stop_when_solved)),
 
-    {.name = "hidden", .group = kNetwork, .help = "widths of the hidden layers", .type = kWidths, CUPG_FIELD(hidden)},
+    widths("hidden", kNetwork, "widths of the hidden layers", CUPG_FIELD(hidden)),
     // before `separate`, which it implies, so that an explicit separate = false is seen to contradict it
-    {.name = "value-hidden", .group = kNetwork, .help = "widths of a trunk of the value's own (implies separate)", .type = kWidths, .unset = "same",
-     .get = [](const Config& c) { return to_value(c.value_hidden); },
-     .set = [](Config& c, const OptionValue& v) {
-       from_value(v, c.value_hidden);
-       if (c.value_hidden) c.shared = false;
-     }},
-    {.name = "separate", .group = kNetwork, .help = "policy and value have a trunk each", .type = kFlag,
-     .get = [](const Config& c) { return OptionValue(!c.shared); },
-     .set = [](Config& c, const OptionValue& v) { c.shared = !std::get<bool>(v); }},
-    {.name = "activation", .group = kNetwork, .help = "of the hidden layers", CUPG_CHOICE(activation)},
-    {.name = "bias", .group = kNetwork, .help = "layers have biases", .type = kFlag, CUPG_FIELD(bias)},
-    {.name = "init", .group = kNetwork, .help = "how weights are drawn", CUPG_CHOICE(init.kind)},
-    {.name = "hidden-gain", .group = kNetwork, .help = "scale of the hidden layers' initial weights", .type = kReal, .range = kPositive, CUPG_FIELD(init.hidden_gain)},
-    {.name = "policy-gain", .group = kNetwork, .help = "scale of the policy head's; small starts near the uniform policy", .type = kReal, .range = kNotNegative, CUPG_FIELD(init.policy_gain)},
-    {.name = "value-gain", .group = kNetwork, .help = "scale of the value head's", .type = kReal, .range = kNotNegative, CUPG_FIELD(init.value_gain)},
+    widths("value-hidden", kNetwork, "widths of a trunk of the value's own (implies separate)", get_value_hidden, set_value_hidden, "same"),
+    flag("separate", kNetwork, "policy and value have a trunk each", get_separate, set_separate),
+    name("activation", kNetwork, "of the hidden layers", CUPG_CHOICE(activation)),
+    flag("bias", kNetwork, "layers have biases", CUPG_FIELD(bias)),
+    name("init", kNetwork, "how weights are drawn", CUPG_CHOICE(init.kind)),
+    real("hidden-gain", kNetwork, "scale of the hidden layers' initial weights", CUPG_FIELD(init.hidden_gain), kPositive),
+    real("policy-gain", kNetwork, "scale of the policy head's; small starts near the uniform policy", CUPG_FIELD(init.policy_gain), kNotNegative),
+    real("value-gain", kNetwork, "scale of the value head's", CUPG_FIELD(init.value_gain), kNotNegative),
 
-    {.name = "gamma", .group = kReturns, .help = "discount of future rewards", .type = kReal, .range = kUnit, CUPG_FIELD(advantage.gamma)},
-    {.name = "estimator", .group = kReturns, .help = "how advantages are estimated", CUPG_CHOICE(advantage.estimator)},
-    {.name = "lambda", .group = kReturns, .help = "GAE's lambda: 0 is TD(0), 1 the return minus the value", .type = kReal, .range = kUnit, CUPG_FIELD(advantage.lambda),
-     CUPG_WHERE(c.advantage.estimator == Estimator::gae, "estimator = gae")},
-    {.name = "nstep", .group = kReturns, .help = "rewards summed before the value takes over", .type = kCount, .range = {1, 1e6}, CUPG_FIELD(advantage.nstep),
-     CUPG_WHERE(c.advantage.estimator == Estimator::nstep, "estimator = nstep")},
-    {.name = "truncation", .group = kReturns, .help = "a time limit goes on with V of the last state, or counts as an end", CUPG_CHOICE(advantage.truncation)},
-    {.name = "normalize", .group = kReturns, .help = "advantages to mean 0, deviation 1 over the batch", .type = kFlag, CUPG_FIELD(advantage.normalize)},
+    real("gamma", kReturns, "discount of future rewards", CUPG_FIELD(advantage.gamma), kUnit),
+    name("estimator", kReturns, "how advantages are estimated", CUPG_CHOICE(advantage.estimator)),
+    where(is_gae, "estimator = gae",
+          real("lambda", kReturns, "GAE's lambda: 0 is TD(0), 1 the return minus the value", CUPG_FIELD(advantage.lambda), kUnit)),
+    where(is_nstep, "estimator = nstep",
+          count("nstep", kReturns, "rewards summed before the value takes over", CUPG_FIELD(advantage.nstep), {1, 1e6})),
+    name("truncation", kReturns, "a time limit goes on with V of the last state, or counts as an end", CUPG_CHOICE(advantage.truncation)),
+    flag("normalize", kReturns, "advantages to mean 0, deviation 1 over the batch", CUPG_FIELD(advantage.normalize)),
 
-    {.name = "entropy-coef", .group = kLoss, .help = "weight of the entropy bonus", .type = kReal, .range = kNotNegative, CUPG_FIELD(objective.entropy_coef)},
-    {.name = "value-coef", .group = kLoss, .help = "weight of the value loss (V - R)^2 / 2", .type = kReal, .range = kNotNegative, CUPG_FIELD(objective.value_coef)},
+    real("entropy-coef", kLoss, "weight of the entropy bonus", CUPG_FIELD(objective.entropy_coef), kNotNegative),
+    real("value-coef", kLoss, "weight of the value loss (V - R)^2 / 2", CUPG_FIELD(objective.value_coef), kNotNegative),
 
-    {.name = "optimizer", .group = kOptimizer, .help = "the optimizer", CUPG_CHOICE(optimizer.kind)},
-    {.name = "learning-rate", .group = kOptimizer, .help = "step size", .type = kReal, .range = kPositive, CUPG_FIELD(optimizer.learning_rate)},
-    {.name = "schedule", .group = kOptimizer, .help = "of the learning rate; linear falls to 0 at the last step", CUPG_CHOICE(optimizer.schedule)},
-    {.name = "beta1", .group = kOptimizer, .help = "Adam's decay of the mean", .type = kReal, .range = kDecay, CUPG_FIELD(optimizer.beta1),
-     CUPG_WHERE(c.optimizer.kind == OptimizerKind::adam, "optimizer = adam")},
-    {.name = "beta2", .group = kOptimizer, .help = "Adam's decay of the mean square", .type = kReal, .range = kDecay, CUPG_FIELD(optimizer.beta2),
-     CUPG_WHERE(c.optimizer.kind == OptimizerKind::adam, "optimizer = adam")},
-    {.name = "alpha", .group = kOptimizer, .help = "RMSProp's decay of the mean square", .type = kReal, .range = kDecay, CUPG_FIELD(optimizer.alpha),
-     CUPG_WHERE(c.optimizer.kind == OptimizerKind::rmsprop, "optimizer = rmsprop")},
-    {.name = "eps", .group = kOptimizer, .help = "keeps Adam and RMSProp from dividing by zero", .type = kReal, .range = kPositive, CUPG_FIELD(optimizer.eps),
-     CUPG_WHERE(c.optimizer.kind != OptimizerKind::sgd, "optimizer = adam or rmsprop")},
-    {.name = "rmsprop-eps", .group = kOptimizer, .help = "sqrt(v) + eps as in PyTorch, or sqrt(v + eps) as in TensorFlow", CUPG_CHOICE(optimizer.rmsprop_eps),
-     CUPG_WHERE(c.optimizer.kind == OptimizerKind::rmsprop, "optimizer = rmsprop")},
-    {.name = "max-grad-norm", .group = kOptimizer, .help = "gradients are scaled down to this norm; 0: never", .type = kReal, .range = kNotNegative, CUPG_FIELD(optimizer.max_grad_norm)},
+    name("optimizer", kOptimizer, "the optimizer", CUPG_CHOICE(optimizer.kind)),
+    real("learning-rate", kOptimizer, "step size", CUPG_FIELD(optimizer.learning_rate), kPositive),
+    name("schedule", kOptimizer, "of the learning rate; linear falls to 0 at the last step", CUPG_CHOICE(optimizer.schedule)),
+    where(is_adam, "optimizer = adam", real("beta1", kOptimizer, "Adam's decay of the mean", CUPG_FIELD(optimizer.beta1), kDecay)),
+    where(is_adam, "optimizer = adam", real("beta2", kOptimizer, "Adam's decay of the mean square", CUPG_FIELD(optimizer.beta2), kDecay)),
+    where(is_rmsprop, "optimizer = rmsprop",
+          real("alpha", kOptimizer, "RMSProp's decay of the mean square", CUPG_FIELD(optimizer.alpha), kDecay)),
+    where(has_eps, "optimizer = adam or rmsprop",
+          real("eps", kOptimizer, "keeps Adam and RMSProp from dividing by zero", CUPG_FIELD(optimizer.eps), kPositive)),
+    where(is_rmsprop, "optimizer = rmsprop",
+          name("rmsprop-eps", kOptimizer, "sqrt(v) + eps as in PyTorch, or sqrt(v + eps) as in TensorFlow", CUPG_CHOICE(optimizer.rmsprop_eps))),
+    real("max-grad-norm", kOptimizer, "gradients are scaled down to this norm; 0: never", CUPG_FIELD(optimizer.max_grad_norm), kNotNegative),
 
-    {.name = "device", .group = kMachine, .help = "where to train; reference is the plain yardstick", CUPG_CHOICE(device)},
-    {.name = "isa", .group = kMachine, .help = "instruction set", CUPG_CHOICE(isa), CUPG_WHERE(c.device != Device::reference, "device = auto or cpu")},
-    {.name = "threads", .group = kMachine, .help = "0: as many as the machine has", .type = kCount, .range = {0, 1024}, CUPG_FIELD(threads),
-     CUPG_WHERE(c.device != Device::reference, "device = auto or cpu")},
+    name("device", kMachine, "where to train; reference is the plain yardstick", CUPG_CHOICE(device)),
+    where(has_lanes, "device = auto or cpu", name("isa", kMachine, "instruction set", CUPG_CHOICE(isa))),
+    where(has_lanes, "device = auto or cpu", count("threads", kMachine, "0: as many as the machine has", CUPG_FIELD(threads), {0, 1024})),
 };
+// clang-format on
 #undef CUPG_FIELD
 #undef CUPG_CHOICE
-#undef CUPG_WHERE
 
 }  // namespace
 

@@ -36,13 +36,13 @@ struct Option {
   std::string_view group;  ///< heading in --help and config.toml
   std::string_view help;
   OptionType type = OptionType::name;
-  Range range = {};                                  ///< of counts and reals
-  std::string_view unset = {};                       ///< a word that stands for "no value of its own", where there is one
-  std::vector<std::string> (*known)() = nullptr;     ///< of names
+  Range range = {};                               ///< of counts and reals
+  std::string_view unset = {};                    ///< a word that stands for "no value of its own", where there is one
+  std::vector<std::string> (*known)() = nullptr;  ///< of names
   OptionValue (*get)(const Config&) = nullptr;
   void (*set)(Config&, const OptionValue&) = nullptr;
-  bool (*applies)(const Config&) = nullptr;          ///< where the setting has an effect; nullptr: everywhere
-  std::string_view needs = {};                       ///< what makes it apply, for example "optimizer = adam"
+  bool (*applies)(const Config&) = nullptr;  ///< where the setting has an effect; nullptr: everywhere
+  std::string_view needs = {};               ///< what makes it apply, for example "optimizer = adam"
 };
 
 /// The table, in the order in which settings are applied, listed and written.

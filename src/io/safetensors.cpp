@@ -60,7 +60,8 @@ class Metadata {
   /// True for `second`, false for `first`.
   bool one_of(const char* key, const char* first, const char* second) const {
     const std::string& value = text(key);
-    if (value != first && value != second) refuse(source_, fmt::format("{} is \"{}\"; expected {} or {}", key, shown(value), first, second));
+    if (value != first && value != second)
+      refuse(source_, fmt::format("{} is \"{}\"; expected {} or {}", key, shown(value), first, second));
     return value == second;
   }
   Trunk trunk(const char* key, Activation activation, bool bias) const {
@@ -72,7 +73,9 @@ class Metadata {
       const auto [next, error] = std::from_chars(at, end, width);
       const bool good = error == std::errc() && width >= 1 && width <= kMaxHiddenWidth && trunk.layers < kMaxHiddenLayers &&
                         (next == end || (*next == ',' && next + 1 != end));
-      if (!good) refuse(source_, fmt::format("{} is \"{}\"; expected up to {} widths of 1 to {}", key, shown(value), kMaxHiddenLayers, kMaxHiddenWidth));
+      if (!good)
+        refuse(source_,
+               fmt::format("{} is \"{}\"; expected up to {} widths of 1 to {}", key, shown(value), kMaxHiddenLayers, kMaxHiddenWidth));
       trunk.width[static_cast<std::size_t>(trunk.layers++)] = width;
       at = next == end ? end : next + 1;
     }
@@ -90,14 +93,16 @@ Policy read_metadata(const Json& header, const std::string& source) {
   const auto at = header.find("__metadata__");
   if (at == header.end() || !at->is_object()) refuse(source, "it has no __metadata__");
   const Metadata metadata(*at, source);
-  if (metadata.text("cupg") != "1") refuse(source, fmt::format("its metadata are of version \"{}\"; expected 1", Metadata::shown(metadata.text("cupg"))));
+  if (metadata.text("cupg") != "1")
+    refuse(source, fmt::format("its metadata are of version \"{}\"; expected 1", Metadata::shown(metadata.text("cupg"))));
   const std::string& name = metadata.text("environment");
   const EnvironmentInfo* environment = nullptr;
   for (const EnvironmentInfo& e : environments())
     if (e.name == name) environment = &e;
   if (environment == nullptr) refuse(source, fmt::format("unknown environment \"{}\"", Metadata::shown(name)));
   const auto expect = [&](const char* key, int value) {
-    if (metadata.text(key) != std::to_string(value)) refuse(source, fmt::format("{} is \"{}\"; {} has {}", key, Metadata::shown(metadata.text(key)), name, value));
+    if (metadata.text(key) != std::to_string(value))
+      refuse(source, fmt::format("{} is \"{}\"; {} has {}", key, Metadata::shown(metadata.text(key)), name, value));
   };
   expect("observations", environment->observations);
   expect("actions", environment->actions);
@@ -190,7 +195,8 @@ Policy decode_policy(std::string_view bytes, const std::string& source) {
   Policy policy = read_metadata(header, source);
   const auto layout = parameter_layout(policy.shape);
   for (const TensorInfo& tensor : layout) check_tensor(header, tensor, source);
-  if (header.size() != layout.size() + 1) refuse(source, fmt::format("its header has {} entries; expected {}", header.size(), layout.size() + 1));
+  if (header.size() != layout.size() + 1)
+    refuse(source, fmt::format("its header has {} entries; expected {}", header.size(), layout.size() + 1));
   const auto count = static_cast<std::size_t>(parameter_count(policy.shape));
   if (bytes.size() != 4 * count) refuse(source, fmt::format("its tensors have {} bytes; expected {}", bytes.size(), 4 * count));
 

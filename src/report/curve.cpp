@@ -58,7 +58,8 @@ void plot(Canvas& canvas, std::span<const CurvePoint> curve, double first, doubl
     const double value = std::clamp((a.mean_return + part * (b.mean_return - a.mean_return)) / top, 0.0, 1.0);
     const int y = static_cast<int>(std::lround((1 - value) * (canvas.height() - 1)));
     // no gaps where it is steep
-    const int low = previous < 0 ? y : std::min(y, previous < y ? previous + 1 : y), high = previous < 0 ? y : std::max(y, previous > y ? previous - 1 : y);
+    const int low = previous < 0 ? y : std::min(y, previous < y ? previous + 1 : y),
+              high = previous < 0 ? y : std::max(y, previous > y ? previous - 1 : y);
     for (int dot = low; dot <= high; ++dot) canvas.dot(x, dot);
     previous = y;
   }
@@ -75,7 +76,8 @@ std::string draw_curve(std::span<const CurvePoint> curve, const CurveStyle& styl
   Canvas canvas(columns, style.rows, style.unicode);
   plot(canvas, curve, first, last, style.top);
 
-  const std::string bar = style.unicode ? utf8(0x2502) : "|", tick = style.unicode ? utf8(0x2524) : "+", dash = style.unicode ? utf8(0x2500) : "-";
+  const std::string bar = style.unicode ? utf8(0x2502) : "|", tick = style.unicode ? utf8(0x2524) : "+",
+                    dash = style.unicode ? utf8(0x2500) : "-";
   const std::string threshold_dash = style.unicode ? utf8(0x2504) : "-", corner = style.unicode ? utf8(0x2514) : "+";
   const auto row_of = [&](double value) { return static_cast<int>(std::lround((1 - value / style.top) * (style.rows - 1))); };
   const int threshold_row = style.threshold > 0 && style.threshold <= style.top ? row_of(style.threshold) : -1;
@@ -113,7 +115,8 @@ std::string draw_histogram(std::span<const float> returns, double low, double hi
     const std::int64_t count = counts[static_cast<std::size_t>(b)];
     std::string bar;
     // at least a mark where there is anything
-    const int length = count == 0 ? 0 : std::max(1, static_cast<int>(std::lround(static_cast<double>(count) / static_cast<double>(most) * room)));
+    const int length =
+        count == 0 ? 0 : std::max(1, static_cast<int>(std::lround(static_cast<double>(count) / static_cast<double>(most) * room)));
     for (int i = 0; i < length; ++i) bar += unicode ? utf8(0x2588) : "#";
     text += fmt::format("  {:>4.0f} to {:<5.0f} {:>8}{}{}\n", low + b * width, low + (b + 1) * width, count, bar.empty() ? "" : "  ", bar);
   }

@@ -22,10 +22,13 @@ std::string describe_agent(const Config& config, const AgentResult& a) {
   if (a.solved_env_steps > 0)
     return fmt::format("solved {} after {} environment steps in {}{}", config.environment, format_count(a.solved_env_steps),
                        format_seconds(a.solved_seconds), a.outcome == Outcome::interrupted ? ", interrupted after " + steps : "");
-  return fmt::format("{} {} after {}", a.outcome == Outcome::interrupted ? "interrupted, had not solved" : "did not solve", config.environment, steps);
+  return fmt::format("{} {} after {}", a.outcome == Outcome::interrupted ? "interrupted, had not solved" : "did not solve",
+                     config.environment, steps);
 }
 
-std::string machine(const TrainResult& r) { return fmt::format("{}, {}, {} thread{}", r.device, r.isa, r.threads, r.threads == 1 ? "" : "s"); }
+std::string machine(const TrainResult& r) {
+  return fmt::format("{}, {}, {} thread{}", r.device, r.isa, r.threads, r.threads == 1 ? "" : "s");
+}
 
 std::string rate(const TrainResult& r) {
   return fmt::format("{} steps in {} ({}/s, evaluation included)", format_count(r.env_steps), format_seconds(r.seconds),
@@ -36,7 +39,8 @@ std::string rate(const TrainResult& r) {
 
 std::string describe_outcome(const Config& config, const TrainResult& result) {
   if (result.agents.size() == 1) return fmt::format("seed {}: {}\n", result.agents[0].seed, describe_agent(config, result.agents[0]));
-  const std::int64_t solved = std::count_if(result.agents.begin(), result.agents.end(), [](const AgentResult& a) { return a.solved_env_steps > 0; });
+  const std::int64_t solved =
+      std::count_if(result.agents.begin(), result.agents.end(), [](const AgentResult& a) { return a.solved_env_steps > 0; });
   std::string text = fmt::format("{} of {} agents solved {}", format_count(solved), format_count(config.seeds), config.environment);
   if (const auto n = count(result, Outcome::diverged); n > 0) text += fmt::format(", {} diverged", n);
   if (const auto n = count(result, Outcome::interrupted); n > 0) text += fmt::format(", {} interrupted", n);
@@ -50,16 +54,19 @@ std::string describe_training(const Config& config, const TrainResult& result) {
     std::string text = line("return before training", fmt::format("{:.1f}", a.initial_return));
     // an interrupted agent was not evaluated again
     if (a.outcome != Outcome::interrupted)
-      text += line("return after training", fmt::format("{:.1f}   (solved from {:g}, at most {:g})", a.final_return, environment.reward_threshold, environment.max_return));
+      text += line("return after training", fmt::format("{:.1f}   (solved from {:g}, at most {:g})", a.final_return,
+                                                        environment.reward_threshold, environment.max_return));
     return text + line("training", rate(result)) + line("machine", machine(result));
   }
   const Summary& s = result.summary;
-  std::string text = line("agents", fmt::format("{}   (seeds {} to {})", format_count(s.n), result.agents.front().seed, result.agents.back().seed));
+  std::string text =
+      line("agents", fmt::format("{}   (seeds {} to {})", format_count(s.n), result.agents.front().seed, result.agents.back().seed));
   text += line("solved", fmt::format("{:.1f} %", 100 * s.solved_fraction));
   text += line("return (IQM)", fmt::format("{:.1f}   95 % interval {:.1f} to {:.1f}", s.iqm, s.ci95_low, s.ci95_high));
   text += line("worst return", fmt::format("{:.1f}", s.worst));
   if (s.solved_fraction > 0)
-    text += line("time to solve", fmt::format("median {}, 99th percentile {}", format_seconds(s.solved_seconds_median), format_seconds(s.solved_seconds_p99)));
+    text += line("time to solve", fmt::format("median {}, 99th percentile {}", format_seconds(s.solved_seconds_median),
+                                              format_seconds(s.solved_seconds_p99)));
   return text + line("training", rate(result)) + line("machine", machine(result));
 }
 
@@ -69,11 +76,14 @@ std::string suggest_next(const Config& config, const TrainResult& result, const 
   const std::string environment = config.environment == Config{}.environment ? "" : " " + config.environment;
   const auto worst = std::find_if(result.agents.begin(), result.agents.end(), [](const AgentResult& a) { return a.solved_env_steps == 0; });
   if (worst != result.agents.end() && worst->outcome == Outcome::diverged) {
-    next(fmt::format("cupg train{} --seed {} --lr {:g}", environment, worst->seed, static_cast<double>(config.optimizer.learning_rate) / 10), "take smaller steps");
+    next(
+        fmt::format("cupg train{} --seed {} --lr {:g}", environment, worst->seed, static_cast<double>(config.optimizer.learning_rate) / 10),
+        "take smaller steps");
     return text;
   }
   next("cupg eval " + run, "play 1,000 episodes with the saved policy");
-  if (result.agents.size() == 1 && worst == result.agents.end()) next(fmt::format("cupg train{} --seeds 100", environment), "does it work for other seeds?");
+  if (result.agents.size() == 1 && worst == result.agents.end())
+    next(fmt::format("cupg train{} --seeds 100", environment), "does it work for other seeds?");
   if (worst != result.agents.end() && worst->outcome == Outcome::finished)
     next(fmt::format("cupg train{} --seed {} --steps {}", environment, worst->seed, 2 * config.steps), "train longer");
   return text;

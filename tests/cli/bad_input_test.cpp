@@ -54,7 +54,9 @@ void write_fixtures(const test::TemporaryFolder& folder) {
   folder.write("header.safetensors", policy.substr(0, 100));
   folder.write("truncated.safetensors", policy.substr(0, policy.size() - 4));
   folder.write("longer.safetensors", policy + "1234");
-  folder.write("foreign.safetensors", "\x7f" "ELF is not a policy at all");
+  folder.write("foreign.safetensors",
+               "\x7f"
+               "ELF is not a policy at all");
   std::string other = policy;
   other.replace(other.find("CartPole-v1"), 11, "MountainCar");
   folder.write("environment.safetensors", other);
@@ -124,7 +126,10 @@ std::vector<BadInput> bad_inputs() {
       {"ValueHiddenNotSeparate", {"train", "--value-hidden", "8", "--no-separate"}, kUsage, {"value-hidden", "separate = true"}},
       {"StepsOfAnEnvironment", {"train", "--steps", "1e12", "--envs", "1"}, kUsage, {"steps: 1000000000000", "2^32"}},
       {"SeedsBeyondTheLast", {"train", "--seed", "9223372036854775807", "--seeds", "2"}, kUsage, {"seed: 9223372036854775807", "2^63"}},
-      {"BeyondMemory", {"train", "--envs", "16777216", "--horizon", "1e6", "--normalize"}, kUsage, {"envs: 16777216 x horizon 1000000", "TiB", "available"}},
+      {"BeyondMemory",
+       {"train", "--envs", "16777216", "--horizon", "1e6", "--normalize"},
+       kUsage,
+       {"envs: 16777216 x horizon 1000000", "TiB", "available"}},
       // configuration files
       {"ConfigMissing", {"train", "--config", "none.toml"}, kUsage, {"none.toml", "No such file"}},
       {"ConfigIsFolder", {"train", "--config", "empty"}, kUsage, {"empty", "folder"}},
@@ -189,11 +194,13 @@ TEST_P(BadInputs, SaysWhatIsWrongInOneLineAndLeavesNothing) {
   EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
   EXPECT_TRUE(result.err.ends_with('\n'));
   EXPECT_FALSE(result.err.find("internal error") != std::string::npos) << result.err;
-  for (const std::string& part : input.expected) EXPECT_NE(result.err.find(part), std::string::npos) << "no <" << part << "> in: " << result.err;
+  for (const std::string& part : input.expected)
+    EXPECT_NE(result.err.find(part), std::string::npos) << "no <" << part << "> in: " << result.err;
   EXPECT_EQ(folder.list(), before);
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, BadInputs, testing::ValuesIn(bad_inputs()), [](const auto& input) { return std::string(input.param.name); });
+INSTANTIATE_TEST_SUITE_P(Every, BadInputs, testing::ValuesIn(bad_inputs()),
+                         [](const auto& input) { return std::string(input.param.name); });
 
 // A limit on the size of files is what a full disk looks like: write() fails.
 TEST(FullDisk, IsFoundBeforeTraining) {
@@ -208,8 +215,8 @@ TEST(FullDisk, IsFoundBeforeTraining) {
 TEST(FullDisk, AtTheEndNamesTheFileAndLeavesNothing) {
   const test::TemporaryFolder folder;
   // 128 KiB let the check pass; the result of 1,000 agents needs more
-  const test::ProcessResult result =
-      test::run_cupg({"train", "--seeds", "1000", "--steps", "1", "--run", "deep/run", "--json"}, {.folder = folder.path(), .most_file_bytes = 131072});
+  const test::ProcessResult result = test::run_cupg({"train", "--seeds", "1000", "--steps", "1", "--run", "deep/run", "--json"},
+                                                    {.folder = folder.path(), .most_file_bytes = 131072});
   EXPECT_EQ(result.status, kFailed);
   EXPECT_EQ(result.out, "");
   EXPECT_NE(result.err.find("deep/run/result.json: cannot be written"), std::string::npos) << result.err;
@@ -226,7 +233,8 @@ TEST(FullDisk, OfStandardOutputIsAnError) {
 TEST(Diverged, EveryAgentIsAFailure) {
   const test::TemporaryFolder folder;
   const test::ProcessResult result = test::run_cupg(
-      {"train", "--optimizer", "sgd", "--lr", "1e6", "--max-grad-norm", "0", "--value-coef", "1e9", "--steps", "1e5", "--quiet"}, {.folder = folder.path()});
+      {"train", "--optimizer", "sgd", "--lr", "1e6", "--max-grad-norm", "0", "--value-coef", "1e9", "--steps", "1e5", "--quiet"},
+      {.folder = folder.path()});
   EXPECT_EQ(result.status, kFailed) << result.out;
   EXPECT_NE(result.err.find("every agent diverged"), std::string::npos) << result.err;
 }

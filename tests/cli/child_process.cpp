@@ -94,7 +94,9 @@ TemporaryFolder::~TemporaryFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-void TemporaryFolder::write(const std::string& name, const std::string& bytes) const { std::ofstream(path_ / name, std::ios::binary) << bytes; }
+void TemporaryFolder::write(const std::string& name, const std::string& bytes) const {
+  std::ofstream(path_ / name, std::ios::binary) << bytes;
+}
 
 std::string TemporaryFolder::read(const std::string& name) const {
   std::ifstream file(path_ / name, std::ios::binary);
@@ -104,7 +106,8 @@ std::string TemporaryFolder::read(const std::string& name) const {
 
 std::vector<std::string> TemporaryFolder::list() const {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(path_)) names.push_back(std::filesystem::relative(entry.path(), path_).string());
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(path_))
+    names.push_back(std::filesystem::relative(entry.path(), path_).string());
   std::sort(names.begin(), names.end());
   return names;
 }

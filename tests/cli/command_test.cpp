@@ -67,8 +67,9 @@ TEST(Order, IsDefaultsPresetFileCommandLine) {
 }
 
 TEST(CommandLine, ReadsCountsFlagsAndWidths) {
-  const Json config = json_of(run_cupg({"info", "--json", "CartPole-v0", "--steps", "1e6", "--envs", "1_024", "--no-stop-when-solved", "--normalize",
-                                        "--hidden", "8,4", "--value-hidden", "none", "--lr", "3e-3", "--gamma", "0.5", "--gamma=0.25"}))["config"];
+  const Json config =
+      json_of(run_cupg({"info", "--json", "CartPole-v0", "--steps", "1e6", "--envs", "1_024", "--no-stop-when-solved", "--normalize",
+                        "--hidden", "8,4", "--value-hidden", "none", "--lr", "3e-3", "--gamma", "0.5", "--gamma=0.25"}))["config"];
   EXPECT_EQ(config["environment"], "CartPole-v0");
   EXPECT_EQ(config["steps"], 1000000);
   EXPECT_EQ(config["envs"], 1024);
@@ -83,7 +84,8 @@ TEST(CommandLine, ReadsCountsFlagsAndWidths) {
 
 TEST(Train, PrintsOneJsonObjectAndSavesTheRun) {
   const test::TemporaryFolder folder;
-  const auto result = run_cupg({"train", "--json", "--steps", "2048", "--seed", "7", "--seeds", "3", "--run", "r"}, {.folder = folder.path()});
+  const auto result =
+      run_cupg({"train", "--json", "--steps", "2048", "--seed", "7", "--seeds", "3", "--run", "r"}, {.folder = folder.path()});
   const Json json = json_of(result);
   EXPECT_EQ(result.err, "");
   EXPECT_EQ(json["environment"], "CartPole-v1");
@@ -112,7 +114,8 @@ TEST(Train, PrintsOneJsonObjectAndSavesTheRun) {
   EXPECT_EQ(summary["ci95"].size(), 2u);
   EXPECT_EQ(summary["solved_fraction"], 0.0);
   for (const char* key : {"iqm", "worst"}) EXPECT_TRUE(summary[key].is_number()) << key;
-  for (const char* key : {"solved_seconds_median", "solved_seconds_p99"}) EXPECT_TRUE(summary.contains(key) && summary[key].is_null()) << key;
+  for (const char* key : {"solved_seconds_median", "solved_seconds_p99"})
+    EXPECT_TRUE(summary.contains(key) && summary[key].is_null()) << key;
 
   Json saved = Json::parse(folder.read("r/result.json"));
   saved["run"] = "r";
@@ -121,13 +124,14 @@ TEST(Train, PrintsOneJsonObjectAndSavesTheRun) {
   EXPECT_EQ(config.seed, 7u);
   EXPECT_EQ(config.steps, 2048);
   EXPECT_TRUE(folder.read("r/curve.csv").starts_with("seed,env_steps,seconds,mean_return,episodes\n7,"));
-  EXPECT_EQ(folder.list(), (std::vector<std::string>{"r", "r/config.toml", "r/curve.csv", "r/policy-7.safetensors", "r/policy-8.safetensors",
-                                                     "r/policy-9.safetensors", "r/result.json"}));
+  EXPECT_EQ(folder.list(), (std::vector<std::string>{"r", "r/config.toml", "r/curve.csv", "r/policy-7.safetensors",
+                                                     "r/policy-8.safetensors", "r/policy-9.safetensors", "r/result.json"}));
 }
 
 TEST(Train, SavedConfigurationTrainsToTheSameBits) {
   const test::TemporaryFolder folder;
-  const auto first = json_of(run_cupg({"train", "--json", "--steps", "4096", "--hidden", "5", "--lr", "0.02", "--run", "a"}, {.folder = folder.path()}));
+  const auto first =
+      json_of(run_cupg({"train", "--json", "--steps", "4096", "--hidden", "5", "--lr", "0.02", "--run", "a"}, {.folder = folder.path()}));
   const auto second = json_of(run_cupg({"train", "--json", "--config", "a/config.toml", "--run", "b"}, {.folder = folder.path()}));
   EXPECT_EQ(first["agents"][0]["parameters_sha256"], second["agents"][0]["parameters_sha256"]);
   EXPECT_EQ(folder.read("a/policy.safetensors"), folder.read("b/policy.safetensors"));
@@ -138,8 +142,8 @@ TEST(Train, ShowsSummaryCurveAndWhatToDoNext) {
   const auto result = run_cupg({"train", "--steps", "65536", "--no-stop-when-solved"}, {.folder = folder.path()});
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(result.err, "");  // no terminal, no progress
-  for (const char* part : {"seed 1: ", "return before training", "return after training", "mean return of the training episodes", "65,536 steps",
-                           "saved to runs/CartPole-v1-a2c-seed1\n", "cupg eval runs/CartPole-v1-a2c-seed1"})
+  for (const char* part : {"seed 1: ", "return before training", "return after training", "mean return of the training episodes",
+                           "65,536 steps", "saved to runs/CartPole-v1-a2c-seed1\n", "cupg eval runs/CartPole-v1-a2c-seed1"})
     EXPECT_NE(result.out.find(part), std::string::npos) << part << "\n" << result.out;
   const auto again = run_cupg({"train", "--steps", "512", "--quiet"}, {.folder = folder.path()});
   EXPECT_NE(again.out.find("saved to runs/CartPole-v1-a2c-seed1-2\n"), std::string::npos) << again.out;

@@ -26,7 +26,7 @@ const Maker kEngines[] = {
 };
 
 Config small() {
-  Config c;
+  Config c = plain_config();
   c.envs = 40;
   c.horizon = 5;
   return c;

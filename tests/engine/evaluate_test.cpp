@@ -37,7 +37,7 @@ int episode_length(int e, std::uint32_t block, std::uint64_t seed, int limit, Ac
 
 /// Parameters that balance for long: push to where pole and cart are heading. In [-1, 1] a tanh-free linear policy.
 Config linear_config() {
-  Config c;
+  Config c = plain_config();
   c.hidden = {};
   return c;
 }
@@ -47,7 +47,7 @@ std::vector<float> balancing(float quality) {
 }
 
 TEST(Evaluate, EveryEnvironmentPlaysOneEpisode) {
-  Config c;
+  Config c = plain_config();
   for (const int episodes : {1, 31, 32, 33, 100})
     for (const bool greedy : {true, false})
       for (const std::uint32_t block : {0u, 7u}) {
@@ -78,7 +78,7 @@ TEST(Evaluate, EveryEnvironmentPlaysOneEpisode) {
 }
 
 TEST(Evaluate, ATieTakesActionZero) {
-  Config c;
+  Config c = plain_config();
   for (const cupg::Device device : {cupg::Device::cpu, cupg::Device::reference}) {
     c.device = device;
     const auto engine = cupg::make_engine(c, 1, 1);
@@ -107,7 +107,7 @@ TEST(Evaluate, ALongEpisodeIsCutAtTheLimit) {
 TEST(Evaluate, EnginesAgreeToTheBit) {
   for (const auto& [hidden, shared] : {std::pair<std::vector<int>, bool>{{16}, true}, {{5, 7}, false}, {{}, true}})
     for (const bool greedy : {true, false}) {
-      Config c;
+      Config c = plain_config();
       c.hidden = hidden;
       c.shared = shared;
       const auto reference = reference_engine(c);
@@ -146,7 +146,7 @@ TEST(Evaluate, StoppingEarlyNeverChangesTheVerdict) {
             const Evaluation got = engine->evaluate(0, {.episodes = episodes, .stop_below = threshold});
             EXPECT_EQ(got.complete, full.mean_return >= threshold) << full.mean_return << " against " << threshold;
             EXPECT_EQ(got.complete && got.mean_return >= threshold, full.mean_return >= threshold);
-            if (got.complete) EXPECT_TRUE(same_bits(full.returns, got.returns));
+            EXPECT_TRUE(!got.complete || same_bits(full.returns, got.returns));
             stopped += !got.complete;
             passed += got.complete;
           }
@@ -170,7 +170,7 @@ TEST(Evaluate, ExactlyTheThresholdPasses) {
 }
 
 TEST(Evaluate, ChangesNothingOfTheAgent) {
-  Config c;
+  Config c = plain_config();
   const auto played = cpu_engine(c), quiet = cpu_engine(c);
   for (const auto* engine : {&played, &quiet}) (*engine)->reset(0, 4), update(**engine, 20);
   played->evaluate(0, {.episodes = 50, .greedy = false});
@@ -194,7 +194,7 @@ TEST(Evaluate, BlocksAndSeedsHaveFreshEpisodes) {
 
 TEST(Evaluate, TheGreedyPolicyFileActsAsTheEngine) {
   // cupg::Policy walks the parameters on its own; near ties included it must take the engines' actions
-  Config c;
+  Config c = plain_config();
   c.shared = false;
   c.hidden = {7};
   c.value_hidden = std::vector<int>{3, 2};
@@ -208,7 +208,7 @@ TEST(Evaluate, TheGreedyPolicyFileActsAsTheEngine) {
 }
 
 TEST(Evaluate, NaNParametersEndWithAVerdict) {
-  Config c;
+  Config c = plain_config();
   const auto engine = cpu_engine(c);
   engine->reset(0, 6);
   engine->set_parameters(0, std::vector<float>(131, std::nanf("")));

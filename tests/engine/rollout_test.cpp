@@ -20,7 +20,7 @@ using cupg::NetworkShape;
 constexpr std::uint32_t kReset = 1, kAction = 2;  // purposes, as frozen in the counter
 
 /// An agent's environments between guards, and its packed weights.
-struct Setup {
+struct Scene {
   NetworkShape shape;
   cupg::PackedNetwork network;
   std::vector<float> parameters;
@@ -30,7 +30,7 @@ struct Setup {
   Guarded<float> packed, state;
   Guarded<std::uint32_t> age;
 
-  Setup(const NetworkShape& s, int envs_, std::uint64_t seed_, float size = 0.8f)
+  Scene(const NetworkShape& s, int envs_, std::uint64_t seed_, float size = 0.8f)
       : shape(s),
         network(s),
         parameters(random_floats(static_cast<std::size_t>(parameter_count(s)), size, seed_)),
@@ -73,12 +73,12 @@ struct Setup {
 
 /// One environment, followed step by step.
 struct Follower {
-  const Setup& setup;
+  const Scene& scene;
   cupg::reference::Network<float> network;
   std::uint32_t environment, step, age = 0;
   cupg::CartPole::State<float> state;
 
-  Follower(const Setup& s, int e) : setup(s), network(s.shape), environment(static_cast<std::uint32_t>(e)), step(s.step) {
+  Follower(const Scene& s, int e) : scene(s), network(s.shape), environment(static_cast<std::uint32_t>(e)), step(s.step) {
     const float* at = s.state.data() + (e / kWarp * 4) * kWarp + e % kWarp;
     state = {at[0], at[kWarp], at[2 * kWarp], at[3 * kWarp]};
     age = s.age[e];
@@ -91,8 +91,8 @@ struct Follower {
   Step next(int limit, bool bootstrap) {
     Step r{};
     cupg::CartPole::observe(state, r.x);
-    network.forward(setup.parameters.data(), r.x, r.d, r.value);
-    const std::uint32_t word = cupg::philox4x32(environment, step / 4, kAction, 0, setup.seed).word[step % 4];
+    network.forward(scene.parameters.data(), r.x, r.d, r.value);
+    const std::uint32_t word = cupg::philox4x32(environment, step / 4, kAction, 0, scene.seed).word[step % 4];
     r.right = cupg::TwoActions<float>::sample(r.d, static_cast<float>(word >> 8) * 0x1p-24f);
     r.terminated = cupg::CartPole::step(state, r.right);
     r.length = ++age;
@@ -100,10 +100,10 @@ struct Follower {
     r.done = r.terminated || r.truncated;
     float after[4], unused = 0;
     cupg::CartPole::observe(state, after);  // before any reset
-    network.forward(setup.parameters.data(), after, unused, r.next_value);
+    network.forward(scene.parameters.data(), after, unused, r.next_value);
     if (r.terminated || (r.truncated && !bootstrap)) r.next_value = 0;
     if (r.done) {
-      const cupg::Philox4 fresh = cupg::philox4x32(environment, step, kReset, 0, setup.seed);
+      const cupg::Philox4 fresh = cupg::philox4x32(environment, step, kReset, 0, scene.seed);
       float u[4];
       for (int i = 0; i < 4; ++i) u[i] = static_cast<float>(fresh.word[i] >> 8) * 0x1p-24f;
       state = cupg::CartPole::reset(u);
@@ -118,15 +118,15 @@ struct Ends {
   int terminated = 0, truncated = 0;
 };
 /// Every environment of every row against its follower, over several rollouts in a row.
-Ends expect_followed(Setup& setup, int horizon, int rollouts, int limit, bool bootstrap) {
+Ends expect_followed(Scene& scene, int horizon, int rollouts, int limit, bool bootstrap) {
   Ends ends;
   for (int k = 0; k < rollouts; ++k) {
     std::vector<Follower> followers;
-    for (int e = 0; e < setup.envs; ++e) followers.emplace_back(setup, e);
-    Rows rows(setup.warps, horizon);
-    const cupg::EpisodeTally tally = setup.rollout(cupg::cpu_ops_for(cupg::Isa::automatic), rows, limit, bootstrap);
+    for (int e = 0; e < scene.envs; ++e) followers.emplace_back(scene, e);
+    Rows rows(scene.warps, horizon);
+    const cupg::EpisodeTally tally = scene.rollout(cupg::cpu_ops_for(cupg::Isa::automatic), rows, limit, bootstrap);
     cupg::EpisodeTally want;
-    for (int e = 0; e < setup.envs; ++e) {
+    for (int e = 0; e < scene.envs; ++e) {
       Follower& f = followers[static_cast<std::size_t>(e)];
       for (int t = 0; t < horizon; ++t) {
         const Follower::Step s = f.next(limit, bootstrap);
@@ -141,8 +141,8 @@ Ends expect_followed(Setup& setup, int horizon, int rollouts, int limit, bool bo
         ends.truncated += s.truncated;
         if (testing::Test::HasFailure()) return ends;
       }
-      EXPECT_EQ(setup.age[e], f.age) << "the age is carried over";
-      const Follower carried(setup, e);
+      EXPECT_EQ(scene.age[e], f.age) << "the age is carried over";
+      const Follower carried(scene, e);
       EXPECT_EQ(bits_of(carried.state.theta_dot), bits_of(f.state.theta_dot)) << "the state is carried over";
     }
     EXPECT_EQ(tally.episodes, want.episodes) << "idle lanes are not counted";
@@ -155,44 +155,44 @@ Ends expect_followed(Setup& setup, int horizon, int rollouts, int limit, bool bo
 TEST(Rollout, StoresWhatHappenedAndBootstrapsFromTheStateBeforeTheReset) {
   for (const NetworkShape& shape : {shared_shape({16}), separate_shape({5}, {9}, cupg::Activation::tanh), separate_shape({6, 3}, {}), shared_shape({}, cupg::Activation::relu, false)})
     for (const int envs : {1, 33, 40}) {
-      Setup setup(shape, envs, 3);
-      const Ends ends = expect_followed(setup, 16, 3, 12, true);
+      Scene scene(shape, envs, 3);
+      const Ends ends = expect_followed(scene, 16, 3, 12, true);
       EXPECT_TRUE(ends.truncated > 0 || envs == 1);
       EXPECT_TRUE(ends.terminated > 0 || envs == 1);
     }
 }
 
 TEST(Rollout, TruncationMayCountAsTerminal) {
-  Setup setup(shared_shape({16}), 33, 4);
-  const Ends ends = expect_followed(setup, 30, 2, 9, false);
+  Scene scene(shared_shape({16}), 33, 4);
+  const Ends ends = expect_followed(scene, 30, 2, 9, false);
   EXPECT_GT(ends.truncated, 20);
 }
 
 TEST(Rollout, TerminationOnTheLastAllowedStepIsATermination) {
   // every step is the last allowed one, and some of them terminate
-  Setup setup(shared_shape({16}), 64, 5);
-  for (float& x : setup.state.span()) x = 0.209f;  // close to the limits of the angle, and moving outwards
-  const Ends ends = expect_followed(setup, 3, 1, 1, true);
+  Scene scene(shared_shape({16}), 64, 5);
+  for (float& x : scene.state.span()) x = 0.209f;  // close to the limits of the angle, and moving outwards
+  const Ends ends = expect_followed(scene, 3, 1, 1, true);
   EXPECT_GE(ends.terminated, 64);
   EXPECT_GT(ends.truncated, 64);
 }
 
 TEST(Rollout, DrawsGoOnWhereAHorizonThatIsNoMultipleOfFourStopped) {
   for (const int horizon : {1, 2, 3, 5, 7}) {
-    Setup setup(shared_shape({8}), 5, 6);
-    expect_followed(setup, horizon, 6, 500, true);
+    Scene scene(shared_shape({8}), 5, 6);
+    expect_followed(scene, horizon, 6, 500, true);
   }
 }
 
 TEST(Rollout, StepNumbersMayBeLarge) {
-  Setup setup(shared_shape({8}), 5, 7);
-  setup.step = 0xfffffff0u;
-  expect_followed(setup, 13, 1, 500, true);
+  Scene scene(shared_shape({8}), 5, 7);
+  scene.step = 0xfffffff0u;
+  expect_followed(scene, 13, 1, 500, true);
 }
 
 TEST(Rollout, TwoShortOnesAreOneLong) {
   const cupg::CpuOps& ops = cupg::cpu_ops_for(cupg::Isa::automatic);
-  Setup whole(shared_shape({16}), 32, 8), parts(shared_shape({16}), 32, 8);
+  Scene whole(shared_shape({16}), 32, 8), parts(shared_shape({16}), 32, 8);
   Rows all(1, 11), first(1, 5), second(1, 6);
   whole.rollout(ops, all, 20, true);
   parts.rollout(ops, first, 20, true);
@@ -206,7 +206,7 @@ TEST(Rollout, TwoShortOnesAreOneLong) {
 
 TEST(Rollout, EnvironmentsDoNotDependOnHowManyThereAre) {
   const cupg::CpuOps& ops = cupg::cpu_ops_for(cupg::Isa::automatic);
-  Setup few(shared_shape({16}), 3, 9), many(shared_shape({16}), 64, 9);
+  Scene few(shared_shape({16}), 3, 9), many(shared_shape({16}), 64, 9);
   Rows a(1, 9), b(2, 9);
   few.rollout(ops, a, 20, true);
   many.rollout(ops, b, 20, true);
@@ -217,8 +217,8 @@ TEST(Rollout, EnvironmentsDoNotDependOnHowManyThereAre) {
 TEST(Rollout, HasTheSameBitsInEveryLaneTypeWithAndWithoutKeptActivations) {
   for (const NetworkShape& shape : all_structures()) {
     const int horizon = 9, limit = 14;
-    Setup plain(shape, 40, 10);
-    const Setup start(shape, 40, 10);
+    Scene plain(shape, 40, 10);
+    const Scene start(shape, 40, 10);
     Rows want(2, horizon);
     plain.rollout(cupg::cpu_ops_generic(), want, limit, true);
     count_shape(name(shape));
@@ -226,17 +226,17 @@ TEST(Rollout, HasTheSameBitsInEveryLaneTypeWithAndWithoutKeptActivations) {
       for (const bool keep : {false, true}) {
         if (keep && start.units() == 0) continue;
         const cupg::CpuOps& ops = cupg::cpu_ops_for(isa);
-        Setup setup(shape, 40, 10);
-        Rows got(2, horizon, keep ? setup.units() : 0);
-        setup.rollout(ops, got, limit, true);
+        Scene scene(shape, 40, 10);
+        Rows got(2, horizon, keep ? scene.units() : 0);
+        scene.rollout(ops, got, limit, true);
         EXPECT_TRUE(same_bits(want.observation, got.observation)) << name(shape);
         EXPECT_TRUE(same_bits(want.policy, got.policy)) << name(shape);
         EXPECT_TRUE(same_bits(want.value, got.value)) << name(shape);
         EXPECT_TRUE(same_bits(want.advantage, got.advantage)) << name(shape);
         EXPECT_TRUE(same_bits(want.action, got.action)) << name(shape);
         EXPECT_TRUE(same_bits(want.done, got.done)) << name(shape);
-        EXPECT_TRUE(same_bits(plain.state, setup.state)) << name(shape);
-        EXPECT_TRUE(same_bits(plain.age, setup.age)) << name(shape);
+        EXPECT_TRUE(same_bits(plain.state, scene.state)) << name(shape);
+        EXPECT_TRUE(same_bits(plain.age, scene.age)) << name(shape);
         EXPECT_EQ(got.observation.untouched() + got.policy.untouched() + got.value.untouched() + got.advantage.untouched() + got.hidden.untouched(), 0);
         count_comparison("rollout", cupg::isa_name(ops), 2 * horizon);
       }
@@ -249,9 +249,9 @@ TEST(Rollout, KeptActivationsAreTheForwardPasssAndLeaveTheGradientAsItIs) {
       const cupg::CpuOps& ops = cupg::cpu_ops_for(isa);
       const int horizon = 7, envs = 40;
       const auto partials = [&](bool keep) {
-        Setup setup(shape, envs, 11);
-        Rows rows(setup.warps, horizon, keep ? setup.units() : 0);
-        setup.rollout(ops, rows, 14, true);
+        Scene scene(shape, envs, 11);
+        Rows rows(scene.warps, horizon, keep ? scene.units() : 0);
+        scene.rollout(ops, rows, 14, true);
         if (keep) {
           const cupg::reference::Network<float> network(shape);
           for (int e = 0; e < envs; ++e)
@@ -259,18 +259,18 @@ TEST(Rollout, KeptActivationsAreTheForwardPasssAndLeaveTheGradientAsItIs) {
               const float x[4] = {rows.observed(e, t, 0), rows.observed(e, t, 1), rows.observed(e, t, 2), rows.observed(e, t, 3)};
               float d = 0, value = 0;
               cupg::reference::Network<float>::Activations activations;
-              network.forward(setup.parameters.data(), x, d, value, &activations);
+              network.forward(scene.parameters.data(), x, d, value, &activations);
               std::vector<float> h = activations.policy.back();
               if (!shape.shared) h.insert(h.end(), activations.value.back().begin(), activations.value.back().end());
               for (int u = 0; u < rows.units; ++u)
                 EXPECT_EQ(bits_of(rows.hidden[((e / kWarp * (horizon + 1) + t) * rows.units + u) * kWarp + e % kWarp]), bits_of(h[static_cast<std::size_t>(u)]));
             }
         }
-        const cupg::NetworkPlan& plan = setup.network.plan();
-        Guarded<float> workspace(cupg::gradient_workspace(plan)), sums(setup.warps * cupg::padded(plan.packed));
+        const cupg::NetworkPlan& plan = scene.network.plan();
+        Guarded<float> workspace(cupg::gradient_workspace(plan)), sums(scene.warps * cupg::padded(plan.packed));
         cupg::GradientArgs g;
         g.plan = &plan;
-        g.weights = setup.packed.data();
+        g.weights = scene.packed.data();
         g.data = rows.view();
         g.envs = envs;
         g.horizon = horizon;
@@ -278,7 +278,7 @@ TEST(Rollout, KeptActivationsAreTheForwardPasssAndLeaveTheGradientAsItIs) {
         g.coefficients = {0.01f, 0.5f};
         g.partials = sums.data();
         g.workspace = workspace.data();
-        for (int w = 0; w < setup.warps; ++w) ops.gradient(0, g, w);
+        for (int w = 0; w < scene.warps; ++w) ops.gradient(0, g, w);
         EXPECT_TRUE(rows.guards_intact() && workspace.guards_intact() && sums.guards_intact());
         return sums;
       };

@@ -22,10 +22,14 @@ OptionValue another_value(const Option& option, const Config& config) {
         if (OptionValue(name) != now) return name;
       return now;  // the only algorithm
     }
-    case OptionType::flag: return !std::get<bool>(now);
-    case OptionType::count: return std::get<std::int64_t>(now) + 1;
-    case OptionType::real: return 0.123456789f * (1.0f + std::get<float>(now));
-    case OptionType::widths: return std::vector<int>{7, 64};
+    case OptionType::flag:
+      return !std::get<bool>(now);
+    case OptionType::count:
+      return std::get<std::int64_t>(now) + 1;
+    case OptionType::real:
+      return 0.123456789f * (1.0f + std::get<float>(now));
+    case OptionType::widths:
+      return std::vector<int>{7, 64};
   }
   return now;
 }
@@ -92,7 +96,8 @@ TEST(Options, CountsTakeExponentsAndUnderscores) {
   EXPECT_EQ(count("2.5e3"), 2500);
   EXPECT_EQ(count("1_000_000"), 1000000);
   EXPECT_EQ(count("1_0e3"), 10000);
-  for (const char* bad : {"", "_1", "1_", "1__0", "1e", "1.5", "0x10", "1e-3", "1e30", " 1", "1 ", "+1", "nan", "inf", "99999999999999999999"})
+  for (const char* bad :
+       {"", "_1", "1_", "1__0", "1e", "1.5", "0x10", "1e-3", "1e30", " 1", "1 ", "+1", "nan", "inf", "99999999999999999999"})
     EXPECT_THROW(parse_value(steps, bad), Error) << bad;
 }
 
@@ -145,7 +150,8 @@ TEST(ConfigFile, NamesFileLineAndNearestKey) {
   Config config;
   EXPECT_EQ(message_of([&] { read_config("\n\nlearning_rate = 1\n", "c.toml", config); }),
             "c.toml:3: key: unknown \"learning_rate\"; did you mean learning-rate?");
-  EXPECT_EQ(message_of([&] { read_config("seed = 1\ngamma = 1.5\n", "c.toml", config); }), "c.toml:2: gamma: 1.5; expected a number from 0 to 1");
+  EXPECT_EQ(message_of([&] { read_config("seed = 1\ngamma = 1.5\n", "c.toml", config); }),
+            "c.toml:2: gamma: 1.5; expected a number from 0 to 1");
 }
 
 TEST(ConfigFile, SurvivesMutations) {
@@ -192,7 +198,8 @@ TEST(CheckConfig, RefusesWhatOnlyCodeCanWrite) {
   };
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   EXPECT_NE(refused([](Config& c) { c.advantage.gamma = kNan; }).find("gamma: nan"), std::string::npos);
-  EXPECT_NE(refused([](Config& c) { c.optimizer.learning_rate = std::numeric_limits<float>::infinity(); }).find("learning-rate"), std::string::npos);
+  EXPECT_NE(refused([](Config& c) { c.optimizer.learning_rate = std::numeric_limits<float>::infinity(); }).find("learning-rate"),
+            std::string::npos);
   EXPECT_NE(refused([](Config& c) { c.hidden = {1, 2, 3}; }).find("hidden: [1, 2, 3]"), std::string::npos);
   EXPECT_NE(refused([](Config& c) { c.value_hidden = std::vector<int>{0}; }).find("value-hidden: [0]"), std::string::npos);
   EXPECT_NE(refused([](Config& c) { c.isa = static_cast<Isa>(17); }).find("isa"), std::string::npos);

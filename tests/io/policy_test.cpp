@@ -199,7 +199,8 @@ TEST(Policy, SeparateTrunksAreFoundWhereTheLayoutPutsThem) {
     double expected = bias ? static_cast<double>(tensor("value.head.bias")[0]) : 0;
     for (std::size_t j = 0; j < 3; ++j) {
       double z = bias ? static_cast<double>(tensor("value.hidden1.bias")[j]) : 0;
-      for (std::size_t i = 0; i < 4; ++i) z += static_cast<double>(tensor("value.hidden1.weight")[4 * j + i]) * static_cast<double>(observation[i]);
+      for (std::size_t i = 0; i < 4; ++i)
+        z += static_cast<double>(tensor("value.hidden1.weight")[4 * j + i]) * static_cast<double>(observation[i]);
       expected += static_cast<double>(tensor("value.head.weight")[j]) * std::tanh(z);
     }
     EXPECT_NEAR(static_cast<double>(value), expected, 1e-6);  // float rounding of some 20 operations

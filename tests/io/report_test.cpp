@@ -34,7 +34,8 @@ TEST(Curve, ClimbsFromLowerLeftToUpperRight) {
   EXPECT_GT(lines[1].find('*'), lines[10].rfind('*'));
   EXPECT_NE(lines[12].find("1,000"), std::string::npos);
   EXPECT_TRUE(lines[12].ends_with("20,000 steps"));
-  const auto marked = std::count_if(lines.begin(), lines.end(), [](const std::string& l) { return l.ends_with(" solved") && l.find("250 +") != std::string::npos; });
+  const auto marked = std::count_if(lines.begin(), lines.end(),
+                                    [](const std::string& l) { return l.ends_with(" solved") && l.find("250 +") != std::string::npos; });
   EXPECT_EQ(marked, 1);
   for (const std::string& l : lines) EXPECT_LE(l.size(), 67u);
 }
@@ -106,9 +107,7 @@ TEST(Json, HasNoNan) {
   EXPECT_EQ(json["config"]["gamma"], 0.99);  // not 0.9900000095
 }
 
-TEST(Json, TakesNamesThatAreNotUtf8) {
-  EXPECT_NO_THROW(dump_line({{"run", "a\xff\xfe"}}));
-}
+TEST(Json, TakesNamesThatAreNotUtf8) { EXPECT_NO_THROW(dump_line({{"run", "a\xff\xfe"}})); }
 
 TEST(Summary, SaysWhatBecameOfTheAgent) {
   TrainResult result;

@@ -90,7 +90,7 @@ TEST(A2c, IsPyTorchsInDouble) { expect_golden<double>(1e-12); }
 TEST(A2c, IsPyTorchsInFloatToItsRounding) { expect_golden<float>(0x1p-20); }
 
 TEST(A2c, TwoActionsAreTheGeneralForm) {
-  const std::vector<float> random = random_floats(3000, 1.0f, 17);
+  const std::vector<double> random = to_double(random_floats(3000, 1.0f, 17));
   for (std::size_t i = 0; i < 1000; ++i) {
     const double z[2] = {8.0 * random[3 * i], 8.0 * random[3 * i + 1]}, advantage = 20.0 * random[3 * i + 2];
     for (const int action : {0, 1}) {
@@ -105,7 +105,7 @@ TEST(A2c, TwoActionsAreTheGeneralForm) {
 }
 
 TEST(A2c, DerivativesSumToZeroOverTheLogits) {
-  const std::vector<float> random = random_floats(6000, 1.0f, 18);
+  const std::vector<double> random = to_double(random_floats(6000, 1.0f, 18));
   for (std::size_t i = 0; i < 1000; ++i) {
     double z[5], grad[5], sum = 0;
     for (std::size_t j = 0; j < 5; ++j) z[j] = 6.0 * random[6 * i + j];
@@ -116,7 +116,7 @@ TEST(A2c, DerivativesSumToZeroOverTheLogits) {
 }
 
 TEST(A2c, DerivativesAreTheCentralDifferencesOfTheLoss) {
-  const std::vector<float> random = random_floats(6000, 1.0f, 19);
+  const std::vector<double> random = to_double(random_floats(6000, 1.0f, 19));
   const Coefficients<double> c{0.25, 0.5};
   const double h = 1e-5;
   for (std::size_t i = 0; i < 600; ++i) {
@@ -161,10 +161,10 @@ TEST(A2c, HugeLogitsStayFiniteInDouble) { expect_finite_at_extremes<double>(); }
 TEST(A2c, ASaturatedPolicyStillLearnsFromTheActionThatItAvoids) {
   const Coefficients<float> c{0.01f, 0.5f};
   // p1 = 1: the sure action teaches nothing, the avoided one (bad by A = -2) pushes on with its whole advantage
-  EXPECT_NEAR(A2c::grad_two_actions(200.0f, true, -2.0f, c), 0, 1e-6);
-  EXPECT_NEAR(A2c::grad_two_actions(200.0f, false, -2.0f, c), -2, 1e-6);
-  EXPECT_NEAR(A2c::grad_two_actions(-200.0f, true, 2.0f, c), -2, 1e-6);
-  EXPECT_NEAR(A2c::grad_two_actions(-200.0f, false, 2.0f, c), 0, 1e-6);
+  EXPECT_NEAR(static_cast<double>(A2c::grad_two_actions(200.0f, true, -2.0f, c)), 0, 1e-6);
+  EXPECT_NEAR(static_cast<double>(A2c::grad_two_actions(200.0f, false, -2.0f, c)), -2, 1e-6);
+  EXPECT_NEAR(static_cast<double>(A2c::grad_two_actions(-200.0f, true, 2.0f, c)), -2, 1e-6);
+  EXPECT_NEAR(static_cast<double>(A2c::grad_two_actions(-200.0f, false, 2.0f, c)), 0, 1e-6);
 }
 
 TEST(A2c, NaNStaysVisible) {

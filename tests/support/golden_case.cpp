@@ -28,7 +28,8 @@ std::vector<GoldenCase> golden_cases() {
     c.name = json.at("name").get<std::string>();
     c.batch = json.at("batch").get<std::size_t>();
     const auto trunk = json.at("trunk").get<std::vector<int>>();  // observations, then hidden layers
-    c.shape = {.observations = trunk[0], .actions = 2};
+    c.shape.observations = trunk[0];
+    c.shape.actions = 2;
     c.shape.policy.layers = static_cast<int>(trunk.size()) - 1;
     std::copy(trunk.begin() + 1, trunk.end(), c.shape.policy.width.begin());
     c.shape.policy.activation = json.at("activation") == "tanh" ? cupg::Activation::tanh : cupg::Activation::relu;

@@ -15,7 +15,7 @@ inline cupg::Trunk trunk(const std::vector<int>& widths, cupg::Activation activa
 }
 /// CartPole's observations and actions on one trunk, or on two.
 inline cupg::NetworkShape shared_shape(const std::vector<int>& widths, cupg::Activation activation = cupg::Activation::relu, bool bias = true) {
-  return {.observations = 4, .actions = 2, .shared = true, .policy = trunk(widths, activation, bias)};
+  return {.observations = 4, .actions = 2, .shared = true, .policy = trunk(widths, activation, bias), .value = {}};
 }
 inline cupg::NetworkShape separate_shape(const std::vector<int>& policy, const std::vector<int>& value, cupg::Activation activation = cupg::Activation::relu,
                                          bool bias = true) {

@@ -1,0 +1,99 @@
+# shellcheck shell=bash
+# What the scripts share. Messages go to standard error: standard output belongs to the program that a script runs.
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+logs=$root/build/logs
+jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
+
+# Debian 12's and Ubuntu 24.04's packages. CLI11, toml++, nlohmann_json, fmt and Highway are used header-only.
+# shellcheck disable=SC2034
+build_packages=(g++ cmake ninja-build libhwy-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev)
+# Both have clang-format-14, whose opinion on our sources counts; later versions have others.
+# shellcheck disable=SC2034
+test_packages=(libgtest-dev libbenchmark-dev libmpfr-dev librandom123-dev zlib1g-dev clang libclang-rt-dev clang-tidy clang-format-14)
+
+say() { printf '%s\n' "$*" >&2; }
+die() {
+  say "$*"
+  exit 1
+}
+
+# seconds_since START: START is an $EPOCHREALTIME.
+seconds_since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f s", b - a }'; }
+
+# need_packages PACKAGE...: installs those that are missing. Nothing happens, and nobody is asked, where all are there.
+need_packages() {
+  command -v dpkg-query > /dev/null || return 0 # not a Debian: CMake says what it misses
+  local package missing=()
+  for package in "$@"; do
+    dpkg-query -W -f '${db:Status-Status}\n' "$package" 2> /dev/null | grep -qx installed || missing+=("$package")
+  done
+  [[ ${#missing[@]} -gt 0 ]] || return 0
+
+  local as_root=()
+  [[ $EUID -eq 0 ]] || as_root=(sudo)
+  local update=("${as_root[@]}" apt-get update)
+  local install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}")
+  local shown="${update[*]} && ${install[*]}"
+  if [[ $EUID -ne 0 ]]; then
+    command -v sudo > /dev/null || die "missing packages; as root, run: ${shown//sudo /}"
+    if [[ -t 0 && -t 2 ]]; then
+      say "missing packages; this installs them:"
+      say "  $shown"
+      local answer
+      read -r -p "Run it? [y/N] " answer
+      [[ $answer == [yY]* ]] || die "nothing was installed"
+    else
+      sudo -n true 2> /dev/null || die "missing packages, and no terminal to ask for a password on; run: $shown"
+    fi
+  fi
+  say "installing: ${missing[*]}"
+  if [[ $EUID -ne 0 ]]; then sudo -v; fi # asks for the password here, not inside the log
+  logged packages-update "${update[@]}" || say "going on with the package lists that are there"
+  logged packages "${install[@]}" || die "could not install the packages: $shown"
+}
+
+# progress NAME: shows the count of the last line that begins with ninja's [n/m], where standard error is a terminal.
+progress() {
+  [[ -t 2 ]] || exec cat > /dev/null
+  local line
+  while IFS= read -r line; do
+    [[ $line =~ ^\[([0-9]+/[0-9]+)\] ]] && printf '\r\033[K%s %s' "$1" "${BASH_REMATCH[1]}" >&2
+  done
+  printf '\r\033[K' >&2
+}
+
+# logged NAME COMMAND...: output to build/logs/NAME.log; shown (its end, without progress lines) where the command fails.
+logged() {
+  local log=$logs/$1.log status=0
+  mkdir -p "$logs"
+  "${@:2}" 2>&1 | tee "$log" | progress "$1" || status=1
+  [[ $status -eq 0 ]] || grep -v '^\[[0-9]*/[0-9]*\]' "$log" | tail -n 300 >&2
+  return $status
+}
+
+# In the repository's root, where the presets are.
+at_root() { (cd "$root" && "$@"); }
+
+# configure PRESET [CMAKE OPTION...]
+configure() {
+  # ccache, where it is there; a launcher of the user's own wins
+  if command -v ccache > /dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache}; fi
+  at_root logged "configure-$1" cmake --preset "$@"
+}
+
+# build PRESET [TARGET...]
+build() {
+  local targets=()
+  [[ $# -eq 1 ]] || targets=(--target "${@:2}")
+  at_root logged "build-$1" cmake --build --preset "$1" --parallel "$jobs" "${targets[@]}"
+}
+
+# build_command: build/release/cupg, without the tests unless a test run has configured them.
+build_command() {
+  local start=$EPOCHREALTIME
+  need_packages "${build_packages[@]}"
+  [[ -e $root/build/release/build.ninja ]] || say "building cupg in build/release (once)"
+  [[ -e $root/build/release/build.ninja ]] || configure release -DCUPG_TESTS=OFF -DCUPG_BENCHMARKS=OFF || return 1
+  build release cupg_cli || return 1
+  [[ $(seconds_since "$start") == [01].* ]] || say "built in $(seconds_since "$start")"
+}

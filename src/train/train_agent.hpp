@@ -1,0 +1,45 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+
+#include "cupg/config.hpp"
+#include "cupg/trainer.hpp"
+#include "src/engine/engine.hpp"
+#include "src/train/check_schedule.hpp"
+
+namespace cupg {
+
+inline double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Numbers of evaluations that are not checks (checks count up from 0), so that each has episodes of its own.
+inline constexpr std::uint32_t kInitialBlock = 0xfffffffeu, kFinalBlock = 0xffffffffu;
+
+/// Gathers what the agents of all threads tell, and passes it on ten times a second.
+class Reporter {
+ public:
+  Reporter(const Config& config, const TrainHooks& hooks) : hooks_(hooks) { progress_.steps_limit = config.steps * config.seeds; }
+
+  void add(std::int64_t steps, const EpisodeTally& episodes);
+  /// An agent has ended that many steps before its limit.
+  void done(const AgentResult& agent, std::int64_t steps_left);
+  bool stop() const { return hooks_.stop && hooks_.stop(); }
+
+ private:
+  void tell();
+
+  using Clock = std::chrono::steady_clock;
+  const TrainHooks& hooks_;
+  std::mutex mutex_;
+  Progress progress_;
+  EpisodeTally episodes_;
+  Clock::time_point start_ = Clock::now(), last_ = start_;
+};
+
+/// Trains the engine's agent 0 from `seed` until it is solved, has diverged, has taken config.steps or is told to stop.
+AgentResult train_agent(Engine& engine, const Config& config, std::uint64_t seed, Reporter& reporter, bool initial_return,
+                        const CheckSettings& checks = {});
+
+}  // namespace cupg

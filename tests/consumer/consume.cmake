@@ -1,0 +1,24 @@
+set(prefix ${WORK}/prefix)
+file(REMOVE_RECURSE ${WORK})
+
+function(run)
+  execute_process(COMMAND ${ARGN} COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/installed)
+file(RENAME ${WORK}/installed ${prefix})  # the package must not know where it was installed
+
+file(GLOB_RECURSE files ${prefix}/*.cmake)
+foreach(file IN LISTS files)
+  file(READ ${file} text)
+  string(FIND "${text}" "${SOURCE}" source)
+  if(NOT source EQUAL -1)
+    message(FATAL_ERROR "${file} names a folder of the source tree")
+  endif()
+endforeach()
+
+run(${CMAKE_COMMAND} -S ${PROJECT} -B ${WORK}/build -G ${GENERATOR} -D CMAKE_BUILD_TYPE=Release
+  -D CMAKE_CXX_COMPILER=${COMPILER} -D CMAKE_PREFIX_PATH=${prefix})
+run(${CMAKE_COMMAND} --build ${WORK}/build)
+run(${WORK}/build/consumer)
+run(${prefix}/${BINDIR}/cupg --version)

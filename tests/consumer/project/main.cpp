@@ -1,0 +1,33 @@
+// Trains a few updates, keeps the policy in a file, and plays with what the file gave back.
+#include <cupg/cupg.hpp>
+
+#include <cstdio>
+#include <filesystem>
+
+int main() {
+  cupg::Config config;
+  config.environment = "CartPole-v1";
+  config.stop_when_solved = false;
+  config.steps = 20 * config.batch();
+  config.threads = 1;
+  cupg::check(config);
+
+  const cupg::TrainResult result = cupg::train(config);
+  const cupg::AgentResult& agent = result.agents.at(0);
+  const auto file = std::filesystem::temp_directory_path() / ("cupg-consumer-" + cupg::parameters_sha256(agent.parameters) + ".safetensors");
+  cupg::save_policy({config.environment, config.network(), agent.parameters}, file);
+  const cupg::Policy policy = cupg::load_policy(file);
+  std::filesystem::remove(file);
+
+  const cupg::Evaluation before = cupg::evaluate(config, agent.parameters, 100, true, 7);
+  const cupg::Evaluation after = cupg::evaluate(config, policy.parameters, 100, true, 7);
+  std::printf("%s after %lld steps: mean return %.1f\n", policy.environment.c_str(), static_cast<long long>(agent.env_steps), after.mean_return);
+
+  try {
+    cupg::find_environment("CartPole-v9");
+    return 1;
+  } catch (const cupg::Error& error) {
+    if (error.kind() != cupg::ErrorKind::usage) return 1;
+  }
+  return agent.updates == 20 && policy.parameters == agent.parameters && before.returns == after.returns && after.mean_return > 1 ? 0 : 1;
+}

@@ -1,0 +1,76 @@
+#include "src/train/check_schedule.hpp"
+
+#include <gtest/gtest.h>
+
+namespace {
+
+using cupg::CheckSchedule;
+using cupg::EpisodeTally;
+
+const cupg::EnvironmentInfo& cartpole() { return cupg::find_environment("CartPole-v1"); }
+
+/// `steps` steps in which an episode terminated every `length` steps.
+void live(CheckSchedule& schedule, int steps, int length) {
+  for (int s = 0; s < steps; s += 1000) schedule.add(1000, {1000 / length, 1000 / length, 1000});
+}
+
+TEST(CheckSchedule, ABeginnerIsNotChecked) {
+  CheckSchedule schedule(cartpole());
+  EXPECT_FALSE(schedule.due());
+  live(schedule, 100000, 20);
+  EXPECT_FALSE(schedule.due());
+}
+
+TEST(CheckSchedule, LongEpisodesMakeACheckDue) {
+  CheckSchedule schedule(cartpole());
+  live(schedule, 20000, 20);
+  live(schedule, 100000, 1000);
+  EXPECT_TRUE(schedule.due());
+}
+
+TEST(CheckSchedule, TruncatedEpisodesAreNoFailures) {
+  CheckSchedule schedule(cartpole());
+  for (int i = 0; i < 100; ++i) schedule.add(1000, {2, 0, 1000});
+  EXPECT_TRUE(schedule.due());
+}
+
+TEST(CheckSchedule, TheFirstStepsAreTooFewToJudge) {
+  CheckSchedule schedule(cartpole());
+  schedule.add(100, {0, 0, 0});
+  EXPECT_FALSE(schedule.due()) << "nobody failed yet, but nobody had the time to";
+}
+
+TEST(CheckSchedule, AFailedCheckPauses) {
+  CheckSchedule schedule(cartpole());
+  live(schedule, 100000, 1000);
+  ASSERT_TRUE(schedule.due());
+  schedule.failed();
+  EXPECT_FALSE(schedule.due());
+  int waited = 0;
+  while (!schedule.due() && waited < 1000000) live(schedule, 1000, 1000), waited += 1000;
+  EXPECT_GT(waited, 0);
+  EXPECT_LE(waited, cupg::CheckSettings().most_pause_steps);
+}
+
+TEST(CheckSchedule, PausesGrowToTheirLimit) {
+  const cupg::CheckSettings settings{.pause_steps = 2000, .pause_growth = 2, .most_pause_steps = 7000};
+  CheckSchedule schedule(cartpole(), settings);
+  live(schedule, 100000, 1000);
+  std::vector<int> pauses;
+  for (int k = 0; k < 5; ++k) {
+    schedule.failed();
+    int waited = 0;
+    while (!schedule.due()) live(schedule, 1000, 1000), waited += 1000;
+    pauses.push_back(waited);
+  }
+  EXPECT_EQ(pauses, (std::vector<int>{2000, 4000, 7000, 7000, 7000}));
+}
+
+TEST(CheckSchedule, ARelapseIsNoticed) {
+  CheckSchedule schedule(cartpole());
+  live(schedule, 100000, 1000);
+  live(schedule, 30000, 20);
+  EXPECT_FALSE(schedule.due());
+}
+
+}  // namespace

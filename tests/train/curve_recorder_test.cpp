@@ -1,0 +1,67 @@
+#include "src/train/curve_recorder.hpp"
+
+#include <gtest/gtest.h>
+
+namespace {
+
+using cupg::CurvePoint;
+using cupg::CurveRecorder;
+
+TEST(CurveRecorder, APointIsTheMeanOfTheEpisodesSinceTheLast) {
+  CurveRecorder recorder(100);
+  recorder.add(10, 0.5, {2, 2, 30});
+  recorder.add(50, 0.6, {1, 1, 7});   // within the spacing: waits
+  recorder.add(110, 0.7, {1, 0, 13});
+  const auto points = recorder.take();
+  ASSERT_EQ(points.size(), 2u);
+  EXPECT_EQ(points[0].env_steps, 10);
+  EXPECT_EQ(points[0].mean_return, 15);
+  EXPECT_EQ(points[0].seconds, 0.5);
+  EXPECT_EQ(points[1].env_steps, 110);
+  EXPECT_EQ(points[1].episodes, 2);
+  EXPECT_EQ(points[1].mean_return, 10);
+}
+
+TEST(CurveRecorder, NoPointWithoutAnEpisode) {
+  CurveRecorder recorder(10);
+  for (int i = 1; i < 50; ++i) recorder.add(10 * i, 0, {});
+  EXPECT_TRUE(recorder.take().empty());
+}
+
+TEST(CurveRecorder, ALongRunKeepsFewPointsAndLosesNoEpisode) {
+  CurveRecorder recorder(1);
+  std::int64_t episodes = 0;
+  double returns = 0;
+  const int updates = 100000;
+  for (int i = 1; i <= updates; ++i) {
+    recorder.add(i, i, {1 + i % 3, 0, (1 + i % 3) * (10 + i % 7)});
+    episodes += 1 + i % 3;
+    returns += (1 + i % 3) * (10 + i % 7);
+  }
+  const auto points = recorder.take();
+  EXPECT_LT(points.size(), 512u);
+  EXPECT_GE(points.size(), 128u);
+  std::int64_t sum = 0;
+  double weighted = 0;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    sum += points[i].episodes;
+    weighted += points[i].mean_return * static_cast<double>(points[i].episodes);
+    EXPECT_TRUE(i == 0 || points[i].env_steps > points[i - 1].env_steps);
+  }
+  // what came after the last point waits for the next one
+  EXPECT_LE(episodes - sum, 3 * (updates - points.back().env_steps));
+  EXPECT_NEAR(weighted / static_cast<double>(sum), returns / static_cast<double>(episodes), 0.05);
+}
+
+TEST(CurveRecorder, EqualRunsHaveEqualCurves) {
+  const auto run = [] {
+    CurveRecorder recorder(4);
+    for (int i = 1; i <= 5000; ++i) recorder.add(i, 0, {1, 1, i % 100});
+    return recorder.take();
+  };
+  const auto a = run(), b = run();
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) EXPECT_EQ(a[i].mean_return, b[i].mean_return);
+}
+
+}  // namespace
