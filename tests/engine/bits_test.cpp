@@ -159,7 +159,8 @@ Case make_case(const Choice& choice) {
   for (std::size_t k = 0; k < choice.size(); ++k) {
     const auto& [level, set] = factors()[k].levels[choice[k]];
     set(c.config);
-    c.name += (k == 0 ? "" : " ") + std::string(factors()[k].name) + "=" + level;
+    if (k > 0) c.name += ' ';
+    c.name.append(factors()[k].name).append("=").append(level);
   }
   const double one_update = work(c.config) * static_cast<double>(c.config.batch());
   c.updates = std::clamp<std::int64_t>(static_cast<std::int64_t>(2e7 * scale() / one_update), 1, 60);

@@ -9,6 +9,10 @@
 #include "tests/support/engines.hpp"
 #include "tests/support/shapes.hpp"
 
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
+
 namespace {
 
 using namespace cupg_test;
@@ -146,6 +150,23 @@ TEST(Engine, AStepThatOverflowsIsReportedByEveryEngineAtTheSameUpdate) {
     EXPECT_EQ(updates, std::vector<std::int64_t>(updates.size(), updates[0]));
   }
 }
+
+#if defined(__SSE__)
+TEST(Engine, RefusesFlushToZero) {
+  const unsigned before = _mm_getcsr();
+  for (const unsigned flag : {0x8000u, 0x0040u}) {  // flush-to-zero, denormals-are-zero
+    _mm_setcsr(before | flag);
+    bool refused = false;
+    try {
+      cpu_engine(small());
+    } catch (const cupg::Error& error) {
+      refused = error.kind() == cupg::ErrorKind::runtime;
+    }
+    _mm_setcsr(before);
+    EXPECT_TRUE(refused) << "other arithmetic, other bits";
+  }
+}
+#endif
 
 TEST(Engine, TellsWhatItIs) {
   EXPECT_EQ(reference_engine(small())->device(), "reference");

@@ -186,8 +186,10 @@ TEST(Presets, SharedNetWritesOutEverySettingOfTheDefaultNetwork) {
   apply_preset("shared-net", config);
   EXPECT_EQ(parameter_count(config.network()), 131);
   EXPECT_EQ(describe(config.network()), describe(Config{}.network()));
-  for (const Option& option : options())
+  for (const Option& option : options()) {
     EXPECT_NE(presets()[0].toml.find(std::string("\n").append(option.name).append(" = ")), std::string_view::npos) << option.name;
+    EXPECT_EQ(option.get(config), option.get({})) << option.name << ": presets/shared-net.toml is behind the defaults";
+  }
 }
 
 TEST(CheckConfig, RefusesWhatOnlyCodeCanWrite) {
