@@ -11,13 +11,11 @@
 #include "tests/support/guarded.hpp"
 #include "tests/support/shapes.hpp"
 
+// CUPG_TEST_COPIES is X(copy) for each copy of the kernels (CMakeLists.txt)
 namespace cupg_test {
-void lane_sums_generic(const float* x, int n, float* out);
-#if defined(__x86_64__)
-void lane_sums_fma(const float* x, int n, float* out);
-void lane_sums_avx2(const float* x, int n, float* out);
-void lane_sums_avx512(const float* x, int n, float* out);
-#endif
+#define X(copy) void lane_sums_##copy(const float* x, int n, float* out);
+CUPG_TEST_COPIES
+#undef X
 }  // namespace cupg_test
 
 namespace {
@@ -84,18 +82,20 @@ TEST(Butterfly, ByHand) {
 }
 
 struct Copy {
-  const char* name;
+  std::string name;
   void (*run)(const float*, int, float*);
 };
+/// The copies that this processor can run.
 std::vector<Copy> copies() {
-  std::vector<Copy> all{{"generic", lane_sums_generic}};
-#if defined(__x86_64__)
-  if (cupg::processor_has_fma()) all.push_back({"fma", lane_sums_fma});
-  for (const cupg::Isa isa : cupg::available_isas()) {
-    if (isa == cupg::Isa::avx2) all.push_back({"avx2", lane_sums_avx2});
-    if (isa == cupg::Isa::avx512) all.push_back({"avx512", lane_sums_avx512});
-  }
-#endif
+  std::vector<Copy> all;
+  const auto add = [&](const Copy& copy) {
+    bool can_run = copy.name == "generic";
+    for (const cupg::Isa isa : cupg::available_isas()) can_run = can_run || copy.name == cupg::cpu_ops_for(isa).isa;
+    if (can_run) all.push_back(copy);
+  };
+#define X(copy) add({#copy, lane_sums_##copy});
+  CUPG_TEST_COPIES
+#undef X
   return all;
 }
 
