@@ -6,14 +6,23 @@
 
 namespace cupg {
 namespace {
-constexpr EnvironmentInfo make_info(int& next, std::string_view name, int observations, int actions, int limit, double threshold, double most) {
-  return {name, observations, actions, limit, threshold, most, next++};
+template <class Env>
+EnvironmentInfo make_info(int& next, std::string_view name, int limit, double threshold) {
+  static_assert(Env::kReward > 0, "returns are counted as steps times this reward, and a termination as a failure");
+  return {.name = name,
+          .observations = Env::kObservations,
+          .actions = Env::kActions,
+          .max_episode_steps = limit,
+          .reward = Env::kReward,
+          .reward_threshold = threshold,
+          .max_return = Env::kReward * limit,
+          .id = next++};
 }
 }  // namespace
 
 std::span<const EnvironmentInfo> environments() {
   static int next = 0;
-#define CUPG_INFO(ENV, NAME, LIMIT, THRESHOLD, MOST) make_info(next, NAME, ENV::kObservations, ENV::kActions, LIMIT, THRESHOLD, MOST),
+#define CUPG_INFO(ENV, NAME, LIMIT, THRESHOLD) make_info<ENV>(next, NAME, LIMIT, THRESHOLD),
   static const EnvironmentInfo all[] = {CUPG_ENVIRONMENTS(CUPG_INFO)};
 #undef CUPG_INFO
   return all;
@@ -30,7 +39,7 @@ const EnvironmentInfo& find_environment(std::string_view name) {
 
 int state_size(int environment) {
   static constexpr int sizes[] = {
-#define CUPG_SIZE(ENV, NAME, LIMIT, THRESHOLD, MOST) ENV::kStateSize,
+#define CUPG_SIZE(ENV, NAME, LIMIT, THRESHOLD) ENV::kStateSize,
       CUPG_ENVIRONMENTS(CUPG_SIZE)
 #undef CUPG_SIZE
   };

@@ -11,6 +11,7 @@ struct EnvironmentInfo {
   int observations;              ///< O: numbers in an observation
   int actions;                   ///< A: discrete actions 0 .. A-1
   int max_episode_steps;         ///< an episode is truncated after this many steps
+  double reward;                 ///< of every step
   double reward_threshold;       ///< mean return over 100 episodes from which the task counts as solved
   double max_return;             ///< no episode returns more: lets an evaluation stop as soon as it must fail
   int id;                        ///< position in environments()

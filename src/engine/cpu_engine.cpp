@@ -177,7 +177,7 @@ class CpuEngine final : public Engine {
   AdvantageArgs advantage_args(Trajectory data) const {
     AdvantageArgs g;
     g.data = data;
-    g.constant_reward = environment_.max_return > 0 ? static_cast<float>(environment_.max_return / environment_.max_episode_steps) : 0.0f;
+    g.constant_reward = static_cast<float>(environment_.reward);
     g.gamma = config_.advantage.gamma;
     g.gamma_lambda = config_.advantage.gamma * config_.advantage.lambda;
     g.nstep = config_.advantage.estimator == Estimator::nstep ? config_.advantage.nstep : 0;

@@ -22,7 +22,7 @@ using Narrow = float;
 template <class F>
 auto with_environment(int id, F f) {
   int next = 0;
-#define CUPG_CASE(ENV, NAME, LIMIT, THRESHOLD, MOST) \
+#define CUPG_CASE(ENV, NAME, LIMIT, THRESHOLD) \
   if (id == next++) return f.template operator()<ENV>();
   CUPG_ENVIRONMENTS(CUPG_CASE)
 #undef CUPG_CASE
@@ -102,7 +102,7 @@ bool evaluate(int environment, const EvaluateArgs& a, int warp, float* scratch, 
   });
 }
 
-/// One warp, `steps` steps. Random actions: a bit of Philox each, 128 to a call. Balancing: the sign of a feedback law.
+/// One warp, `steps` steps. Random actions: a bit of Philox each, 128 to a call. Balancing: the environment's own feedback law.
 template <class Env, bool Balance>
 [[gnu::noinline]] void bench_env_warp(const BenchEnvArgs& a, int warp) {
   constexpr int O = Env::kObservations, W = kWidth<Wide>;
@@ -118,7 +118,7 @@ template <class Env, bool Balance>
       const std::uint32_t now = a.step + static_cast<std::uint32_t>(t);
       Mask<Wide> right;
       if constexpr (Balance) {
-        right = fma(x[3], Wide(2.0), fma(x[2], Wide(10.0), fma(x[1], Wide(0.5), x[0] * Wide(0.2)))) > Wide(0.0);
+        right = Env::balance(x);
       } else {
         if ((now & 127u) == 0 || t == 0)
           draw = philox4x32_lanes(iota<Wide>(environment), now >> 7, static_cast<std::uint32_t>(Purpose::bench_action), 0u, a.key);

@@ -42,7 +42,7 @@ class ReferenceEngine final : public Engine {
 
 std::unique_ptr<Engine> make_reference_engine(const Config& config, int agents) {
   const EnvironmentInfo& environment = find_environment(config.environment);
-#define CUPG_MAKE(ENV, NAME, LIMIT, THRESHOLD, MOST) \
+#define CUPG_MAKE(ENV, NAME, LIMIT, THRESHOLD) \
   if (environment.name == NAME) return std::make_unique<ReferenceEngine<ENV>>(config, environment, agents);
   CUPG_ENVIRONMENTS(CUPG_MAKE)
 #undef CUPG_MAKE

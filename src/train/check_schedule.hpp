@@ -20,7 +20,7 @@ struct CheckSettings {
 
 class CheckSchedule {
  public:
-  CheckSchedule(const EnvironmentInfo& environment, const CheckSettings& settings = {}) : threshold_(environment.reward_threshold), settings_(settings) {}
+  CheckSchedule(const EnvironmentInfo& environment, const CheckSettings& settings = {}) : threshold_(environment.reward_threshold / environment.reward), settings_(settings) {}
 
   /// Takes in what some updates of `steps` environment steps saw.
   void add(std::int64_t steps, const EpisodeTally& episodes) {
@@ -43,7 +43,7 @@ class CheckSchedule {
   }
 
  private:
-  double threshold_;
+  double threshold_;  // in steps
   CheckSettings settings_;
   double steps_ = 0, failures_ = 0, since_ = 0, total_ = 0, pause_ = 0;
 };

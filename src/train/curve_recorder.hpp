@@ -11,12 +11,13 @@ namespace cupg {
 /// too many. Equal points for equal runs, however long they are.
 class CurveRecorder {
  public:
-  explicit CurveRecorder(std::int64_t spacing) : spacing_(spacing) {}
+  /// A point about every `spacing` environment steps; `reward` is that of every step.
+  explicit CurveRecorder(std::int64_t spacing, double reward = 1.0) : spacing_(spacing), reward_(reward) {}
 
   void add(std::int64_t env_steps, double seconds, const EpisodeTally& episodes) {
     pending_ += episodes;
     if (env_steps < next_ || pending_.episodes == 0) return;
-    points_.push_back({env_steps, seconds, static_cast<double>(pending_.steps) / static_cast<double>(pending_.episodes), pending_.episodes});
+    points_.push_back({env_steps, seconds, reward_ * static_cast<double>(pending_.steps) / static_cast<double>(pending_.episodes), pending_.episodes});
     pending_ = {};
     if (points_.size() == kMost) merge();
     next_ = env_steps + spacing_;
@@ -40,6 +41,7 @@ class CurveRecorder {
   }
 
   std::int64_t spacing_, next_ = 0;
+  double reward_;
   EpisodeTally pending_;
   std::vector<CurvePoint> points_;
 };

@@ -48,7 +48,7 @@ AgentResult train_agent(Engine& engine, const Config& config, std::uint64_t seed
   const auto start = std::chrono::steady_clock::now();
   engine.reset(agent, seed);
   CheckSchedule schedule(environment, checks);
-  CurveRecorder curve(4 * batch);
+  CurveRecorder curve(4 * batch, environment.reward);
   while (result.updates < total) {
     UpdateReport report;
     engine.update(std::span(&agent, 1), std::min(chunk, total - result.updates), std::span(&report, 1));
@@ -88,13 +88,17 @@ AgentResult train_agent(Engine& engine, const Config& config, std::uint64_t seed
   return result;
 }
 
+Reporter::Reporter(const Config& config, const TrainHooks& hooks) : hooks_(hooks), reward_(find_environment(config.environment).reward) {
+  progress_.steps_limit = config.steps * config.seeds;
+}
+
 void Reporter::add(std::int64_t steps, const EpisodeTally& episodes) {
   if (!hooks_.progress) return;
   const std::lock_guard lock(mutex_);
   progress_.env_steps += steps;
   episodes_ += episodes;
   if (seconds_since(last_) < 0.1) return;
-  if (episodes_.episodes > 0) progress_.mean_return = static_cast<double>(episodes_.steps) / static_cast<double>(episodes_.episodes);
+  if (episodes_.episodes > 0) progress_.mean_return = reward_ * static_cast<double>(episodes_.steps) / static_cast<double>(episodes_.episodes);
   tell();
   episodes_ = {};
 }

@@ -20,7 +20,7 @@ inline constexpr std::uint32_t kInitialBlock = 0xfffffffeu, kFinalBlock = 0xffff
 /// Gathers what the agents of all threads tell, and passes it on ten times a second.
 class Reporter {
  public:
-  Reporter(const Config& config, const TrainHooks& hooks) : hooks_(hooks) { progress_.steps_limit = config.steps * config.seeds; }
+  Reporter(const Config& config, const TrainHooks& hooks);
 
   void add(std::int64_t steps, const EpisodeTally& episodes);
   /// An agent has ended that many steps before its limit.
@@ -32,6 +32,7 @@ class Reporter {
 
   using Clock = std::chrono::steady_clock;
   const TrainHooks& hooks_;
+  const double reward_;
   std::mutex mutex_;
   Progress progress_;
   EpisodeTally episodes_;
