@@ -7,7 +7,9 @@ target_compile_options(cupg_numerics INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-ffp-co
 
 # Warnings, for our own code only.
 add_library(cupg_warnings INTERFACE)
-target_compile_options(cupg_warnings INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wdouble-promotion)
+target_compile_options(cupg_warnings INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wdouble-promotion
+  # | and & on masks, which are bool where a lane is one float, mean to evaluate both sides
+  $<$<CXX_COMPILER_ID:Clang>:-Wno-bitwise-instead-of-logical>)
 if(CUPG_WARNINGS_AS_ERRORS)
   target_compile_options(cupg_warnings INTERFACE -Werror)
 endif()

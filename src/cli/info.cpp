@@ -7,6 +7,7 @@
 #include "cupg/network.hpp"
 #include "src/cli/commands.hpp"
 #include "src/cli/terminal.hpp"
+#include "src/engine/engine.hpp"
 #include "src/engine/isa.hpp"
 #include "src/io/memory.hpp"
 #include "src/io/options.hpp"
@@ -42,7 +43,7 @@ nlohmann::ordered_json info_json(const Config& config) {
           {"processor", processor_name()},
           {"isas", isa_names()},
           {"isa", isa_of(config)},
-          {"threads", training_threads(config)},
+          {"threads", plan_threads(config).total},
           {"device", device_of(config)},
           {"cuda", nullptr},
           {"environments", std::move(known)},
@@ -68,7 +69,7 @@ int run_info(const InfoArguments& arguments) {
   line("compiler", compiler());
   line("processor", processor_name());
   line("isa", fmt::format("{}   (available: {})", isa_of(config), fmt::join(isa_names(), ", ")));
-  line("threads", fmt::format("{}", training_threads(config)));
+  line("threads", fmt::format("{}", plan_threads(config).total));
   line("device", fmt::format("{}   (CUDA: {})", device_of(config), kNoCuda));
   for (const EnvironmentInfo& e : environments())
     line(e.id == 0 ? "environments" : "", fmt::format("{}: {} observations, {} actions, {} steps at most, solved from {:g}", e.name,

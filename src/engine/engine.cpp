@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <thread>
 
 #include "cupg/error.hpp"
 #include "kernels/math/initialize.hpp"
@@ -29,6 +30,13 @@ std::unique_ptr<Engine> make_engine(const Config& config, int agents, int thread
   require_denormals();
   if (config.device == Device::reference) return make_reference_engine(config, agents);
   return make_cpu_engine(config, agents, threads);
+}
+
+ThreadPlan plan_threads(const Config& config) {
+  const int machine = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const int total = config.device == Device::reference ? 1 : config.threads > 0 ? config.threads : machine;
+  const int workers = std::min(config.seeds, total);
+  return {total, workers, std::max(1, total / workers)};
 }
 
 void initialise_parameters(const NetworkShape& shape, const NetworkInit& init, std::uint64_t seed, std::span<float> parameters) {

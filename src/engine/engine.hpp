@@ -52,6 +52,14 @@ std::unique_ptr<Engine> make_cpu_engine(const Config& config, int agents, int th
 /// The engine that config.device asks for.
 std::unique_ptr<Engine> make_engine(const Config& config, int agents, int threads);
 
+/// How the threads of a run are shared out: several seeds take them one agent at a time each, a single seed has all of them.
+struct ThreadPlan {
+  int total;    ///< config.threads, or as many as the machine has; the reference engine has one
+  int workers;  ///< agents trained side by side
+  int each;     ///< threads of each
+};
+ThreadPlan plan_threads(const Config& config);
+
 /// Bytes that an engine takes for this configuration (before it takes them).
 std::int64_t engine_bytes(const Config& config, int agents, int threads);
 

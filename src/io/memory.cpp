@@ -2,27 +2,20 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <limits>
 #include <memory>
-#include <thread>
 
 #include "src/engine/engine.hpp"
 
 namespace cupg {
 
-int training_threads(const Config& config) {
-  if (config.device == Device::reference) return 1;
-  return config.threads > 0 ? config.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
-
 std::int64_t training_bytes(const Config& config) {
-  const int threads = training_threads(config), workers = std::min(config.seeds, threads);
+  const ThreadPlan threads = plan_threads(config);
   constexpr std::int64_t kAgentBytes = 1024 + 512 * static_cast<std::int64_t>(sizeof(CurvePoint));
   const std::int64_t agent = 4 * parameter_count(config.network()) + kAgentBytes;
-  return workers * engine_bytes(config, 1, std::max(1, threads / workers)) + config.seeds * agent;
+  return threads.workers * engine_bytes(config, 1, threads.each) + config.seeds * agent;
 }
 
 std::int64_t available_memory() {

@@ -6,8 +6,6 @@
 
 namespace cupg {
 
-/// Threads that a training takes: config.threads, or as many as the machine has.
-int training_threads(const Config& config);
 /// Bytes that a training takes before it takes them: its engines, its agents' parameters and their curves.
 std::int64_t training_bytes(const Config& config);
 /// What the system says is available, or the largest number where it does not tell.

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
-#include <thread>
 
 #include "src/engine/aligned.hpp"
 #include "src/engine/engine.hpp"
@@ -14,10 +13,6 @@
 
 namespace cupg {
 namespace {
-
-int resolve_threads(const Config& config) {
-  return config.threads > 0 ? config.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
 
 /// Runs `work` once to warm up, then `repeat` times against the clock.
 template <class F>
@@ -43,7 +38,7 @@ void share_warps(Team& team, int warps, const std::function<void(int, int)>& f) 
 
 BenchResult bench_train(const Config& config, std::int64_t updates, int repeat) {
   check(config);
-  const auto engine = make_engine(config, 1, resolve_threads(config));
+  const auto engine = make_engine(config, 1, plan_threads(config).total);
   engine->reset(0, config.seed);
   BenchResult result{{}, engine->device(), engine->isa(), engine->threads(), updates * config.batch()};
   constexpr int agent = 0;
@@ -60,7 +55,7 @@ BenchResult bench_rollout(const Config& config, std::int64_t updates, int repeat
   const CpuOps& ops = cpu_ops_for(config.isa);
   const PackedNetwork network(config.network());
   const NetworkPlan& plan = network.plan();
-  Team team(resolve_threads(config));
+  Team team(plan_threads(config).total);
   const int warps = warps_of(config.envs);
   WarpMemory memory(environment.id, warps);
   std::vector<TrajectoryMemory> rows(static_cast<std::size_t>(team.size()));
@@ -99,7 +94,7 @@ BenchResult bench_env(const Config& config, bool balance, std::int64_t steps_per
   check(config);
   const EnvironmentInfo& environment = find_environment(config.environment);
   const CpuOps& ops = cpu_ops_for(config.isa);
-  Team team(resolve_threads(config));
+  Team team(plan_threads(config).total);
   const int warps = warps_of(config.envs);
   constexpr int kSteps = 64;  // of one warp in a row
   WarpMemory memory(environment.id, warps);

@@ -35,7 +35,7 @@ Summary summarise(const std::vector<AgentResult>& agents) {
   std::vector<double> returns, seconds;
   for (const AgentResult& a : agents) {
     returns.push_back(a.final_return);
-    if (a.outcome == Outcome::solved) seconds.push_back(a.solved_seconds);
+    if (a.solved_env_steps > 0) seconds.push_back(a.solved_seconds);
   }
   if (returns.empty()) return s;
   s.iqm = interquartile_mean(returns);

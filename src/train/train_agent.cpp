@@ -106,7 +106,7 @@ void Reporter::add(std::int64_t steps, const EpisodeTally& episodes) {
 void Reporter::done(const AgentResult& agent, std::int64_t steps_left) {
   const std::lock_guard lock(mutex_);
   progress_.agents_done += 1;
-  progress_.agents_solved += agent.outcome == Outcome::solved;
+  progress_.agents_solved += agent.solved_env_steps > 0;
   progress_.steps_limit -= steps_left;
   if (hooks_.progress && seconds_since(last_) >= 0.1) tell();
 }

@@ -12,27 +12,17 @@
 #include "src/train/train_agent.hpp"
 
 namespace cupg {
-namespace {
-
-int resolve_threads(const Config& config) {
-  if (config.device == Device::reference) return 1;
-  return config.threads > 0 ? config.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
-
-}  // namespace
 
 TrainResult train(const Config& config, const TrainHooks& hooks) {
   check(config);
-  const int threads = resolve_threads(config);
-  // Several seeds share the threads out among themselves, one agent at a time each; a single seed has all of them.
-  const int workers = std::min(config.seeds, threads), threads_each = std::max(1, threads / workers);
+  const ThreadPlan threads = plan_threads(config);
   std::vector<std::unique_ptr<Engine>> engines;
-  for (int w = 0; w < workers; ++w) engines.push_back(make_engine(config, 1, threads_each));
+  for (int w = 0; w < threads.workers; ++w) engines.push_back(make_engine(config, 1, threads.each));
 
   TrainResult result;
   result.device = engines[0]->device();
   result.isa = engines[0]->isa();
-  result.threads = threads;
+  result.threads = threads.total;
   result.agents.resize(static_cast<std::size_t>(config.seeds));
   Reporter reporter(config, hooks);
   const auto start = std::chrono::steady_clock::now();
@@ -53,7 +43,7 @@ TrainResult train(const Config& config, const TrainHooks& hooks) {
   };
   {
     std::vector<std::jthread> others;
-    for (int w = 1; w < workers; ++w) others.emplace_back(work, w);
+    for (int w = 1; w < threads.workers; ++w) others.emplace_back(work, w);
     work(0);
   }
   if (failure) std::rethrow_exception(failure);
@@ -67,7 +57,7 @@ TrainResult train(const Config& config, const TrainHooks& hooks) {
 
 Evaluation evaluate(const Config& config, std::span<const float> parameters, int episodes, bool greedy, std::uint64_t seed) {
   check(config);
-  const auto engine = make_engine(config, 1, resolve_threads(config));
+  const auto engine = make_engine(config, 1, plan_threads(config).total);
   engine->reset(0, seed);
   engine->set_parameters(0, parameters);
   return engine->evaluate(0, {.episodes = episodes, .greedy = greedy, .block = kFinalBlock});

@@ -53,6 +53,7 @@ std::vector<cupg::AgentResult> agents(const std::vector<double>& returns) {
 TEST(Summary, ByHand) {
   auto a = agents({500, 480, 20, 490});
   a[0].outcome = a[1].outcome = a[3].outcome = cupg::Outcome::solved;
+  a[0].solved_env_steps = a[1].solved_env_steps = a[3].solved_env_steps = 1;
   a[0].solved_seconds = 1, a[1].solved_seconds = 2, a[3].solved_seconds = 4;
   a[2].outcome = cupg::Outcome::diverged;
   const cupg::Summary s = cupg::summarise(a);
