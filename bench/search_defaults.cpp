@@ -56,15 +56,17 @@ struct Candidate {
   std::string describe() const {
     const Config& c = config;
     return fmt::format(
-        "envs {} horizon {} lr {:.4f} gamma {} lambda {} entropy {} value {} clip {} beta1 {} beta2 {} eps {} init {} gains {}/{}/{} normalize {} | window {:.0f} ratio {:.2f} "
+        "envs {} horizon {} lr {:.4f} gamma {} lambda {} entropy {} value {} clip {} beta1 {} beta2 {} eps {} init {} gains {}/{}/{} "
+        "normalize {} | window {:.0f} ratio {:.2f} "
         "pause {:.0f} growth {}",
-        c.envs, c.horizon, c.optimizer.learning_rate, c.advantage.gamma, c.advantage.lambda, c.objective.entropy_coef, c.objective.value_coef, c.optimizer.max_grad_norm,
-        c.optimizer.beta1, c.optimizer.beta2, c.optimizer.eps, static_cast<int>(c.init.kind), c.init.hidden_gain, c.init.policy_gain, c.init.value_gain, c.advantage.normalize,
+        c.envs, c.horizon, c.optimizer.learning_rate, c.advantage.gamma, c.advantage.lambda, c.objective.entropy_coef,
+        c.objective.value_coef, c.optimizer.max_grad_norm, c.optimizer.beta1, c.optimizer.beta2, c.optimizer.eps,
+        static_cast<int>(c.init.kind), c.init.hidden_gain, c.init.policy_gain, c.init.value_gain, c.advantage.normalize,
         checks.window_steps, checks.ratio, checks.pause_steps, checks.pause_growth);
   }
   void print() const {
-    fmt::print("score {:.2f} ms: median {:.2f} p90 {:.2f} p99 {:.2f} max {:.2f}, {} of {} failed | {}\n", score(), at(0.5), at(0.9), at(0.99), at(1.0), failures,
-               milliseconds.size(), describe());
+    fmt::print("score {:.2f} ms: median {:.2f} p90 {:.2f} p99 {:.2f} max {:.2f}, {} of {} failed | {}\n", score(), at(0.5), at(0.9),
+               at(0.99), at(1.0), failures, milliseconds.size(), describe());
   }
 };
 

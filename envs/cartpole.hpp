@@ -18,16 +18,16 @@ struct CartPole {
   static constexpr int kResetDraws = 4;    // uniform numbers that reset() takes
   static constexpr double kReward = 1.0;   // on every step, the terminating one too
 
-  static constexpr double kGravity = 9.8;      // m/s^2
-  static constexpr double kCartMass = 1.0;     // kg
-  static constexpr double kPoleMass = 0.1;     // kg
+  static constexpr double kGravity = 9.8;   // m/s^2
+  static constexpr double kCartMass = 1.0;  // kg
+  static constexpr double kPoleMass = 0.1;  // kg
   static constexpr double kMass = kCartMass + kPoleMass;
-  static constexpr double kHalfLength = 0.5;   // m
-  static constexpr double kForce = 10.0;       // N
-  static constexpr double kTau = 0.02;         // s between two actions
-  static constexpr double kXLimit = 2.4;       // m
+  static constexpr double kHalfLength = 0.5;                                          // m
+  static constexpr double kForce = 10.0;                                              // N
+  static constexpr double kTau = 0.02;                                                // s between two actions
+  static constexpr double kXLimit = 2.4;                                              // m
   static constexpr double kThetaLimit = 12.0 * 2.0 * 3.14159265358979323846 / 360.0;  // 12 degrees in rad
-  static constexpr double kResetRange = 0.05;  // every state variable starts in [-0.05, 0.05)
+  static constexpr double kResetRange = 0.05;                                         // every state variable starts in [-0.05, 0.05)
 
   template <class S>
   struct State {

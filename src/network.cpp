@@ -59,11 +59,13 @@ int parameter_count(const NetworkShape& shape) {
 std::string describe(const NetworkShape& shape) {
   const std::string policy = fmt::format("softmax {}", shape.actions);
   if (shape.shared) return fmt::format("{}{} -> {{{}, value 1}}", shape.observations, describe(shape.policy), policy);
-  return fmt::format("{}{} -> {}, {}{} -> value 1", shape.observations, describe(shape.policy), policy, shape.observations, describe(shape.value));
+  return fmt::format("{}{} -> {}, {}{} -> value 1", shape.observations, describe(shape.policy), policy, shape.observations,
+                     describe(shape.value));
 }
 
 void check(const NetworkShape& shape) {
-  if (shape.observations < 1 || shape.actions < 2) throw Error(ErrorKind::usage, "a network needs at least one observation and two actions");
+  if (shape.observations < 1 || shape.actions < 2)
+    throw Error(ErrorKind::usage, "a network needs at least one observation and two actions");
   check(shape.policy);
   if (shape.shared) return;
   check(shape.value);

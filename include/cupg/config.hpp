@@ -19,15 +19,15 @@ struct Config {
   std::string environment = "CartPole-v1";
   std::string algorithm = "a2c";
 
-  std::uint64_t seed = 1;            ///< of the first agent; agent i trains seed + i
-  int seeds = 1;                     ///< agents
-  std::int64_t steps = 5'000'000;    ///< environment steps after which an agent stops, solved or not
+  std::uint64_t seed = 1;          ///< of the first agent; agent i trains seed + i
+  int seeds = 1;                   ///< agents
+  std::int64_t steps = 5'000'000;  ///< environment steps after which an agent stops, solved or not
   bool stop_when_solved = true;
-  int envs = 32;                     ///< N: environments stepped side by side for one agent
-  int horizon = 24;                  ///< T: steps of each environment between two updates
+  int envs = 32;     ///< N: environments stepped side by side for one agent
+  int horizon = 24;  ///< T: steps of each environment between two updates
 
-  bool shared = true;                ///< one trunk for policy and value
-  std::vector<int> hidden = {16};        ///< widths of the (policy's) hidden layers
+  bool shared = true;                            ///< one trunk for policy and value
+  std::vector<int> hidden = {16};                ///< widths of the (policy's) hidden layers
   std::optional<std::vector<int>> value_hidden;  ///< widths of the value's, when not shared; nothing: as hidden
   Activation activation = Activation::relu;
   bool bias = true;
@@ -39,7 +39,7 @@ struct Config {
 
   Device device = Device::automatic;
   Isa isa = Isa::automatic;
-  int threads = 0;                   ///< 0: as many as the machine has
+  int threads = 0;  ///< 0: as many as the machine has
 
   NetworkShape network() const;
   std::int64_t batch() const { return static_cast<std::int64_t>(envs) * horizon; }

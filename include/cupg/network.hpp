@@ -19,10 +19,10 @@ inline constexpr int kMaxHiddenWidth = 64;
 
 /// Hidden layers under a head (or under both, when shared), from the observation up.
 struct Trunk {
-  int layers = 0;                                  ///< 0, 1 or 2 hidden layers
+  int layers = 0;                                    ///< 0, 1 or 2 hidden layers
   std::array<int, kMaxHiddenLayers> width = {0, 0};  ///< units of each, 1 .. 64
   Activation activation = Activation::relu;
-  bool bias = true;                                ///< of the hidden layers and of the heads on top
+  bool bias = true;  ///< of the hidden layers and of the heads on top
 
   int outputs(int observations) const { return layers == 0 ? observations : width[static_cast<std::size_t>(layers - 1)]; }
 };
@@ -32,8 +32,8 @@ struct NetworkShape {
   int observations = 0;  ///< O
   int actions = 0;       ///< A
   bool shared = true;
-  Trunk policy;          ///< the shared trunk, or the policy's
-  Trunk value;           ///< the value's; ignored when shared
+  Trunk policy;  ///< the shared trunk, or the policy's
+  Trunk value;   ///< the value's; ignored when shared
 
   const Trunk& value_trunk() const { return shared ? policy : value; }
 };
@@ -48,9 +48,9 @@ struct NetworkInit {
 
 /// One tensor of the flat parameter vector.
 struct TensorInfo {
-  std::string name;        ///< for example "policy.hidden1.weight", "value.head.bias"
+  std::string name;           ///< for example "policy.hidden1.weight", "value.head.bias"
   int rows = 0, columns = 0;  ///< weight: [out][in], row-major, y = W x + b; bias: rows = out, columns = 1
-  int offset = 0;          ///< position of the first element in the parameter vector
+  int offset = 0;             ///< position of the first element in the parameter vector
   int elements() const { return rows * columns; }
 };
 

@@ -15,7 +15,7 @@ struct OptimizerSettings {
   float alpha = 0.99f;                     ///< RMSProp's decay
   float eps = 1e-8f;
   RmspropEps rmsprop_eps = RmspropEps::outside;
-  float max_grad_norm = 5.0f;              ///< global norm over all parameters; 0 switches clipping off
+  float max_grad_norm = 5.0f;  ///< global norm over all parameters; 0 switches clipping off
 };
 
 }  // namespace cupg

@@ -23,7 +23,7 @@ struct Evaluation {
   double mean_return = 0;
   double min_return = 0, max_return = 0;
   bool greedy = true;
-  bool complete = true;    ///< false: stopped early because the threshold could no longer be reached
+  bool complete = true;        ///< false: stopped early because the threshold could no longer be reached
   std::vector<float> returns;  ///< [episodes]; unfinished episodes of an incomplete evaluation count what they had
 };
 
@@ -33,25 +33,25 @@ enum class Outcome { solved, finished, diverged, interrupted };
 struct AgentResult {
   std::uint64_t seed = 0;
   Outcome outcome = Outcome::finished;
-  std::int64_t env_steps = 0;          ///< training steps taken
+  std::int64_t env_steps = 0;  ///< training steps taken
   std::int64_t updates = 0;
-  std::int64_t solved_env_steps = 0;   ///< training steps at the confirmed check (0 if never)
-  double solved_seconds = 0;           ///< wall time from initialisation to confirmation
-  double seconds = 0;                  ///< wall time, evaluation included
-  double initial_return = 0;           ///< mean of the greedy policy before training, where it was asked for
-  double final_return = 0;             ///< mean of the greedy policy's last full evaluation
-  int checks = 0;                      ///< evaluations made to see whether it is solved
-  std::string message;                 ///< why it diverged
+  std::int64_t solved_env_steps = 0;  ///< training steps at the confirmed check (0 if never)
+  double solved_seconds = 0;          ///< wall time from initialisation to confirmation
+  double seconds = 0;                 ///< wall time, evaluation included
+  double initial_return = 0;          ///< mean of the greedy policy before training, where it was asked for
+  double final_return = 0;            ///< mean of the greedy policy's last full evaluation
+  int checks = 0;                     ///< evaluations made to see whether it is solved
+  std::string message;                ///< why it diverged
   std::vector<float> parameters;
   std::vector<CurvePoint> curve;
 };
 
 struct Summary {
   int n = 0;
-  double iqm = 0;                       ///< interquartile mean of the final returns
-  double ci95_low = 0, ci95_high = 0;   ///< 95 % bootstrap interval of the iqm
+  double iqm = 0;                      ///< interquartile mean of the final returns
+  double ci95_low = 0, ci95_high = 0;  ///< 95 % bootstrap interval of the iqm
   double solved_fraction = 0;
-  double worst = 0;                     ///< lowest final return
+  double worst = 0;                                          ///< lowest final return
   double solved_seconds_median = 0, solved_seconds_p99 = 0;  ///< over the solved agents
 };
 
@@ -66,10 +66,10 @@ struct TrainResult {
 
 /// What the trainer tells while it runs; called from worker threads, one at a time.
 struct Progress {
-  std::int64_t env_steps = 0;     ///< over all agents
-  std::int64_t steps_limit = 0;   ///< at most as many
+  std::int64_t env_steps = 0;    ///< over all agents
+  std::int64_t steps_limit = 0;  ///< at most as many
   double seconds = 0;
-  double mean_return = 0;         ///< of recent training episodes
+  double mean_return = 0;  ///< of recent training episodes
   int agents_done = 0, agents_solved = 0;
 };
 

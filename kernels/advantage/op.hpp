@@ -16,8 +16,8 @@ struct AdvantageArgs {
   const float* reward = nullptr;  ///< [rows][32], or null: every reward is constant_reward
   float constant_reward = 0;
   float gamma = 0;
-  float gamma_lambda = 0;         ///< gamma * lambda, rounded once
-  int nstep = 0;                  ///< 0: GAE
+  float gamma_lambda = 0;  ///< gamma * lambda, rounded once
+  int nstep = 0;           ///< 0: GAE
   int horizon = 0;
 };
 

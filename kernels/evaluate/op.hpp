@@ -7,15 +7,15 @@ namespace cupg {
 
 struct EvaluateArgs {
   const NetworkPlan* plan = nullptr;
-  const float* weights = nullptr;   ///< [plan.packed]
+  const float* weights = nullptr;  ///< [plan.packed]
   int episodes = 0;
   int max_episode_steps = 0;
   bool greedy = true;
-  std::uint64_t key = 0;            ///< the agent's seed
-  std::uint32_t block = 0;          ///< which evaluation of the agent this is: fresh episodes for each
-  double allowed_deficit = 0;       ///< stop once the returns are so far below the largest possible; infinite: never
-  double max_return = 0;            ///< of an episode
-  float* returns = nullptr;         ///< [warps * 32] out
+  std::uint64_t key = 0;       ///< the agent's seed
+  std::uint32_t block = 0;     ///< which evaluation of the agent this is: fresh episodes for each
+  double allowed_deficit = 0;  ///< stop once the returns are so far below the largest possible; infinite: never
+  double max_return = 0;       ///< of an episode
+  float* returns = nullptr;    ///< [warps * 32] out
 };
 
 }  // namespace cupg
@@ -30,7 +30,7 @@ CUPG_FN bool play(const EvaluateArgs& a, int warp, int first_lane, float* h1, do
   const NetworkPlan plan = *a.plan;
   const std::uint32_t environment = static_cast<std::uint32_t>(warp * kWarp + first_lane);
   std::uint32_t playing = lanes_in_use(a.episodes, warp) >> first_lane;
-  if constexpr (kWidth<S> < kWarp) playing &= (1u << kWidth<S>) - 1u;
+  if constexpr (kWidth<S> < kWarp) playing &= (1u << kWidth<S>)-1u;
   float* const returns = a.returns + warp * kWarp + first_lane;
   auto s = draw_state<Env, S>(iota<S>(environment), 0, Purpose::evaluate_reset, a.block, a.key);
   PhiloxWords<Int<S>> draw{};
@@ -41,7 +41,8 @@ CUPG_FN bool play(const EvaluateArgs& a, int warp, int first_lane, float* h1, do
     Mask<S> right = TwoActions<S>::greedy(z[0]);
     if (!a.greedy) {
       const std::uint32_t now = static_cast<std::uint32_t>(t);
-      if ((now & 3u) == 0) draw = philox4x32_lanes(iota<S>(environment), now >> 2, static_cast<std::uint32_t>(Purpose::evaluate_action), a.block, a.key);
+      if ((now & 3u) == 0)
+        draw = philox4x32_lanes(iota<S>(environment), now >> 2, static_cast<std::uint32_t>(Purpose::evaluate_action), a.block, a.key);
       right = TwoActions<S>::sample(z[0], uniform01<S>(draw.word[now & 3u]));
     }
     std::uint32_t ended = to_bits(Env::step(s, right)) & playing;

@@ -26,8 +26,8 @@ struct GradientArgs {
   float mean = 0, inverse_sd = 1;  ///< advantage normalisation (Moments)
   float inverse_batch = 0;         ///< 1 / B
   A2cCoefficients<float> coefficients{};
-  float* partials = nullptr;       ///< [warps][padded(plan.packed)], = this warp's sums
-  float* workspace = nullptr;      ///< gradient_workspace() floats, 64-byte aligned
+  float* partials = nullptr;   ///< [warps][padded(plan.packed)], = this warp's sums
+  float* workspace = nullptr;  ///< gradient_workspace() floats, 64-byte aligned
 };
 
 inline constexpr int kGradientRows = 16;  ///< rows that two hidden layers are taken through at a time
@@ -232,9 +232,11 @@ CUPG_FN void tower_backward(const TowerPlan& plan, const float* weights, const T
     float* s = sums + plan.last * kWarp;
     int j = 0;
     if (rows.hidden != nullptr) {
-      for (; j + kUnits <= plan.width1; j += kUnits) one_layer_units<Act, true, O, K, kUnits, S>(rows, w + j * R, rows.hidden + j * kWarp, s + j * R * kWarp);
+      for (; j + kUnits <= plan.width1; j += kUnits)
+        one_layer_units<Act, true, O, K, kUnits, S>(rows, w + j * R, rows.hidden + j * kWarp, s + j * R * kWarp);
     } else {
-      for (; j + kUnits <= plan.width1; j += kUnits) one_layer_units<Act, false, O, K, kUnits, S>(rows, w + j * R, nullptr, s + j * R * kWarp);
+      for (; j + kUnits <= plan.width1; j += kUnits)
+        one_layer_units<Act, false, O, K, kUnits, S>(rows, w + j * R, nullptr, s + j * R * kWarp);
     }
     for (; j < plan.width1; ++j) one_layer_units<Act, false, O, K, 1, S>(rows, w + j * R, nullptr, s + j * R * kWarp);
   } else {
@@ -259,7 +261,9 @@ inline void warp_gradient(const GradientArgs& a, int warp) {
       tower_backward<Act, O, 2, G>(plan.policy, a.weights, {a.horizon, x, {policy, value}, hidden, a.data.units}, sums + lo, scratch);
     } else {
       tower_backward<Act, O, 1, G>(plan.policy, a.weights, {a.horizon, x, {policy}, hidden, a.data.units}, sums + lo, scratch);
-      tower_backward<Act, O, 1, G>(plan.value, a.weights, {a.horizon, x, {value}, hidden == nullptr ? hidden : hidden + plan.policy.width1 * kWarp, a.data.units}, sums + lo, scratch);
+      tower_backward<Act, O, 1, G>(plan.value, a.weights,
+                                   {a.horizon, x, {value}, hidden == nullptr ? hidden : hidden + plan.policy.width1 * kWarp, a.data.units},
+                                   sums + lo, scratch);
     }
   }
   sum_lanes<G>(sums, plan.packed, a.partials + static_cast<std::int64_t>(warp) * padded(plan.packed));

@@ -76,8 +76,7 @@ CUPG_FN void householder(int m, int n, float* a, float* tau, float* sign) {
 /// The orthonormal factor Q of a normal matrix A = Q R whose R has a positive diagonal, times gain: so Q is unique, and
 /// uniform over all orthonormal frames (Mezzadri, "How to generate random matrices from the classical compact groups", 2007).
 /// A wide matrix is the transpose of a tall one.
-CUPG_FN void fill_orthogonal(int rows, int columns, float gain, std::uint32_t tensor, std::uint64_t key, float* out,
-                             float* scratch) {
+CUPG_FN void fill_orthogonal(int rows, int columns, float gain, std::uint32_t tensor, std::uint64_t key, float* out, float* scratch) {
   const bool tall = rows >= columns;
   const int m = tall ? rows : columns, n = tall ? columns : rows;
   const int row_step = tall ? columns : 1, column_step = tall ? 1 : columns;  // of Q and A inside out
@@ -101,8 +100,8 @@ CUPG_FN void fill_orthogonal(int rows, int columns, float gain, std::uint32_t te
 ///   uniform     uniform in +-gain / sqrt(inputs): PyTorch's nn.Linear at gain 1
 /// `tensor` numbers the matrices of one agent, `key` is the agent's seed; element i is drawn by word i mod 4 of counter
 /// (i / 4, tensor, initialise, 0). scratch: kInitialiseScratch floats (used by `orthogonal` alone).
-CUPG_FN void initialize_matrix(Initialisation kind, float gain, int rows, int columns, std::uint32_t tensor, std::uint64_t key,
-                               float* out, float* scratch) {
+CUPG_FN void initialize_matrix(Initialisation kind, float gain, int rows, int columns, std::uint32_t tensor, std::uint64_t key, float* out,
+                               float* scratch) {
   const int count = rows * columns;
   const float inputs = static_cast<float>(columns), both = static_cast<float>(columns + rows);
   switch (kind) {

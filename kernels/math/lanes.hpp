@@ -24,8 +24,12 @@
 #ifndef CUPG_COPY
 #define CUPG_COPY generic
 #endif
-#define CUPG_BEGIN_COPY namespace cupg { inline namespace CUPG_COPY {
-#define CUPG_END_COPY } }
+#define CUPG_BEGIN_COPY \
+  namespace cupg {      \
+  inline namespace CUPG_COPY {
+#define CUPG_END_COPY \
+  }                   \
+  }
 
 namespace cupg {
 /// A warp is 32 samples on every device: the width of the lane sums in the numerics contract.

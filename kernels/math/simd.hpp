@@ -60,9 +60,9 @@ CUPG_FN Out each_register(F f) {
   return out;
 }
 
-#define CUPG_LANES_2(NAME, ARG, OUT, EXPRESSION)              \
-  template <int N>                                            \
-  CUPG_FN OUT<N> NAME(ARG<N> a, ARG<N> b) {                   \
+#define CUPG_LANES_2(NAME, ARG, OUT, EXPRESSION)                                                       \
+  template <int N>                                                                                     \
+  CUPG_FN OUT<N> NAME(ARG<N> a, ARG<N> b) {                                                            \
     return each_register<OUT<N>, N>([&](int i) __attribute__((always_inline)) { return EXPRESSION; }); \
   }
 CUPG_LANES_2(operator+, FloatLanes, FloatLanes, hn::Add(a.r[i], b.r[i]))
@@ -103,8 +103,9 @@ CUPG_FN FloatLanes<N> select(MaskLanes<N> m, FloatLanes<N> a, FloatLanes<N> b) {
 }
 template <int N>
 CUPG_FN IntLanes<N> select(MaskLanes<N> m, IntLanes<N> a, IntLanes<N> b) {
-  return each_register<IntLanes<N>, N>(
-      [&](int i) __attribute__((always_inline)) { return hn::IfThenElse(hn::RebindMask(IntTag(), m.r[i]), a.r[i], b.r[i]); });
+  return each_register<IntLanes<N>, N>([&](int i) __attribute__((always_inline)) {
+    return hn::IfThenElse(hn::RebindMask(IntTag(), m.r[i]), a.r[i], b.r[i]);
+  });
 }
 // x86's max and min return their second operand where either is NaN, which is what raise_to and lower_to ask for
 static_assert(HWY_ARCH_X86, "raise_to and lower_to need another definition here");
@@ -162,8 +163,9 @@ CUPG_FN FloatLanes<N> bits_float(IntLanes<N> x) {
 }
 template <int N>
 CUPG_FN FloatLanes<N> to_float(IntLanes<N> x) {
-  return each_register<FloatLanes<N>, N>(
-      [&](int i) __attribute__((always_inline)) { return hn::ConvertTo(FloatTag(), hn::BitCast(SignedTag(), x.r[i])); });
+  return each_register<FloatLanes<N>, N>([&](int i) __attribute__((always_inline)) {
+    return hn::ConvertTo(FloatTag(), hn::BitCast(SignedTag(), x.r[i]));
+  });
 }
 
 /// 32 x 32 -> 64 bits for the even and the odd lanes apart, then the halves sorted back into place.
@@ -189,14 +191,16 @@ struct VectorMemory<FloatLanes<N>> {
     return each_register<FloatLanes<N>, N>([&](int) __attribute__((always_inline)) { return hn::Set(FloatTag(), x); });
   }
   static CUPG_FN FloatLanes<N> load(const float* p) {
-    return each_register<FloatLanes<N>, N>([&](int i) __attribute__((always_inline)) { return hn::Load(FloatTag(), p + i * kRegisterFloats); });
+    return each_register<FloatLanes<N>, N>([&](int i)
+                                               __attribute__((always_inline)) { return hn::Load(FloatTag(), p + i * kRegisterFloats); });
   }
   static CUPG_FN IntLanes<N> load_int(const std::uint32_t* p) {
     return each_register<IntLanes<N>, N>([&](int i) __attribute__((always_inline)) { return hn::Load(IntTag(), p + i * kRegisterFloats); });
   }
   static CUPG_FN IntLanes<N> iota(std::uint32_t base) {
-    return each_register<IntLanes<N>, N>(
-        [&](int i) __attribute__((always_inline)) { return hn::Iota(IntTag(), base + static_cast<std::uint32_t>(i) * kRegisterFloats); });
+    return each_register<IntLanes<N>, N>([&](int i) __attribute__((always_inline)) {
+      return hn::Iota(IntTag(), base + static_cast<std::uint32_t>(i) * kRegisterFloats);
+    });
   }
   static CUPG_FN MaskLanes<N> from_bits(std::uint32_t bits) {
     return each_register<MaskLanes<N>, N>([&](int i) __attribute__((always_inline)) {

@@ -42,7 +42,7 @@ CUPG_FN void sincos(S x, S& s, S& c) {
   sin_r = select(r * r > S(0.0), sin_r, r);  // for the sign of zero
   const Int<S> quadrant = float_bits(shifted);
   const auto even = equal(quadrant & Int<S>(1u), Int<S>(0u));
-  const Int<S> sin_sign = shift_left<30>(quadrant & Int<S>(2u));                  // quadrants 2 and 3
+  const Int<S> sin_sign = shift_left<30>(quadrant & Int<S>(2u));                 // quadrants 2 and 3
   const Int<S> cos_sign = shift_left<30>((quadrant + Int<S>(1u)) & Int<S>(2u));  // quadrants 1 and 2
   s = bits_float(float_bits(select(even, sin_r, cos_r)) ^ sin_sign);
   c = bits_float(float_bits(select(even, cos_r, sin_r)) ^ cos_sign);

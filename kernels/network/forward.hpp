@@ -56,7 +56,8 @@ CUPG_FN void second_layer_units(const Scalar<S>* row, int stride, int width1, co
 
 /// A tower with no hidden layer or two.
 template <class Act, int O, int K, class S>
-CUPG_COLD void other_depth_forward(const TowerPlan& plan, const Scalar<S>* weights, const S (&x)[O], S (&z)[K], Scalar<S>* h1, Scalar<S>* h2) {
+CUPG_COLD void other_depth_forward(const TowerPlan& plan, const Scalar<S>* weights, const S (&x)[O], S (&z)[K], Scalar<S>* h1,
+                                   Scalar<S>* h2) {
   const Scalar<S>* row = weights + plan.last;
   if (plan.layers == 0) {
     for (int k = 0; k < K; ++k)
@@ -115,8 +116,8 @@ CUPG_FN void network_forward(const NetworkPlan& plan, const Scalar<S>* weights, 
 
 /// The same as a call of its own, for the places where it is rare.
 template <class Act, int O, int P, bool Shared, bool Keep, class S>
-CUPG_COLD void network_forward_call(const NetworkPlan& plan, const Scalar<S>* weights, const S (&x)[O], S (&policy)[P], S& value, Scalar<S>* h1,
-                                    Scalar<S>* keep) {
+CUPG_COLD void network_forward_call(const NetworkPlan& plan, const Scalar<S>* weights, const S (&x)[O], S (&policy)[P], S& value,
+                                    Scalar<S>* h1, Scalar<S>* keep) {
   network_forward<Act, O, P, Shared, Keep>(plan, weights, x, policy, value, h1, keep);
 }
 

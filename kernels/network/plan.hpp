@@ -18,15 +18,15 @@ constexpr int policy_outputs(int actions) { return actions == 2 ? 1 : actions; }
 
 /// One tower: where its packed rows lie and how large they are. All offsets are in floats from the packed vector's start.
 struct TowerPlan {
-  int layers = 0;      ///< hidden layers, 0 .. 2
-  int width1 = 0;      ///< units of the first hidden layer
-  int width2 = 0;      ///< units of the second
-  int inputs = 0;      ///< O
-  int outputs = 0;     ///< K
-  int first = 0;       ///< rows of the first hidden layer (layers 2 only)
-  int last = 0;        ///< rows of the last hidden layer, or of the heads where there is none
-  int head_bias = 0;   ///< K biases
-  int end = 0;         ///< one past the tower
+  int layers = 0;     ///< hidden layers, 0 .. 2
+  int width1 = 0;     ///< units of the first hidden layer
+  int width2 = 0;     ///< units of the second
+  int inputs = 0;     ///< O
+  int outputs = 0;    ///< K
+  int first = 0;      ///< rows of the first hidden layer (layers 2 only)
+  int last = 0;       ///< rows of the last hidden layer, or of the heads where there is none
+  int head_bias = 0;  ///< K biases
+  int end = 0;        ///< one past the tower
 
   int last_width() const { return layers == 2 ? width2 : layers == 1 ? width1 : 0; }
 };
@@ -41,10 +41,10 @@ struct NetworkPlan {
   int actions = 0;
   int policy_outputs = 0;
   bool shared = true;
-  bool tanh = false;          ///< activation of every hidden layer: tanh, otherwise ReLU
-  TowerPlan policy;           ///< or the shared tower
-  TowerPlan value;            ///< used when not shared
-  int packed = 0;             ///< elements of the packed vector
+  bool tanh = false;  ///< activation of every hidden layer: tanh, otherwise ReLU
+  TowerPlan policy;   ///< or the shared tower
+  TowerPlan value;    ///< used when not shared
+  int packed = 0;     ///< elements of the packed vector
   int parameters = 0;
   const PackEntry* entries = nullptr;  ///< [packed]
 };

@@ -20,12 +20,12 @@ struct OptimizerState {
 
 struct OptimizerArgs {
   OptimizerSettings settings;
-  std::int64_t total_updates = 0;   ///< K of the linear schedule
-  int count = 0;                    ///< parameters, padded to whole rows of 32 with zeros
-  float* gradient = nullptr;        ///< [count], in; clipped on return
-  float* parameters = nullptr;      ///< [count], in and out
-  float* first_moment = nullptr;    ///< [count], Adam's m
-  float* second_moment = nullptr;   ///< [count], Adam's or RMSProp's v
+  std::int64_t total_updates = 0;  ///< K of the linear schedule
+  int count = 0;                   ///< parameters, padded to whole rows of 32 with zeros
+  float* gradient = nullptr;       ///< [count], in; clipped on return
+  float* parameters = nullptr;     ///< [count], in and out
+  float* first_moment = nullptr;   ///< [count], Adam's m
+  float* second_moment = nullptr;  ///< [count], Adam's or RMSProp's v
   OptimizerState* state = nullptr;
 };
 

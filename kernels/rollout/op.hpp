@@ -16,17 +16,17 @@ namespace cupg {
 
 struct RolloutArgs {
   const NetworkPlan* plan = nullptr;
-  const float* weights = nullptr;   ///< [plan.packed]
-  float* state = nullptr;           ///< [warps][kStateSize][32] of the environments, in and out
-  std::uint32_t* age = nullptr;     ///< [warps][32] steps of the running episode, in and out
+  const float* weights = nullptr;  ///< [plan.packed]
+  float* state = nullptr;          ///< [warps][kStateSize][32] of the environments, in and out
+  std::uint32_t* age = nullptr;    ///< [warps][32] steps of the running episode, in and out
   Trajectory out;
-  int row_warp = 0;                 ///< the warp whose rows lie at the start of `out`
-  int envs = 0;                     ///< N; lanes beyond it are simulated but never counted
-  int horizon = 0;                  ///< T
+  int row_warp = 0;  ///< the warp whose rows lie at the start of `out`
+  int envs = 0;      ///< N; lanes beyond it are simulated but never counted
+  int horizon = 0;   ///< T
   int max_episode_steps = 0;
-  bool bootstrap = true;            ///< false: a truncated episode counts as terminated in the target
-  std::uint64_t key = 0;            ///< the agent's seed
-  std::uint32_t step = 0;           ///< steps that every environment has taken before
+  bool bootstrap = true;   ///< false: a truncated episode counts as terminated in the target
+  std::uint64_t key = 0;   ///< the agent's seed
+  std::uint32_t step = 0;  ///< steps that every environment has taken before
 };
 
 /// The lanes of `warp` that are environments: bit l is set where warp * 32 + l < envs.
@@ -44,7 +44,8 @@ CUPG_FN int lowest_bit(std::uint32_t bits) { return __builtin_ctz(bits); }
 
 /// A fresh state from the counter (environment, step, purpose, block).
 template <class Env, class S>
-CUPG_FN typename Env::template State<S> draw_state(Int<S> environment, std::uint32_t step, Purpose purpose, std::uint32_t block, std::uint64_t key) {
+CUPG_FN typename Env::template State<S> draw_state(Int<S> environment, std::uint32_t step, Purpose purpose, std::uint32_t block,
+                                                   std::uint64_t key) {
   static_assert(Env::kResetDraws <= 4, "one Philox call serves a reset");
   const auto draw = philox4x32_lanes(environment, step, static_cast<std::uint32_t>(purpose), block, key);
   S u[Env::kResetDraws];
@@ -65,7 +66,8 @@ CUPG_FN void store_state(float* at, typename Env::template State<S>& s) {
 
 /// Starts the lanes of `bits` afresh. Few lanes end in one step, so they are drawn one by one.
 template <class Env, class S>
-CUPG_FN void restart_lanes(typename Env::template State<S>& s, std::uint32_t bits, std::uint32_t first_environment, std::uint32_t step, std::uint64_t key) {
+CUPG_FN void restart_lanes(typename Env::template State<S>& s, std::uint32_t bits, std::uint32_t first_environment, std::uint32_t step,
+                           std::uint64_t key) {
   alignas(64) float buffer[Env::kStateSize * kWidth<S>];
   Env::each_field(s, [&](S& field, int i) { store(buffer + i * kWidth<S>, field); });
   for (; bits != 0; bits &= bits - 1) {

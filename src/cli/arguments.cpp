@@ -26,16 +26,11 @@ namespace {
 
 std::string type_name(const Option& option) {
   switch (option.type) {
-    case OptionType::name:
-      return fmt::format("{}", fmt::join(option.known(), "|"));
-    case OptionType::flag:
-      return "";
-    case OptionType::count:
-      return "N";
-    case OptionType::real:
-      return "X";
-    case OptionType::widths:
-      return "N,N";
+    case OptionType::name: return fmt::format("{}", fmt::join(option.known(), "|"));
+    case OptionType::flag: return "";
+    case OptionType::count: return "N";
+    case OptionType::real: return "X";
+    case OptionType::widths: return "N,N";
   }
   return "";
 }

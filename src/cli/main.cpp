@@ -24,12 +24,9 @@ struct RunCommand {
 
 int status_of(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::usage:
-      return kUsage;
-    case ErrorKind::runtime:
-      return kFailed;
-    case ErrorKind::missing:
-      return kMissing;
+    case ErrorKind::usage: return kUsage;
+    case ErrorKind::runtime: return kFailed;
+    case ErrorKind::missing: return kMissing;
   }
   return kFailed;
 }

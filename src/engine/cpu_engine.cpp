@@ -29,13 +29,13 @@ constexpr std::int64_t kKeepWarp = 512 << 10, kKeepAll = 8 << 20;
 /// Everything that belongs to one agent.
 struct Agent {
   std::uint64_t seed = 0;
-  std::uint32_t step = 0;  // steps that each environment has taken
+  std::uint32_t step = 0;                                                 // steps that each environment has taken
   AlignedArray<float> parameters, first_moment, second_moment, gradient;  // [padded(parameters)]
-  AlignedArray<float> packed;       // [padded(packed)]
+  AlignedArray<float> packed;                                             // [padded(packed)]
   WarpMemory environments;
-  AlignedArray<float> partials;     // [warps][padded(packed)]
-  AlignedArray<float> moments;      // [warps]
-  TrajectoryMemory trajectory;      // all rows, only with advantage normalisation
+  AlignedArray<float> partials;  // [warps][padded(packed)]
+  AlignedArray<float> moments;   // [warps]
+  TrajectoryMemory trajectory;   // all rows, only with advantage normalisation
   OptimizerState optimizer;
 };
 
@@ -68,12 +68,16 @@ class CpuEngine final : public Engine {
       a.environments = WarpMemory(environment_.id, warps_);
       a.partials = AlignedArray<float>(static_cast<std::int64_t>(warps_) * padded(plan.packed));
       a.moments = AlignedArray<float>(warps_);
-      if (config.advantage.normalize) a.trajectory = TrajectoryMemory(warps_, config.horizon, environment_.observations, plan.policy_outputs, kept_units(plan, warps_, config.horizon, kKeepAll));
+      if (config.advantage.normalize)
+        a.trajectory = TrajectoryMemory(warps_, config.horizon, environment_.observations, plan.policy_outputs,
+                                        kept_units(plan, warps_, config.horizon, kKeepAll));
     }
     for (Workspace& w : workspaces_) {
       w.gradient = AlignedArray<float>(gradient_workspace(plan));
       w.hidden = AlignedArray<float>(kMaxHiddenWidth * kWarp);
-      if (!config.advantage.normalize) w.trajectory = TrajectoryMemory(1, config.horizon, environment_.observations, plan.policy_outputs, kept_units(plan, 1, config.horizon, kKeepWarp));
+      if (!config.advantage.normalize)
+        w.trajectory = TrajectoryMemory(1, config.horizon, environment_.observations, plan.policy_outputs,
+                                        kept_units(plan, 1, config.horizon, kKeepWarp));
     }
   }
 
@@ -85,7 +89,8 @@ class CpuEngine final : public Engine {
     std::fill_n(a.first_moment.data(), a.first_moment.size(), 0.0f);
     const bool ones = config_.optimizer.kind == OptimizerKind::rmsprop && config_.optimizer.rmsprop_eps == RmspropEps::inside;
     std::fill_n(a.second_moment.data(), a.second_moment.size(), ones ? 1.0f : 0.0f);
-    initialise_parameters(config_.network(), config_.init, seed, {a.parameters.data(), static_cast<std::size_t>(network_.plan().parameters)});
+    initialise_parameters(config_.network(), config_.init, seed,
+                          {a.parameters.data(), static_cast<std::size_t>(network_.plan().parameters)});
     network_.pack(a.parameters.data(), a.packed.data());
     for (int w = 0; w < warps_; ++w) ops_.reset(environment_.id, a.environments.state.data(), a.environments.age.data(), seed, w);
   }
@@ -331,9 +336,13 @@ std::int64_t engine_bytes(const Config& config, int agents, int threads) {
   const bool all = config.advantage.normalize;
   std::int64_t agent = 4 * padded(plan.parameters) + padded(plan.packed) + warps * (padded(plan.packed) + 1);
   agent = 4 * agent + WarpMemory::bytes(environment.id, warps);
-  if (all) agent += TrajectoryMemory::bytes(warps, config.horizon, environment.observations, plan.policy_outputs, kept_units(plan, warps, config.horizon, kKeepAll));
+  if (all)
+    agent += TrajectoryMemory::bytes(warps, config.horizon, environment.observations, plan.policy_outputs,
+                                     kept_units(plan, warps, config.horizon, kKeepAll));
   std::int64_t thread = 4 * (gradient_workspace(plan) + kMaxHiddenWidth * kWarp);
-  if (!all) thread += TrajectoryMemory::bytes(1, config.horizon, environment.observations, plan.policy_outputs, kept_units(plan, 1, config.horizon, kKeepWarp));
+  if (!all)
+    thread += TrajectoryMemory::bytes(1, config.horizon, environment.observations, plan.policy_outputs,
+                                      kept_units(plan, 1, config.horizon, kKeepWarp));
   return agents * agent + threads * thread;
 }
 

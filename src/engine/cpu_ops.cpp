@@ -145,9 +145,7 @@ template <class Env, bool Balance>
 }
 
 void bench_env(int environment, const BenchEnvArgs& a, int warp) {
-  with_environment(environment, [&]<class Env>() {
-    a.balance ? bench_env_warp<Env, true>(a, warp) : bench_env_warp<Env, false>(a, warp);
-  });
+  with_environment(environment, [&]<class Env>() { a.balance ? bench_env_warp<Env, true>(a, warp) : bench_env_warp<Env, false>(a, warp); });
 }
 
 volatile float fma_sink;
@@ -169,7 +167,8 @@ volatile float fma_sink;
 
 #define CUPG_NAME_(x) #x
 #define CUPG_NAME(x) CUPG_NAME_(x)
-constexpr CpuOps kOps{CUPG_NAME(CUPG_COPY), reset, rollout, advantage, moment, gradient, tree, optimize_agent, evaluate, bench_env, bench_fma};
+constexpr CpuOps kOps{CUPG_NAME(CUPG_COPY), reset,    rollout,   advantage, moment, gradient, tree,
+                      optimize_agent,       evaluate, bench_env, bench_fma};
 
 }  // namespace
 CUPG_END_COPY

@@ -14,14 +14,14 @@ namespace cupg {
 
 /// Stepping alone, for `cupg bench env`: environments, actions, observations and flags, no network.
 struct BenchEnvArgs {
-  float* state = nullptr;           ///< [warps][kStateSize][32]
-  std::uint32_t* age = nullptr;     ///< [warps][32]
-  float* observation = nullptr;     ///< [warps][steps][O][32] out
+  float* state = nullptr;               ///< [warps][kStateSize][32]
+  std::uint32_t* age = nullptr;         ///< [warps][32]
+  float* observation = nullptr;         ///< [warps][steps][O][32] out
   std::uint32_t* terminated = nullptr;  ///< [warps][steps] out
   std::uint32_t* truncated = nullptr;   ///< [warps][steps] out
   int steps = 0;
   int max_episode_steps = 0;
-  bool balance = false;             ///< a balancing feedback law instead of random actions
+  bool balance = false;  ///< a balancing feedback law instead of random actions
   std::uint64_t key = 0;
   std::uint32_t step = 0;
 };

@@ -20,7 +20,8 @@ void require_denormals() {
 #if defined(__SSE__)
   constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;
   if ((_mm_getcsr() & (kFlushToZero | kDenormalsAreZero)) != 0)
-    throw Error(ErrorKind::runtime, "flush-to-zero is switched on in this thread (a library built with -ffast-math does that); cupg needs IEEE arithmetic");
+    throw Error(ErrorKind::runtime,
+                "flush-to-zero is switched on in this thread (a library built with -ffast-math does that); cupg needs IEEE arithmetic");
 #endif
 }
 
@@ -44,8 +45,11 @@ void initialise_parameters(const NetworkShape& shape, const NetworkInit& init, s
   std::vector<float> scratch(static_cast<std::size_t>(kInitialiseScratch));
   std::uint32_t number = 0;
   for (const TensorInfo& t : parameter_layout(shape)) {
-    const float gain = t.name == "policy.head.weight" ? init.policy_gain : t.name == "value.head.weight" ? init.value_gain : init.hidden_gain;
-    if (t.name.ends_with(".weight")) initialize_matrix(init.kind, gain, t.rows, t.columns, number, seed, parameters.data() + t.offset, scratch.data());
+    const float gain = t.name == "policy.head.weight"  ? init.policy_gain
+                       : t.name == "value.head.weight" ? init.value_gain
+                                                       : init.hidden_gain;
+    if (t.name.ends_with(".weight"))
+      initialize_matrix(init.kind, gain, t.rows, t.columns, number, seed, parameters.data() + t.offset, scratch.data());
     ++number;
   }
 }

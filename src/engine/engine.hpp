@@ -23,7 +23,7 @@ struct UpdateReport {
 struct EvaluationRequest {
   int episodes = 100;
   bool greedy = true;
-  std::uint32_t block = 0;     ///< numbers the evaluations of an agent: each has fresh episodes
+  std::uint32_t block = 0;  ///< numbers the evaluations of an agent: each has fresh episodes
   /// Stop as soon as the mean can no longer reach this.
   double stop_below = -std::numeric_limits<double>::infinity();
 };

@@ -22,13 +22,16 @@ bool has_avx512() {
 
 const CpuOps& cpu_ops_for(Isa isa) {
 #if defined(__x86_64__)
-  if (isa == Isa::avx512 && !has_avx512()) throw Error(ErrorKind::missing, "isa: this processor has no AVX-512 (x86-64-v4); expected auto, scalar or avx2");
-  if (isa == Isa::avx2 && !has_avx2()) throw Error(ErrorKind::missing, "isa: this processor has no AVX2 (x86-64-v3); expected auto or scalar");
+  if (isa == Isa::avx512 && !has_avx512())
+    throw Error(ErrorKind::missing, "isa: this processor has no AVX-512 (x86-64-v4); expected auto, scalar or avx2");
+  if (isa == Isa::avx2 && !has_avx2())
+    throw Error(ErrorKind::missing, "isa: this processor has no AVX2 (x86-64-v3); expected auto or scalar");
   if (isa == Isa::avx512 || (isa == Isa::automatic && has_avx512())) return cpu_ops_avx512();
   if (isa == Isa::avx2 || (isa == Isa::automatic && has_avx2())) return cpu_ops_avx2();
   if (has_fma()) return cpu_ops_fma();
 #else
-  if (isa == Isa::avx512 || isa == Isa::avx2) throw Error(ErrorKind::missing, "isa: this processor is not an x86-64; expected auto or scalar");
+  if (isa == Isa::avx512 || isa == Isa::avx2)
+    throw Error(ErrorKind::missing, "isa: this processor is not an x86-64; expected auto or scalar");
 #endif
   return cpu_ops_generic();
 }

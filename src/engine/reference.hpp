@@ -102,7 +102,8 @@ class Network {
   }
 
   /// `error` is dJ/dh of the trunk's last layer.
-  void trunk_backward(const std::vector<Dense>& trunk, const Real* p, const std::vector<std::vector<Real>>& h, std::vector<Real> error, Real* g) const {
+  void trunk_backward(const std::vector<Dense>& trunk, const Real* p, const std::vector<std::vector<Real>>& h, std::vector<Real> error,
+                      Real* g) const {
     for (std::size_t l = trunk.size(); l-- > 0;) {
       const Dense& layer = trunk[l];
       const std::vector<Real>&x = h[l], &y = h[l + 1];
@@ -157,7 +158,8 @@ class Agent {
     const bool ones = config_.optimizer.kind == OptimizerKind::rmsprop && config_.optimizer.rmsprop_eps == RmspropEps::inside;
     second_moment_.assign(initial.size(), ones ? Real(1) : Real(0));
     state_.clear();
-    for (int e = 0; e < config_.envs; ++e) state_.push_back(draw_state<Env, Real>(static_cast<std::uint32_t>(e), 0, Purpose::reset, 1, seed));
+    for (int e = 0; e < config_.envs; ++e)
+      state_.push_back(draw_state<Env, Real>(static_cast<std::uint32_t>(e), 0, Purpose::reset, 1, seed));
     age_.assign(state_.size(), 0);
   }
 
@@ -225,7 +227,8 @@ class Agent {
   }
 
   void advantages() {
-    const Real gamma = config_.advantage.gamma, gamma_lambda = config_.advantage.gamma * config_.advantage.lambda, reward = Real(Env::kReward);
+    const Real gamma = config_.advantage.gamma, gamma_lambda = config_.advantage.gamma * config_.advantage.lambda,
+               reward = Real(Env::kReward);
     const int T = config_.horizon;
     for (int e = 0; e < config_.envs; ++e) {
       if (config_.advantage.estimator == Estimator::gae) {

@@ -1,6 +1,6 @@
 // The reference algorithm (reference.hpp) behind the Engine interface.
-#include "src/engine/engine.hpp"
 #include "cupg/error.hpp"
+#include "src/engine/engine.hpp"
 #include "src/engine/reference.hpp"
 
 namespace cupg {
@@ -28,7 +28,9 @@ class ReferenceEngine final : public Engine {
     return summarise_evaluation(std::move(returns), request, true);
   }
   std::span<const float> parameters(int agent) const override { return agents_[static_cast<std::size_t>(agent)].parameters; }
-  void set_parameters(int agent, std::span<const float> parameters) override { at(agent).parameters.assign(parameters.begin(), parameters.end()); }
+  void set_parameters(int agent, std::span<const float> parameters) override {
+    at(agent).parameters.assign(parameters.begin(), parameters.end());
+  }
   std::string device() const override { return "reference"; }
   std::string isa() const override { return "scalar"; }
   int threads() const override { return 1; }

@@ -34,7 +34,8 @@ struct TrajectoryMemory {
   TrajectoryMemory(std::int64_t warps, int horizon, int observations, int outputs, int kept_units)
       : TrajectoryMemory(warps * horizon, warps * (horizon + 1), observations, outputs, kept_units) {}
   Trajectory view() {
-    return {observation.data(), policy.data(), value.data(), advantage.data(), units == 0 ? nullptr : hidden.data(), units, action.data(), done.data()};
+    return {observation.data(), policy.data(), value.data(), advantage.data(), units == 0 ? nullptr : hidden.data(), units,
+            action.data(),      done.data()};
   }
   static std::int64_t bytes(std::int64_t warps, int horizon, int observations, int outputs, int kept_units) {
     return warps * horizon * (kWarp * (observations + outputs + 2) * 4 + 8) + warps * (horizon + 1) * kept_units * kWarp * 4;

@@ -101,14 +101,10 @@ bool good_widths(const std::vector<int>& widths) {
 
 std::string expected(const Option& option) {
   switch (option.type) {
-    case OptionType::name:
-      return fmt::format("one of {}", fmt::join(option.known(), ", "));
-    case OptionType::flag:
-      return "true or false";
-    case OptionType::count:
-      return "a whole number " + range_text(option.range);
-    case OptionType::real:
-      return "a number " + range_text(option.range);
+    case OptionType::name: return fmt::format("one of {}", fmt::join(option.known(), ", "));
+    case OptionType::flag: return "true or false";
+    case OptionType::count: return "a whole number " + range_text(option.range);
+    case OptionType::real: return "a number " + range_text(option.range);
     case OptionType::widths:
       return fmt::format("up to {} widths of 1 to {} (on the command line 64,64 or none{})", kMaxHiddenLayers, kMaxHiddenWidth,
                          option.unset.empty() ? "" : fmt::format(" or {}", option.unset));
@@ -119,8 +115,7 @@ std::string expected(const Option& option) {
 OptionValue parse_value(const Option& option, std::string_view text) {
   if (!option.unset.empty() && text == option.unset) return {};
   switch (option.type) {
-    case OptionType::name:
-      return std::string(text);
+    case OptionType::name: return std::string(text);
     case OptionType::flag:
       if (text == "true" || text == "false") return text == "true";
       break;

@@ -61,14 +61,10 @@ Json summary_json(const Summary& s) {
 
 std::string outcome_name(Outcome outcome) {
   switch (outcome) {
-    case Outcome::solved:
-      return "solved";
-    case Outcome::finished:
-      return "finished";
-    case Outcome::diverged:
-      return "diverged";
-    case Outcome::interrupted:
-      return "interrupted";
+    case Outcome::solved: return "solved";
+    case Outcome::finished: return "finished";
+    case Outcome::diverged: return "diverged";
+    case Outcome::interrupted: return "interrupted";
   }
   return "unknown";
 }

@@ -11,16 +11,17 @@ namespace cupg {
 
 /// The settings were found by search (docs/defaults.md).
 struct CheckSettings {
-  double window_steps = 1500;   ///< environment steps over which the past fades by 1/e
-  double ratio = 0.34;          ///< check from mean steps between failures >= ratio * threshold on
-  double pause_steps = 2100;    ///< after a failed check wait so many steps ...
-  double pause_growth = 1.0;    ///< ... times this for each failure before
+  double window_steps = 1500;  ///< environment steps over which the past fades by 1/e
+  double ratio = 0.34;         ///< check from mean steps between failures >= ratio * threshold on
+  double pause_steps = 2100;   ///< after a failed check wait so many steps ...
+  double pause_growth = 1.0;   ///< ... times this for each failure before
   double most_pause_steps = 50000;
 };
 
 class CheckSchedule {
  public:
-  CheckSchedule(const EnvironmentInfo& environment, const CheckSettings& settings = {}) : threshold_(environment.reward_threshold / environment.reward), settings_(settings) {}
+  CheckSchedule(const EnvironmentInfo& environment, const CheckSettings& settings = {})
+      : threshold_(environment.reward_threshold / environment.reward), settings_(settings) {}
 
   /// Takes in what some updates of `steps` environment steps saw.
   void add(std::int64_t steps, const EpisodeTally& episodes) {

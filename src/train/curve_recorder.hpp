@@ -17,7 +17,8 @@ class CurveRecorder {
   void add(std::int64_t env_steps, double seconds, const EpisodeTally& episodes) {
     pending_ += episodes;
     if (env_steps < next_ || pending_.episodes == 0) return;
-    points_.push_back({env_steps, seconds, reward_ * static_cast<double>(pending_.steps) / static_cast<double>(pending_.episodes), pending_.episodes});
+    points_.push_back(
+        {env_steps, seconds, reward_ * static_cast<double>(pending_.steps) / static_cast<double>(pending_.episodes), pending_.episodes});
     pending_ = {};
     if (points_.size() == kMost) merge();
     next_ = env_steps + spacing_;

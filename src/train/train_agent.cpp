@@ -34,7 +34,8 @@ bool all_finite(std::span<const float> values) {
 
 }  // namespace
 
-AgentResult train_agent(Engine& engine, const Config& config, std::uint64_t seed, Reporter& reporter, bool initial_return, const CheckSettings& checks) {
+AgentResult train_agent(Engine& engine, const Config& config, std::uint64_t seed, Reporter& reporter, bool initial_return,
+                        const CheckSettings& checks) {
   const EnvironmentInfo& environment = find_environment(config.environment);
   const std::int64_t batch = config.batch(), total = config.updates(), chunk = std::max<std::int64_t>(1, 1024 / batch);
   constexpr int agent = 0;
@@ -98,7 +99,8 @@ void Reporter::add(std::int64_t steps, const EpisodeTally& episodes) {
   progress_.env_steps += steps;
   episodes_ += episodes;
   if (seconds_since(last_) < 0.1) return;
-  if (episodes_.episodes > 0) progress_.mean_return = reward_ * static_cast<double>(episodes_.steps) / static_cast<double>(episodes_.episodes);
+  if (episodes_.episodes > 0)
+    progress_.mean_return = reward_ * static_cast<double>(episodes_.steps) / static_cast<double>(episodes_.episodes);
   tell();
   episodes_ = {};
 }

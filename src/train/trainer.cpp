@@ -33,7 +33,8 @@ TrainResult train(const Config& config, const TrainHooks& hooks) {
     try {
       for (int i = next++; i < config.seeds && !reporter.stop(); i = next++) {
         const std::uint64_t seed = config.seed + static_cast<std::uint64_t>(i);
-        result.agents[static_cast<std::size_t>(i)] = train_agent(*engines[static_cast<std::size_t>(worker)], config, seed, reporter, hooks.initial_return);
+        result.agents[static_cast<std::size_t>(i)] =
+            train_agent(*engines[static_cast<std::size_t>(worker)], config, seed, reporter, hooks.initial_return);
       }
     } catch (...) {
       const std::lock_guard lock(failure_mutex);

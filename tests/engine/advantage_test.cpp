@@ -26,7 +26,8 @@ struct Problem {
     rows.done = Guarded<std::uint32_t>(horizon, 0u);
   }
   /// The same in every lane, step by step.
-  Problem(const std::vector<float>& rewards, const std::vector<float>& values, const std::vector<float>& next_values, const std::vector<bool>& done)
+  Problem(const std::vector<float>& rewards, const std::vector<float>& values, const std::vector<float>& next_values,
+          const std::vector<bool>& done)
       : Problem(static_cast<int>(rewards.size())) {
     for (int t = 0; t < rows.horizon; ++t)
       for (int e = 0; e < kWarp; ++e) {
@@ -138,7 +139,8 @@ TEST(Advantage, GammaZeroSeesOneReward) {
 TEST(Advantage, ConstantRewardIsAnArrayOfIt) {
   Problem p = Problem::random(13, 4);
   for (float& r : p.reward.span()) r = 1;
-  for (const int nstep : {kGae, 4}) EXPECT_TRUE(same_bits(p.solve(cupg::Isa::automatic, 0.99f, 0.95f, nstep), p.solve(cupg::Isa::automatic, 0.99f, 0.95f, nstep, true)));
+  for (const int nstep : {kGae, 4})
+    EXPECT_TRUE(same_bits(p.solve(cupg::Isa::automatic, 0.99f, 0.95f, nstep), p.solve(cupg::Isa::automatic, 0.99f, 0.95f, nstep, true)));
 }
 
 /// The oracle's rollout; `simple` counts every end as a termination, `timelimit` goes on from final_values where only time ran out.
@@ -148,8 +150,8 @@ struct Golden {
 
   std::vector<double> numbers(const char* name) const { return array(json.at(name)); }
   Problem problem(bool time_limit) const {
-    const auto rewards = numbers("rewards"), values = numbers("values"), terminated = numbers("terminated"), truncated = numbers("truncated"),
-               final_values = numbers("final_values"), last_values = numbers("last_values");
+    const auto rewards = numbers("rewards"), values = numbers("values"), terminated = numbers("terminated"),
+               truncated = numbers("truncated"), final_values = numbers("final_values"), last_values = numbers("last_values");
     Problem p(horizon);
     for (int e = 0; e < envs; ++e)
       for (int t = 0; t < horizon; ++t) {

@@ -60,8 +60,12 @@ const std::vector<Factor>& factors() {
         {"separate", [](Config& c) { c.shared = false; }},
         {"linear", [](Config& c) { c.shared = false, c.value_hidden = std::vector<int>{}; }},
         {"7", [](Config& c) { c.shared = false, c.value_hidden = std::vector<int>{7}; }},
-        {"9-4", [](Config& c) { c.shared = false, c.value_hidden = std::vector<int>{9, 4}; }}}},
-      {"activation", {{"relu", [](Config& c) { c.activation = Activation::relu; }}, {"tanh", [](Config& c) { c.activation = Activation::tanh; }}}},
+        {"9-4",
+         [](Config& c) {
+           c.shared = false, c.value_hidden = std::vector<int>{9, 4};
+         }}}},
+      {"activation",
+       {{"relu", [](Config& c) { c.activation = Activation::relu; }}, {"tanh", [](Config& c) { c.activation = Activation::tanh; }}}},
       {"bias", {{"yes", [](Config& c) { c.bias = true; }}, {"no", [](Config& c) { c.bias = false; }}}},
       {"estimator",
        {{"gae", [](Config&) {}},
@@ -70,13 +74,16 @@ const std::vector<Factor>& factors() {
         {"whole", [](Config& c) { c.advantage.estimator = Estimator::nstep, c.advantage.nstep = c.horizon; }}}},
       {"normalize", {{"no", [](Config& c) { c.advantage.normalize = false; }}, {"yes", [](Config& c) { c.advantage.normalize = true; }}}},
       {"truncation",
-       {{"bootstrap", [](Config& c) { c.advantage.truncation = Truncation::bootstrap; }}, {"terminal", [](Config& c) { c.advantage.truncation = Truncation::terminal; }}}},
+       {{"bootstrap", [](Config& c) { c.advantage.truncation = Truncation::bootstrap; }},
+        {"terminal", [](Config& c) { c.advantage.truncation = Truncation::terminal; }}}},
       {"optimizer",
        {{"adam", [](Config& c) { c.optimizer.kind = OptimizerKind::adam; }},
         {"rmsprop", [](Config& c) { c.optimizer.kind = OptimizerKind::rmsprop; }},
         {"rmsprop-inside", [](Config& c) { c.optimizer.kind = OptimizerKind::rmsprop, c.optimizer.rmsprop_eps = RmspropEps::inside; }},
         {"sgd", [](Config& c) { c.optimizer.kind = OptimizerKind::sgd; }}}},
-      {"schedule", {{"constant", [](Config& c) { c.optimizer.schedule = Schedule::constant; }}, {"linear", [](Config& c) { c.optimizer.schedule = Schedule::linear; }}}},
+      {"schedule",
+       {{"constant", [](Config& c) { c.optimizer.schedule = Schedule::constant; }},
+        {"linear", [](Config& c) { c.optimizer.schedule = Schedule::linear; }}}},
       {"clip", {{"0.5", [](Config& c) { c.optimizer.max_grad_norm = 0.5f; }}, {"off", [](Config& c) { c.optimizer.max_grad_norm = 0; }}}},
       {"init",
        {{"orthogonal", [](Config& c) { c.init.kind = Initialisation::orthogonal; }},
@@ -102,7 +109,9 @@ std::vector<Choice> pairwise_table() {
       met[pair_at(a, b)].assign(f[a].levels.size() * f[b].levels.size(), false);
       missing += met[pair_at(a, b)].size();
     }
-  const auto slot = [&](std::size_t a, std::size_t la, std::size_t b, std::size_t lb) { return met[pair_at(a, b)].begin() + static_cast<std::ptrdiff_t>(la * f[b].levels.size() + lb); };
+  const auto slot = [&](std::size_t a, std::size_t la, std::size_t b, std::size_t lb) {
+    return met[pair_at(a, b)].begin() + static_cast<std::ptrdiff_t>(la * f[b].levels.size() + lb);
+  };
   std::vector<Choice> table;
   while (missing > 0) {
     Choice row(f.size(), 0);
@@ -162,8 +171,14 @@ Case make_case(const Choice& choice) {
     if (k > 0) c.name += ' ';
     c.name.append(factors()[k].name).append("=").append(level);
   }
-  const double one_update = work(c.config) * static_cast<double>(c.config.batch());
-  c.updates = std::clamp<std::int64_t>(static_cast<std::int64_t>(2e7 * scale() / one_update), 1, 60);
+  const double budget = 2e7 * scale();
+  const auto one_update = [&] { return work(c.config) * static_cast<double>(c.config.batch()); };
+  if (scale() < 1) {  // under a sanitizer one update of the largest shapes would take minutes
+    if (one_update() > 2 * budget) c.config.envs = std::min(c.config.envs, 70);
+    if (one_update() > 2 * budget) c.config.horizon = std::min(c.config.horizon, 8);
+    c.config.advantage.nstep = std::min(c.config.advantage.nstep, c.config.horizon);
+  }
+  c.updates = std::clamp<std::int64_t>(static_cast<std::int64_t>(budget / one_update()), 1, 60);
   c.config.steps = c.config.batch() * (c.updates + 3);
   return c;
 }
@@ -181,7 +196,8 @@ void expect_case(const Case& c, std::size_t number) {
       // every instruction set on one thread; of the other counts one each in turn, so that each meets every setting often
       if (k != 0 && (number + i) % 3 + 1 != k) continue;
       const auto engine = cpu_engine(c.config, isas[i], all_threads[k]);
-      EXPECT_TRUE(same_bits(want, trained(*engine, kSeed, c.updates))) << c.name << ", " << text(isas[i]) << ", " << all_threads[k] << " threads, " << c.updates << " updates";
+      EXPECT_TRUE(same_bits(want, trained(*engine, kSeed, c.updates)))
+          << c.name << ", " << text(isas[i]) << ", " << all_threads[k] << " threads, " << c.updates << " updates";
       count_comparison("update", text(isas[i]) + " x" + std::to_string(all_threads[k]));
     }
   if (number % 2 != 0) return;
@@ -203,7 +219,8 @@ TEST(Bits, TheTableMeetsEveryPairOfSettings) {
     for (std::size_t b = a + 1; b < f.size(); ++b)
       for (std::size_t la = 0; la < f[a].levels.size(); ++la)
         for (std::size_t lb = 0; lb < f[b].levels.size(); ++lb)
-          EXPECT_TRUE(std::any_of(table.begin(), table.end(), [&](const Choice& row) { return row[a] == la && row[b] == lb; })) << f[a].name << " " << f[b].name;
+          EXPECT_TRUE(std::any_of(table.begin(), table.end(), [&](const Choice& row) { return row[a] == la && row[b] == lb; }))
+              << f[a].name << " " << f[b].name;
   RecordProperty("rows", static_cast<int>(table.size()));
 }
 
@@ -261,22 +278,36 @@ std::vector<Case> hashed_cases() {
   };
   return {
       with("initial parameters", 0, [](Config&) {}),
-      with("initial parameters, he, two layers", 0, [](Config& c) { c.init.kind = Initialisation::he, c.hidden = {64, 33}; }),
+      with("initial parameters, he, two layers", 0,
+           [](Config& c) {
+             c.init.kind = Initialisation::he, c.hidden = {64, 33};
+           }),
       with("initial parameters, xavier, separate", 0, [](Config& c) { c.init.kind = Initialisation::xavier, c.shared = false; }),
       with("initial parameters, uniform, linear", 0, [](Config& c) { c.init.kind = Initialisation::uniform, c.hidden = {}; }),
       with("the defaults", 100, [](Config& c) { c = Config(); }),
       with("32 x 16, relu 16", 200, [](Config&) {}),
       with("CartPole-v0, 32 x 16, relu 16, with truncations", 400, [](Config& c) { c.environment = "CartPole-v0"; }),
       with("70 x 7, normalised", 40, [](Config& c) { c.envs = 70, c.horizon = 7, c.advantage.normalize = true; }),
-      with("33 x 8, separate tanh 9 and linear", 40, [](Config& c) { c.envs = 33, c.horizon = 8, c.shared = false, c.activation = Activation::tanh, c.hidden = {9}, c.value_hidden = std::vector<int>{}; }),
-      with("4 x 33, separate tanh 64-64", 3, [](Config& c) { c.envs = 4, c.horizon = 33, c.shared = false, c.activation = Activation::tanh, c.hidden = {64, 64}; }),
-      with("8 x 8, 8-step, rmsprop inside, truncation terminal", 60, [](Config& c) {
-        c.envs = 8, c.horizon = 8, c.advantage.estimator = Estimator::nstep, c.advantage.nstep = 8, c.advantage.truncation = Truncation::terminal;
-        c.optimizer.kind = OptimizerKind::rmsprop, c.optimizer.rmsprop_eps = RmspropEps::inside, c.optimizer.learning_rate = 0.005f;
-      }),
-      with("31 x 5, linear, no bias, sgd, linear schedule, unclipped", 60, [](Config& c) {
-        c.envs = 31, c.horizon = 5, c.hidden = {}, c.bias = false, c.optimizer.kind = OptimizerKind::sgd, c.optimizer.schedule = Schedule::linear, c.optimizer.max_grad_norm = 0, c.steps = 31 * 5 * 100;
-      }),
+      with("33 x 8, separate tanh 9 and linear", 40,
+           [](Config& c) {
+             c.envs = 33, c.horizon = 8, c.shared = false, c.activation = Activation::tanh, c.hidden = {9},
+             c.value_hidden = std::vector<int>{};
+           }),
+      with("4 x 33, separate tanh 64-64", 3,
+           [](Config& c) {
+             c.envs = 4, c.horizon = 33, c.shared = false, c.activation = Activation::tanh, c.hidden = {64, 64};
+           }),
+      with("8 x 8, 8-step, rmsprop inside, truncation terminal", 60,
+           [](Config& c) {
+             c.envs = 8, c.horizon = 8, c.advantage.estimator = Estimator::nstep, c.advantage.nstep = 8,
+             c.advantage.truncation = Truncation::terminal;
+             c.optimizer.kind = OptimizerKind::rmsprop, c.optimizer.rmsprop_eps = RmspropEps::inside, c.optimizer.learning_rate = 0.005f;
+           }),
+      with("31 x 5, linear, no bias, sgd, linear schedule, unclipped", 60,
+           [](Config& c) {
+             c.envs = 31, c.horizon = 5, c.hidden = {}, c.bias = false, c.optimizer.kind = OptimizerKind::sgd,
+             c.optimizer.schedule = Schedule::linear, c.optimizer.max_grad_norm = 0, c.steps = 31 * 5 * 100;
+           }),
       with("1000 x 3, relu 33", 20, [](Config& c) { c.envs = 1000, c.horizon = 3, c.hidden = {33}; }),
   };
 }
@@ -295,7 +326,9 @@ TEST(Bits, ParametersHaveTheCommittedHashes) {
 }
 
 TEST(Bits, TheHashedConfigurationsAreTheReferences) {
-  for (const Case& c : hashed_cases()) EXPECT_TRUE(same_bits(trained(*reference_engine(c.config), 1, c.updates), trained(*cpu_engine(c.config), 1, c.updates))) << c.name;
+  if (scale() < 1) GTEST_SKIP() << "at full scale only";
+  for (const Case& c : hashed_cases())
+    EXPECT_TRUE(same_bits(trained(*reference_engine(c.config), 1, c.updates), trained(*cpu_engine(c.config), 1, c.updates))) << c.name;
 }
 
 }  // namespace

@@ -86,7 +86,8 @@ TEST(Evaluate, ATieTakesActionZero) {
     engine->set_parameters(0, std::vector<float>(131, 0.0f));
     const Evaluation got = engine->evaluate(0, {.episodes = 40});
     for (int e = 0; e < 40; ++e)
-      EXPECT_EQ(got.returns[static_cast<std::size_t>(e)], static_cast<float>(episode_length(e, 0, 5, 500, [](const float*, int) { return false; })));
+      EXPECT_EQ(got.returns[static_cast<std::size_t>(e)],
+                static_cast<float>(episode_length(e, 0, 5, 500, [](const float*, int) { return false; })));
   }
 }
 
@@ -142,7 +143,8 @@ TEST(Evaluate, StoppingEarlyNeverChangesTheVerdict) {
         for (const int episodes : {100, 1000}) {
           const Evaluation full = engine->evaluate(0, {.episodes = episodes});
           EXPECT_TRUE(full.complete);
-          for (const double threshold : {195.0, 475.0, full.mean_return - 0.5, full.mean_return + 0.5, std::floor(full.mean_return), std::ceil(full.mean_return)}) {
+          for (const double threshold :
+               {195.0, 475.0, full.mean_return - 0.5, full.mean_return + 0.5, std::floor(full.mean_return), std::ceil(full.mean_return)}) {
             const Evaluation got = engine->evaluate(0, {.episodes = episodes, .stop_below = threshold});
             EXPECT_EQ(got.complete, full.mean_return >= threshold) << full.mean_return << " against " << threshold;
             EXPECT_EQ(got.complete && got.mean_return >= threshold, full.mean_return >= threshold);
@@ -204,7 +206,9 @@ TEST(Evaluate, TheGreedyPolicyFileActsAsTheEngine) {
   const Evaluation got = engine->evaluate(0, {.episodes = 40});
   const cupg::Policy policy{c.environment, c.network(), parameters(*engine)};
   for (int e = 0; e < 40; ++e)
-    EXPECT_EQ(got.returns[static_cast<std::size_t>(e)], static_cast<float>(episode_length(e, 0, 6, 500, [&](const float* x, int) { return policy.act({x, 4}) == 1; })));
+    EXPECT_EQ(got.returns[static_cast<std::size_t>(e)], static_cast<float>(episode_length(e, 0, 6, 500, [&](const float* x, int) {
+                return policy.act({x, 4}) == 1;
+              })));
 }
 
 TEST(Evaluate, NaNParametersEndWithAVerdict) {

@@ -59,7 +59,8 @@ std::vector<double> golden_gradient(const GoldenCase& c, bool reinforce) {
 }
 
 /// |got - want| <= tolerance * the tensor's largest |want|, tensor by tensor.
-void expect_tensors(const NetworkShape& shape, const std::vector<double>& want, const std::vector<double>& got, double tolerance, const std::string& what) {
+void expect_tensors(const NetworkShape& shape, const std::vector<double>& want, const std::vector<double>& got, double tolerance,
+                    const std::string& what) {
   for (const cupg::TensorInfo& t : parameter_layout(shape)) {
     double largest = 0;
     const auto element = [&](int i) { return static_cast<std::size_t>(t.offset + i); };
@@ -74,7 +75,8 @@ TEST(Backward, IsPyTorchs) {
   for (const GoldenCase& c : golden_cases())
     for (const char* objective : {"a2c", "reinforce"})
       // double against double: sums of 37 samples in another order
-      expect_tensors(c.shape, c.flat(c.losses.at(objective).at("grads")), golden_gradient(c, std::string(objective) == "reinforce"), 1e-12, c.name + " " + objective);
+      expect_tensors(c.shape, c.flat(c.losses.at(objective).at("grads")), golden_gradient(c, std::string(objective) == "reinforce"), 1e-12,
+                     c.name + " " + objective);
 }
 
 /// Samples for one network, with R = A + V as the op has it.
@@ -90,7 +92,8 @@ struct Batch {
         observation(random_floats(4 * n, 1.5f, seed + 1)),
         advantage(random_floats(n, 3.0f, seed + 2)),
         size(n) {
-    for (std::size_t i = 0; i < n; ++i) right.push_back(cupg::philox4x32(static_cast<std::uint32_t>(i), 0, 0, 0, seed + 3).word[0] % 2 == 0);
+    for (std::size_t i = 0; i < n; ++i)
+      right.push_back(cupg::philox4x32(static_cast<std::uint32_t>(i), 0, 0, 0, seed + 3).word[0] % 2 == 0);
   }
   void observe(std::size_t i, double (&x)[4]) const {
     for (std::size_t k = 0; k < 4; ++k) x[k] = static_cast<double>(observation[4 * i + k]);
@@ -111,7 +114,8 @@ TEST(Backward, IsTheCentralDifferencesOfTheLoss) {
       network.forward(p.data(), x, d, value, &activations);
       const double advantage = static_cast<double>(batch.advantage[s]);
       targets[s] = value + advantage;  // a constant: no gradient flows through it
-      network.backward(p.data(), activations, cupg::A2c::grad_two_actions(d, batch.right[s], advantage, c), cupg::A2c::grad_value(value, targets[s], c), g.data());
+      network.backward(p.data(), activations, cupg::A2c::grad_two_actions(d, batch.right[s], advantage, c),
+                       cupg::A2c::grad_value(value, targets[s], c), g.data());
     }
     // the sum of the samples' losses, and which ReLUs are on
     const auto loss = [&](const std::vector<double>& at, std::vector<bool>& on) {
@@ -153,7 +157,8 @@ struct OpResult {
   Guarded<float> partials;  // [warps][padded]
   std::vector<float> gradient;
 };
-OpResult run_op(const cupg::CpuOps& ops, const Batch& batch, int envs, int horizon, const cupg::A2cCoefficients<float>& c, float idle, cupg::Moments moments) {
+OpResult run_op(const cupg::CpuOps& ops, const Batch& batch, int envs, int horizon, const cupg::A2cCoefficients<float>& c, float idle,
+                cupg::Moments moments) {
   const cupg::PackedNetwork network(batch.shape);
   const cupg::NetworkPlan& plan = network.plan();
   const int warps = (envs + kWarp - 1) / kWarp, padded = cupg::padded(plan.packed);
@@ -188,7 +193,8 @@ OpResult run_op(const cupg::CpuOps& ops, const Batch& batch, int envs, int horiz
   a.workspace = workspace.data();
   for (int w = 0; w < warps; ++w) ops.gradient(0, a, w);
   EXPECT_TRUE(rows.guards_intact() && packed.guards_intact() && workspace.guards_intact() && result.partials.guards_intact());
-  EXPECT_TRUE(same_bits(before.observation, rows.observation) && same_bits(before.advantage, rows.advantage) && same_bits(before.action, rows.action));
+  EXPECT_TRUE(same_bits(before.observation, rows.observation) && same_bits(before.advantage, rows.advantage) &&
+              same_bits(before.action, rows.action));
   EXPECT_EQ(result.partials.untouched(), warps * (padded - plan.packed)) << "each warp writes its row of sums and nothing else";
   Guarded<float> sum = result.partials;
   ops.tree(sum.data(), warps, plan.packed, padded);
@@ -212,7 +218,8 @@ TEST(GradientOp, IsTheReferenceNetworksInDoubleToItsRounding) {
       network.forward(p.data(), x, d, value, &activations);
       const double advantage = static_cast<double>(batch.advantage[s]), scale = 1.0 / (envs * horizon);
       std::vector<double> g = zeros(shape);
-      network.backward(p.data(), activations, scale * cupg::A2c::grad_two_actions(d, batch.right[s], (advantage - 0.25) * 0.75, Coefficients{0.125, 0.5}),
+      network.backward(p.data(), activations,
+                       scale * cupg::A2c::grad_two_actions(d, batch.right[s], (advantage - 0.25) * 0.75, Coefficients{0.125, 0.5}),
                        scale * cupg::A2c::grad_value(value, advantage + value, Coefficients{0.125, 0.5}), g.data());
       for (std::size_t i = 0; i < g.size(); ++i) want[i] += g[i], magnitude[i] += std::abs(g[i]);
     }
@@ -220,12 +227,13 @@ TEST(GradientOp, IsTheReferenceNetworksInDoubleToItsRounding) {
       const std::vector<float> got = run_op(cupg::cpu_ops_for(isa), batch, envs, horizon, c, 7.0f, moments).gradient;
       for (const cupg::TensorInfo& t : parameter_layout(shape)) {
         const auto begin = magnitude.begin() + t.offset;
-        // A path from input to sum has at most 64 + 64 + 64 roundings forward and back and some 20 in loss and reduction, each at most 2^-24
-        // of what is summed; the tensor's largest sum of magnitudes stands for what cancelled inside a sample.
+        // A path from input to sum has at most 64 + 64 + 64 roundings forward and back and some 20 in loss and reduction, each at most
+        // 2^-24 of what is summed; the tensor's largest sum of magnitudes stands for what cancelled inside a sample.
         const double tolerance = 256 * 0x1p-24 * *std::max_element(begin, begin + t.elements());
         for (int i = t.offset; i < t.offset + t.elements(); ++i) {
           const auto at = static_cast<std::size_t>(i);
-          ASSERT_FALSE(!(std::abs(static_cast<double>(got[at]) - want[at]) <= tolerance)) << name(shape) << ", " << t.name << ": " << got[at] << " for " << want[at];
+          ASSERT_FALSE(!(std::abs(static_cast<double>(got[at]) - want[at]) <= tolerance))
+              << name(shape) << ", " << t.name << ": " << got[at] << " for " << want[at];
         }
       }
     }
@@ -264,6 +272,5 @@ TEST(GradientOp, NaNStaysVisible) {
     EXPECT_TRUE(std::any_of(g.begin(), g.end(), [](float x) { return std::isnan(x); }));
   }
 }
-
 
 }  // namespace

@@ -30,7 +30,8 @@ cupg::Moments moments(const cupg::CpuOps& ops, const Guarded<float>& a, int envs
   const float count = static_cast<float>(envs * horizon);
   const auto sum = [&](float center, bool square) {
     Guarded<float> partials(warps);
-    for (int w = 0; w < warps; ++w) partials[w] = ops.warp_moment(a.data() + w * horizon * kWarp, horizon, cupg::lanes_in_use(envs, w), center, square);
+    for (int w = 0; w < warps; ++w)
+      partials[w] = ops.warp_moment(a.data() + w * horizon * kWarp, horizon, cupg::lanes_in_use(envs, w), center, square);
     ops.tree(partials.data(), warps, 1, 1);
     EXPECT_TRUE(partials.guards_intact());
     return partials[0];

@@ -39,7 +39,8 @@ std::vector<double> a2c_gradient(const GoldenCase& c, const std::vector<double>&
 
 void expect_near(const std::vector<double>& want, const std::vector<double>& got, double tolerance, const std::string& what) {
   ASSERT_EQ(want.size(), got.size());
-  for (std::size_t i = 0; i < want.size(); ++i) EXPECT_FALSE(!(std::abs(got[i] - want[i]) <= tolerance)) << what << ", parameter " << i << ": " << got[i] << " for " << want[i];
+  for (std::size_t i = 0; i < want.size(); ++i)
+    EXPECT_FALSE(!(std::abs(got[i] - want[i]) <= tolerance)) << what << ", parameter " << i << ": " << got[i] << " for " << want[i];
 }
 
 TEST(Adam, ThreeStepsArePyTorchs) {
@@ -52,7 +53,8 @@ TEST(Adam, ThreeStepsArePyTorchs) {
       EXPECT_NEAR(loss, c.adam.at("loss_before")[step].get<double>(), 1e-11) << c.name;  // a mean of 37 numbers of some 50
       power1 *= 0.9;
       power2 *= 0.999;
-      for (std::size_t i = 0; i < p.size(); ++i) p[i] = cupg::adam_step(p[i], g[i], m[i], v[i], 1e-2, 0.9, 0.999, 1 / (1 - power1), 1 / (1 - power2), 1e-8);
+      for (std::size_t i = 0; i < p.size(); ++i)
+        p[i] = cupg::adam_step(p[i], g[i], m[i], v[i], 1e-2, 0.9, 0.999, 1 / (1 - power1), 1 / (1 - power2), 1e-8);
       // a step is about lr = 0.01; the gradient's relative error of 1e-13 and the corrections' rounding pass through a ratio
       expect_near(c.flat(c.adam.at("params_after")[step]), p, 1e-13, c.name + " after step " + std::to_string(step + 1));
     }
@@ -236,13 +238,15 @@ TEST(OptimizerOp, IsTheElementStepsInDoubleToItsRounding) {
         power2 *= b2;
         for (std::size_t i = 0; i < p.size(); ++i) {
           const double gi = static_cast<double>(g[i]);
-          if (kind == OptimizerKind::adam) p[i] = cupg::adam_step(p[i], gi, m[i], v[i], lr, b1, b2, 1 / (1 - power1), 1 / (1 - power2), eps);
+          if (kind == OptimizerKind::adam)
+            p[i] = cupg::adam_step(p[i], gi, m[i], v[i], lr, b1, b2, 1 / (1 - power1), 1 / (1 - power2), eps);
           if (kind == OptimizerKind::rmsprop) p[i] = cupg::rmsprop_step(p[i], gi, v[i], lr, alpha, eps, inside);
           if (kind == OptimizerKind::sgd) p[i] = cupg::sgd_step(p[i], gi, lr);
           // five steps: half an ulp of |p| < 1 each; a step of at most 10 lr (RMSProp's first) has some ten roundings, and Adam's
           // corrections 1 - beta2^t amplify theirs by up to 1 / (1 - beta2) = 1000
           const double tolerance = 0x1p-24 * (5 + 5 * lr * (kind == OptimizerKind::adam ? 1000 : 100));
-          EXPECT_FALSE(!(std::abs(static_cast<double>(a.parameters[static_cast<std::int64_t>(i)]) - p[i]) <= tolerance)) << "parameter " << i << " after step " << step;
+          EXPECT_FALSE(!(std::abs(static_cast<double>(a.parameters[static_cast<std::int64_t>(i)]) - p[i]) <= tolerance))
+              << "parameter " << i << " after step " << step;
         }
       }
     }

@@ -152,7 +152,8 @@ TEST(Tree, PairsNeighboursLevelByLevelInEveryCopy) {
         EXPECT_TRUE(same_bits(want, std::vector<float>(rows.data(), rows.data() + width))) << count << " rows";
         EXPECT_TRUE(rows.guards_intact());
         for (int r = 0; r < count; ++r)
-          for (int i = width; i < stride; ++i) EXPECT_EQ(bits_of(rows[r * stride + i]), bits_of(x[static_cast<std::size_t>(r * stride + i)])) << "beyond the width";
+          for (int i = width; i < stride; ++i)
+            EXPECT_EQ(bits_of(rows[r * stride + i]), bits_of(x[static_cast<std::size_t>(r * stride + i)])) << "beyond the width";
         count_comparison("reduce", cupg::isa_name(cupg::cpu_ops_for(isa)));
       }
     }

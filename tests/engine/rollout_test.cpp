@@ -153,7 +153,8 @@ Ends expect_followed(Scene& scene, int horizon, int rollouts, int limit, bool bo
 }
 
 TEST(Rollout, StoresWhatHappenedAndBootstrapsFromTheStateBeforeTheReset) {
-  for (const NetworkShape& shape : {shared_shape({16}), separate_shape({5}, {9}, cupg::Activation::tanh), separate_shape({6, 3}, {}), shared_shape({}, cupg::Activation::relu, false)})
+  for (const NetworkShape& shape : {shared_shape({16}), separate_shape({5}, {9}, cupg::Activation::tanh), separate_shape({6, 3}, {}),
+                                    shared_shape({}, cupg::Activation::relu, false)})
     for (const int envs : {1, 33, 40}) {
       Scene scene(shape, envs, 3);
       const Ends ends = expect_followed(scene, 16, 3, 12, true);
@@ -237,7 +238,9 @@ TEST(Rollout, HasTheSameBitsInEveryLaneTypeWithAndWithoutKeptActivations) {
         EXPECT_TRUE(same_bits(want.done, got.done)) << name(shape);
         EXPECT_TRUE(same_bits(plain.state, scene.state)) << name(shape);
         EXPECT_TRUE(same_bits(plain.age, scene.age)) << name(shape);
-        EXPECT_EQ(got.observation.untouched() + got.policy.untouched() + got.value.untouched() + got.advantage.untouched() + got.hidden.untouched(), 0);
+        EXPECT_EQ(got.observation.untouched() + got.policy.untouched() + got.value.untouched() + got.advantage.untouched() +
+                      got.hidden.untouched(),
+                  0);
         count_comparison("rollout", cupg::isa_name(ops), 2 * horizon);
       }
   }
@@ -245,7 +248,8 @@ TEST(Rollout, HasTheSameBitsInEveryLaneTypeWithAndWithoutKeptActivations) {
 
 TEST(Rollout, KeptActivationsAreTheForwardPasssAndLeaveTheGradientAsItIs) {
   for (const cupg::Isa isa : cupg::available_isas())
-    for (const NetworkShape& shape : {shared_shape({16}), shared_shape({33}, cupg::Activation::tanh), separate_shape({5}, {9}), separate_shape({1}, {1}, cupg::Activation::tanh, false)}) {
+    for (const NetworkShape& shape : {shared_shape({16}), shared_shape({33}, cupg::Activation::tanh), separate_shape({5}, {9}),
+                                      separate_shape({1}, {1}, cupg::Activation::tanh, false)}) {
       const cupg::CpuOps& ops = cupg::cpu_ops_for(isa);
       const int horizon = 7, envs = 40;
       const auto partials = [&](bool keep) {
@@ -263,7 +267,8 @@ TEST(Rollout, KeptActivationsAreTheForwardPasssAndLeaveTheGradientAsItIs) {
               std::vector<float> h = activations.policy.back();
               if (!shape.shared) h.insert(h.end(), activations.value.back().begin(), activations.value.back().end());
               for (int u = 0; u < rows.units; ++u)
-                EXPECT_EQ(bits_of(rows.hidden[((e / kWarp * (horizon + 1) + t) * rows.units + u) * kWarp + e % kWarp]), bits_of(h[static_cast<std::size_t>(u)]));
+                EXPECT_EQ(bits_of(rows.hidden[((e / kWarp * (horizon + 1) + t) * rows.units + u) * kWarp + e % kWarp]),
+                          bits_of(h[static_cast<std::size_t>(u)]));
             }
         }
         const cupg::NetworkPlan& plan = scene.network.plan();

@@ -94,9 +94,11 @@ TEST(CartPole, EveryFloatStepIsExactToItsRounding) {
     const bool terminated = CartPole::step(s, right);
     const Four got = numbers(s);
     for (std::size_t i = 0; i < 4; ++i)
-      EXPECT_FALSE(!(std::abs(got[i] - exact[i]) <= bound[i])) << "row " << row << " " << kFields[i] << ": " << got[i] - exact[i] << " with " << bound[i];
+      EXPECT_FALSE(!(std::abs(got[i] - exact[i]) <= bound[i]))
+          << "row " << row << " " << kFields[i] << ": " << got[i] - exact[i] << " with " << bound[i];
     EXPECT_EQ(terminated, oracle_flag("terminated", row)) << "row " << row;
-    nearest_limit = std::min({nearest_limit, std::abs(std::abs(exact[0]) - CartPole::kXLimit), std::abs(std::abs(exact[2]) - CartPole::kThetaLimit)});
+    nearest_limit =
+        std::min({nearest_limit, std::abs(std::abs(exact[0]) - CartPole::kXLimit), std::abs(std::abs(exact[2]) - CartPole::kThetaLimit)});
   }
   EXPECT_GT(nearest_limit, 1e-6) << "no verdict hangs on a rounding";
 }

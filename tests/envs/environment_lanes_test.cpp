@@ -51,7 +51,8 @@ TEST(Reset, DrawsEveryCoordinateUniformlyAndIndependently) {
   const double variance = 0.1 * 0.1 / 12, error = 5 / std::sqrt(static_cast<double>(n));
   for (int i = 0; i < kState; ++i) {
     EXPECT_FALSE(!(std::abs(mean[i]) <= error * std::sqrt(variance)));
-    EXPECT_FALSE(!(std::abs(product[i][i] / variance - 1) <= error * std::sqrt(0.8)));  // the square of a uniform number has relative variance 4/5
+    EXPECT_FALSE(
+        !(std::abs(product[i][i] / variance - 1) <= error * std::sqrt(0.8)));  // the square of a uniform number has relative variance 4/5
     EXPECT_FALSE(!(std::abs(neighbour[i]) <= error * variance)) << "between environments";
     for (int j = 0; j < i; ++j) EXPECT_FALSE(!(std::abs(product[i][j]) <= error * variance)) << "between coordinates " << i << " and " << j;
     double chi2 = 0;
@@ -100,7 +101,8 @@ struct Stepping {
 };
 
 Stepping step_many(const cupg::CpuOps& ops, bool balance, int warps, int calls, int steps, std::uint64_t seed, int limit) {
-  Stepping s{fresh(ops, warps, seed), Guarded<float>(warps * steps * 4 * kWarp), Guarded<std::uint32_t>(warps * steps), Guarded<std::uint32_t>(warps * steps)};
+  Stepping s{fresh(ops, warps, seed), Guarded<float>(warps * steps * 4 * kWarp), Guarded<std::uint32_t>(warps * steps),
+             Guarded<std::uint32_t>(warps * steps)};
   cupg::BenchEnvArgs args;
   args.state = s.warps.state.data();
   args.age = s.warps.age.data();
@@ -162,7 +164,8 @@ TEST(Stepping, EndsEpisodesAtTheLimitOrAtTheEdgeAndStartsAfresh) {
       const std::int64_t row = warp * steps + t;
       float x[4];
       cupg::CartPole::observe(state, x);
-      for (int i = 0; i < 4; ++i) ASSERT_EQ(bits_of(x[i]), bits_of(s.observation[(row * 4 + i) * kWarp + lane])) << "environment " << e << ", step " << t;
+      for (int i = 0; i < 4; ++i)
+        ASSERT_EQ(bits_of(x[i]), bits_of(s.observation[(row * 4 + i) * kWarp + lane])) << "environment " << e << ", step " << t;
       ASSERT_EQ((s.terminated[row] >> lane & 1u) != 0, terminated);
       ASSERT_EQ((s.truncated[row] >> lane & 1u) != 0, truncated);
       terminations += terminated;

@@ -22,14 +22,10 @@ OptionValue another_value(const Option& option, const Config& config) {
         if (OptionValue(name) != now) return name;
       return now;  // the only algorithm
     }
-    case OptionType::flag:
-      return !std::get<bool>(now);
-    case OptionType::count:
-      return std::get<std::int64_t>(now) + 1;
-    case OptionType::real:
-      return 0.123456789f * (1.0f + std::get<float>(now));
-    case OptionType::widths:
-      return std::vector<int>{7, 64};
+    case OptionType::flag: return !std::get<bool>(now);
+    case OptionType::count: return std::get<std::int64_t>(now) + 1;
+    case OptionType::real: return 0.123456789f * (1.0f + std::get<float>(now));
+    case OptionType::widths: return std::vector<int>{7, 64};
   }
   return now;
 }

@@ -36,9 +36,7 @@ TEST(Exp, ReducedFormEqualsItBitForBitUpToEighty) {
     });
 }
 
-TEST(Exp, StaysWithinTwoUlpOfMpfr) {
-  expect_within("exp, MPFR", sample_mpfr("exp", mpfr_exp, 0x1p-30f, 104.0f, true, 400000), kLimit);
-}
+TEST(Exp, StaysWithinTwoUlpOfMpfr) { expect_within("exp, MPFR", sample_mpfr("exp", mpfr_exp, 0x1p-30f, 104.0f, true, 400000), kLimit); }
 
 TEST(Exp, IsExactAtTheEdges) {
   for (const float zero : {0.0f, -0.0f, kDenormal, -kDenormal}) {

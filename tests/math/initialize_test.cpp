@@ -16,8 +16,7 @@ using enum cupg::Initialisation;
 
 constexpr std::uint64_t kKey = 0x123456789abcdef0u;
 
-std::vector<float> matrix(Initialisation kind, float gain, int rows, int columns, std::uint32_t tensor = 0,
-                          std::uint64_t key = kKey) {
+std::vector<float> matrix(Initialisation kind, float gain, int rows, int columns, std::uint32_t tensor = 0, std::uint64_t key = kKey) {
   constexpr float kGuard = 12345.0f;
   const std::size_t count = static_cast<std::size_t>(rows * columns);
   std::vector<float> out(count + 1, kGuard), scratch(cupg::kInitialiseScratch + 1, kGuard);
@@ -78,17 +77,14 @@ void expect_uniform(const Moments& m, double limit) {
   EXPECT_GT(m.largest, limit * 0.9999);
 }
 
-TEST(Initialize, XavierIsUniformWithinTheRootOfSixOverBothWidths) {
-  expect_uniform(moments(xavier, 2.0f), 2 * std::sqrt(6.0 / 128));
-}
+TEST(Initialize, XavierIsUniformWithinTheRootOfSixOverBothWidths) { expect_uniform(moments(xavier, 2.0f), 2 * std::sqrt(6.0 / 128)); }
 
 TEST(Initialize, UniformIsWithinTheInverseRootOfTheInputs) { expect_uniform(moments(uniform, 1.0f), 0.125); }
 
 TEST(Initialize, DependsOnRowsAndColumnsAsWritten) {
   // he and uniform look at the inputs (columns) alone, xavier at the sum; the draws behind them are the same
   const auto tall = matrix(he, 1.0f, 64, 4), wide = matrix(he, 1.0f, 4, 64);
-  for (std::size_t i = 0; i < tall.size(); ++i)
-    expect_near(static_cast<double>(tall[i]), 4.0 * static_cast<double>(wide[i]), 1e-6);
+  for (std::size_t i = 0; i < tall.size(); ++i) expect_near(static_cast<double>(tall[i]), 4.0 * static_cast<double>(wide[i]), 1e-6);
   EXPECT_EQ(matrix(xavier, 1.0f, 64, 4), matrix(xavier, 1.0f, 4, 64));
 }
 
@@ -96,9 +92,7 @@ TEST(Initialize, DependsOnRowsAndColumnsAsWritten) {
 double orthogonality_error(const std::vector<float>& q, int rows, int columns, double gain) {
   const bool tall = rows >= columns;
   const int m = tall ? rows : columns, n = tall ? columns : rows;
-  const auto at = [&](int i, int j) {
-    return static_cast<double>(q[static_cast<std::size_t>(tall ? i * columns + j : j * columns + i)]);
-  };
+  const auto at = [&](int i, int j) { return static_cast<double>(q[static_cast<std::size_t>(tall ? i * columns + j : j * columns + i)]); };
   double worst = 0.0;
   for (int a = 0; a < n; ++a)
     for (int b = 0; b <= a; ++b) {
@@ -115,10 +109,8 @@ TEST(Initialize, OrthogonalHasOrthonormalColumnsOrRowsTimesGain) {
   for (const auto& [rows, columns] : shapes)
     for (const float gain : {1.0f, 0.01f, 1.41421356f})
       for (std::uint32_t tensor = 0; tensor < 8; ++tensor) {
-        const double error =
-            orthogonality_error(matrix(orthogonal, gain, rows, columns, tensor), rows, columns, static_cast<double>(gain));
-        EXPECT_FALSE(!(error <= 1e-5)) << rows << " x " << columns << ", gain " << gain << ", tensor " << tensor << ": "
-                                       << error;
+        const double error = orthogonality_error(matrix(orthogonal, gain, rows, columns, tensor), rows, columns, static_cast<double>(gain));
+        EXPECT_FALSE(!(error <= 1e-5)) << rows << " x " << columns << ", gain " << gain << ", tensor " << tensor << ": " << error;
       }
 }
 

@@ -46,8 +46,8 @@ TEST(Lanes, GiveTheSameBitsInEveryLaneType) {
         types[t].functions[f].run(a.value, b.value, c.value, got.value, kCount);
         for (std::size_t i = 0; i < kCount; ++i)
           ASSERT_TRUE(same(expected.value[i], got.value[i], reference.integer))
-              << reference.name << " in " << types[t].name << ", seed " << kSeed << ", inputs " << std::hexfloat << a.value[i]
-              << " " << b.value[i] << " " << c.value[i] << ": " << got.value[i] << ", float gives " << expected.value[i];
+              << reference.name << " in " << types[t].name << ", seed " << kSeed << ", inputs " << std::hexfloat << a.value[i] << " "
+              << b.value[i] << " " << c.value[i] << ": " << got.value[i] << ", float gives " << expected.value[i];
       }
     }
   }
@@ -83,8 +83,7 @@ TEST(Lanes, BitsOfTheFunctionsAreFrozen) {
     const std::uint32_t last = bits_of(limit), low = bits_of(0x1p-8f), high = std::min(last, bits_of(256.0f));
     for (std::uint32_t i = 0; i < kCount; ++i) {
       const std::uint32_t from = i % 3 == 0 ? 0 : low, to = i % 3 == 0 ? last : high;
-      x.value[i] =
-          float_of(from + static_cast<std::uint32_t>((to - from) * std::uint64_t{i} / kCount)) * (i % 2 == 0 ? 1.0f : -1.0f);
+      x.value[i] = float_of(from + static_cast<std::uint32_t>((to - from) * std::uint64_t{i} / kCount)) * (i % 2 == 0 ? 1.0f : -1.0f);
     }
     fastest(name).run(x.value, x.value, x.value, y.value, kCount);
     std::uint64_t found = 0xcbf29ce484222325u;  // FNV-1a over words, every NaN alike

@@ -21,8 +21,7 @@ TEST(Log, StaysWithinTwoUlpOverAllFloats) {
                 kLimit);  // the exponents where cancellation could occur
   expect_within("log", sweep("log", 1, bits_of(kLargest), stride(5), exact), kLimit);
   expect_within("log of negatives",
-                sweep("log", bits_of(-kDenormal), 0xffffffffu, stride(9), [](double) { return static_cast<double>(NAN); }),
-                0.0);
+                sweep("log", bits_of(-kDenormal), 0xffffffffu, stride(9), [](double) { return static_cast<double>(NAN); }), 0.0);
 }
 
 TEST(Log, StaysWithinTwoUlpOfMpfr) {

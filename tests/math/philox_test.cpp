@@ -56,8 +56,7 @@ TEST(Philox, InLanesEqualsRandom123) {
     for (std::size_t w = 0; w < 4; ++w) {
       fastest("philox word " + std::to_string(w)).run(counter, counter, counter, word, 32);
       for (int i = 0; i < 32; ++i)
-        ASSERT_EQ(bits_of(word[i]),
-                  random123({bits_of(counter[i]), 0x01234567u, 0x89abcdefu, 0xfedcba98u}, 0x0f1e2d3c4b5a6978u)[w]);
+        ASSERT_EQ(bits_of(word[i]), random123({bits_of(counter[i]), 0x01234567u, 0x89abcdefu, 0xfedcba98u}, 0x0f1e2d3c4b5a6978u)[w]);
     }
   }
 }

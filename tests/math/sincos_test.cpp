@@ -34,10 +34,8 @@ TEST(Sincos, StaysWithinItsLimitsOnTheQuarter) {
 
 TEST(Sincos, OfATinyNumberIsTheNumberAndOne) {
   for (const std::string form : {"sincos", "sincos_quarter"}) {
-    expect_within("tiny, " + form + " sin", sweep_both(form + " sin", 0.0f, kTiny, stride(41), [](double x) { return x; }),
-                  0.5);
-    expect_within("tiny, " + form + " cos", sweep_both(form + " cos", 0.0f, kTiny, stride(41), [](double) { return 1.0; }),
-                  0.5);
+    expect_within("tiny, " + form + " sin", sweep_both(form + " sin", 0.0f, kTiny, stride(41), [](double x) { return x; }), 0.5);
+    expect_within("tiny, " + form + " cos", sweep_both(form + " cos", 0.0f, kTiny, stride(41), [](double) { return 1.0; }), 0.5);
   }
 }
 
@@ -51,8 +49,8 @@ TEST(Sincos, KeepsItsDigitsAtTheZeros) {
       if (x > kLast) continue;
       float s, c;
       cupg::sincos(x, s, c);
-      for (const double error : {ulp_error(s, mpfr_value(mpfr_sin, static_cast<double>(x))),
-                                 ulp_error(c, mpfr_value(mpfr_cos, static_cast<double>(x)))})
+      for (const double error :
+           {ulp_error(s, mpfr_value(mpfr_sin, static_cast<double>(x))), ulp_error(c, mpfr_value(mpfr_cos, static_cast<double>(x)))})
         if (!(error <= worst.error)) worst = {error, x};
     }
   }

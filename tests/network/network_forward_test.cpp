@@ -49,7 +49,8 @@ TEST(Policy, GivesPyTorchsLogitsAndValuesToItsRounding) {
       for (std::size_t i = 0; i < 4; ++i) x[i] = static_cast<float>(c.observation[4 * b + i]);
       policy.evaluate(x, logits, value);
       // inputs and weights are rounded (2 units), sums of up to 64 products of order 1 add a unit a term: 2^-24 * 128
-      for (std::size_t k = 0; k < 2; ++k) EXPECT_FALSE(!(std::abs(static_cast<double>(logits[k]) - c.logits[2 * b + k]) <= 0x1p-17)) << c.name;
+      for (std::size_t k = 0; k < 2; ++k)
+        EXPECT_FALSE(!(std::abs(static_cast<double>(logits[k]) - c.logits[2 * b + k]) <= 0x1p-17)) << c.name;
       EXPECT_FALSE(!(std::abs(static_cast<double>(value) - c.value[b]) <= 0x1p-17)) << c.name;
     }
   }
@@ -64,7 +65,8 @@ void tower(const cupg::NetworkPlan& plan, const S* packed, const S (&x)[4], S& d
 }
 template <class S>
 void towers(const cupg::NetworkPlan& plan, const S* packed, const S (&x)[4], S& d, S& value) {
-  if (plan.tanh) return plan.shared ? tower<cupg::Tanh, true>(plan, packed, x, d, value) : tower<cupg::Tanh, false>(plan, packed, x, d, value);
+  if (plan.tanh)
+    return plan.shared ? tower<cupg::Tanh, true>(plan, packed, x, d, value) : tower<cupg::Tanh, false>(plan, packed, x, d, value);
   return plan.shared ? tower<cupg::Relu, true>(plan, packed, x, d, value) : tower<cupg::Relu, false>(plan, packed, x, d, value);
 }
 

@@ -24,21 +24,22 @@ std::vector<std::string> tensor_names(const NetworkShape& shape) {
 }
 
 TEST(ParameterCount, ByHand) {
-  EXPECT_EQ(parameter_count(cupg::Config{}.network()), 131);                                   // 4*16+16 + 16*2+2 + 16+1
-  EXPECT_EQ(parameter_count(shared_shape({16}, Activation::relu, false)), 112);                // 64 + 32 + 16
-  EXPECT_EQ(parameter_count(shared_shape({})), 15);                                            // 4*2+2 + 4+1
-  EXPECT_EQ(parameter_count(shared_shape({}, Activation::relu, false)), 12);                   // 8 + 4
-  EXPECT_EQ(parameter_count(shared_shape({64, 64}, Activation::tanh)), 4675);                  // 320 + 4160 + 130 + 65
-  EXPECT_EQ(parameter_count(separate_shape({64, 64}, {64, 64}, Activation::tanh)), 9155);      // 320 + 4160 + 130, 320 + 4160 + 65
-  EXPECT_EQ(parameter_count(separate_shape({}, {5, 6})), 78);                                  // 8+2, 20+5 + 30+6 + 6+1
-  EXPECT_EQ(parameter_count(separate_shape({}, {10}, Activation::relu, false)), 58);           // 8, 40 + 10
+  EXPECT_EQ(parameter_count(cupg::Config{}.network()), 131);                               // 4*16+16 + 16*2+2 + 16+1
+  EXPECT_EQ(parameter_count(shared_shape({16}, Activation::relu, false)), 112);            // 64 + 32 + 16
+  EXPECT_EQ(parameter_count(shared_shape({})), 15);                                        // 4*2+2 + 4+1
+  EXPECT_EQ(parameter_count(shared_shape({}, Activation::relu, false)), 12);               // 8 + 4
+  EXPECT_EQ(parameter_count(shared_shape({64, 64}, Activation::tanh)), 4675);              // 320 + 4160 + 130 + 65
+  EXPECT_EQ(parameter_count(separate_shape({64, 64}, {64, 64}, Activation::tanh)), 9155);  // 320 + 4160 + 130, 320 + 4160 + 65
+  EXPECT_EQ(parameter_count(separate_shape({}, {5, 6})), 78);                              // 8+2, 20+5 + 30+6 + 6+1
+  EXPECT_EQ(parameter_count(separate_shape({}, {10}, Activation::relu, false)), 58);       // 8, 40 + 10
 }
 
 TEST(ParameterLayout, NamesTensorsInOrder) {
-  const std::vector<std::string> shared = {"shared.hidden1.weight", "shared.hidden1.bias", "policy.head.weight", "policy.head.bias", "value.head.weight",
-                                           "value.head.bias"};
+  const std::vector<std::string> shared = {"shared.hidden1.weight", "shared.hidden1.bias", "policy.head.weight",
+                                           "policy.head.bias",      "value.head.weight",   "value.head.bias"};
   EXPECT_EQ(tensor_names(shared_shape({16})), shared);
-  const std::vector<std::string> separate = {"policy.hidden1.weight", "value.hidden1.weight", "value.hidden2.weight", "policy.head.weight", "value.head.weight"};
+  const std::vector<std::string> separate = {"policy.hidden1.weight", "value.hidden1.weight", "value.hidden2.weight", "policy.head.weight",
+                                             "value.head.weight"};
   EXPECT_EQ(tensor_names(separate_shape({3}, {4, 5}, Activation::relu, false)), separate);
 }
 
@@ -163,7 +164,8 @@ TEST(PackedNetwork, CarriesGradientsBackByTheTransposedMap) {
     for (std::size_t i = 0; i < packed_size; ++i) g[i] = static_cast<float>(i * 23 % 13) - 6;
     network.pack(p.data(), packed.data());
     network.unpack_gradient(g.data(), back.data());
-    EXPECT_EQ(std::inner_product(g.begin(), g.end(), packed.begin(), 0.0), std::inner_product(back.begin(), back.end(), p.begin(), 0.0)) << name(shape);
+    EXPECT_EQ(std::inner_product(g.begin(), g.end(), packed.begin(), 0.0), std::inner_product(back.begin(), back.end(), p.begin(), 0.0))
+        << name(shape);
   }
 }
 

@@ -77,7 +77,8 @@ void expect_golden(double tolerance) {
       const auto& want = c.losses.at(objective);
       const auto bp = want.at("grads").at("bp").at("data"), bv = want.at("grads").at("bv").at("data");
       const auto near = [&](double a, const nlohmann::json& b, double size, const char* what) {
-        EXPECT_FALSE(!(std::abs(a - b.get<double>()) <= tolerance * size)) << c.name << " " << objective << " " << what << ": " << a << " for " << b;
+        EXPECT_FALSE(!(std::abs(a - b.get<double>()) <= tolerance * size))
+            << c.name << " " << objective << " " << what << ": " << a << " for " << b;
       };
       near(got.loss, want.at("loss"), std::abs(want.at("loss").get<double>()) + got.size, "loss");
       near(got.grad_z0, bp[0], got.size, "d/dz0");
@@ -130,10 +131,12 @@ TEST(A2c, DerivativesAreTheCentralDifferencesOfTheLoss) {
       double up[3] = {z[0], z[1], z[2]}, down[3] = {z[0], z[1], z[2]};
       up[j] += h;
       down[j] -= h;
-      const double difference = (A2c::loss(up, value, action, advantage, target, c) - A2c::loss(down, value, action, advantage, target, c)) / (up[j] - down[j]);
+      const double difference =
+          (A2c::loss(up, value, action, advantage, target, c) - A2c::loss(down, value, action, advantage, target, c)) / (up[j] - down[j]);
       EXPECT_FALSE(!(std::abs(difference - grad[j]) <= 1e-8)) << "logit " << j;
     }
-    const double difference = (A2c::loss(z, value + h, action, advantage, target, c) - A2c::loss(z, value - h, action, advantage, target, c)) / (2 * h);
+    const double difference =
+        (A2c::loss(z, value + h, action, advantage, target, c) - A2c::loss(z, value - h, action, advantage, target, c)) / (2 * h);
     EXPECT_FALSE(!(std::abs(difference - A2c::grad_value(value, target, c)) <= 1e-8));
   }
 }
@@ -212,7 +215,8 @@ TEST(TwoActions, FrequenciesAreTheProbabilities) {
   const int n = 100000;
   for (const float d : {-2.0f, 0.0f, 0.7f}) {
     int right = 0;
-    for (int i = 0; i < n; ++i) right += TwoActions<float>::sample(d, cupg::uniform01(cupg::philox4x32(static_cast<std::uint32_t>(i), 0, 2, 0, 99).word[0]));
+    for (int i = 0; i < n; ++i)
+      right += TwoActions<float>::sample(d, cupg::uniform01(cupg::philox4x32(static_cast<std::uint32_t>(i), 0, 2, 0, 99).word[0]));
     const double p = 1 / (1 + std::exp(-static_cast<double>(d)));
     EXPECT_FALSE(!(std::abs(right / static_cast<double>(n) - p) <= 4 * std::sqrt(p * (1 - p) / n)));  // four standard errors, fixed seed
   }

@@ -29,13 +29,14 @@ testing::AssertionResult same_bits(std::span<const T> want, std::span<const T> g
     std::snprintf(text, sizeof text, "%.9g (%08x)", static_cast<double>(x), bits_of(x));
     return std::string(text);
   };
-  return testing::AssertionFailure() << differences << " of " << want.size() << " differ, first at " << first << ": " << show(want[first]) << " and "
-                                     << show(got[first]);
+  return testing::AssertionFailure() << differences << " of " << want.size() << " differ, first at " << first << ": " << show(want[first])
+                                     << " and " << show(got[first]);
 }
 template <class A, class B>
 testing::AssertionResult same_bits(const A& want, const B& got) {
   using T = std::remove_cvref_t<decltype(*want.data())>;
-  return same_bits<T>(std::span<const T>(want.data(), static_cast<std::size_t>(want.size())), std::span<const T>(got.data(), static_cast<std::size_t>(got.size())));
+  return same_bits<T>(std::span<const T>(want.data(), static_cast<std::size_t>(want.size())),
+                      std::span<const T>(got.data(), static_cast<std::size_t>(got.size())));
 }
 
 }  // namespace cupg_test

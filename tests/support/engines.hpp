@@ -22,10 +22,22 @@ inline cupg::Config plain_config() {
   c.activation = cupg::Activation::relu;
   c.bias = true;
   c.init = {.kind = cupg::Initialisation::orthogonal, .hidden_gain = 1, .policy_gain = 1, .value_gain = 1};
-  c.advantage = {.estimator = cupg::Estimator::gae, .gamma = 0.99f, .lambda = 0.95f, .nstep = 5, .truncation = cupg::Truncation::bootstrap, .normalize = false};
+  c.advantage = {.estimator = cupg::Estimator::gae,
+                 .gamma = 0.99f,
+                 .lambda = 0.95f,
+                 .nstep = 5,
+                 .truncation = cupg::Truncation::bootstrap,
+                 .normalize = false};
   c.objective = {.entropy_coef = 0.01f, .value_coef = 0.5f};
-  c.optimizer = {.kind = cupg::OptimizerKind::adam, .learning_rate = 0.02f, .schedule = cupg::Schedule::constant, .beta1 = 0.9f, .beta2 = 0.999f,
-                 .alpha = 0.99f, .eps = 1e-8f, .rmsprop_eps = cupg::RmspropEps::outside, .max_grad_norm = 0.5f};
+  c.optimizer = {.kind = cupg::OptimizerKind::adam,
+                 .learning_rate = 0.02f,
+                 .schedule = cupg::Schedule::constant,
+                 .beta1 = 0.9f,
+                 .beta2 = 0.999f,
+                 .alpha = 0.99f,
+                 .eps = 1e-8f,
+                 .rmsprop_eps = cupg::RmspropEps::outside,
+                 .max_grad_norm = 0.5f};
   return c;
 }
 
@@ -33,7 +45,8 @@ inline std::unique_ptr<cupg::Engine> reference_engine(cupg::Config config, int a
   config.device = cupg::Device::reference;
   return cupg::make_engine(config, agents, 1);
 }
-inline std::unique_ptr<cupg::Engine> cpu_engine(cupg::Config config, cupg::Isa isa = cupg::Isa::automatic, int threads = 1, int agents = 1) {
+inline std::unique_ptr<cupg::Engine> cpu_engine(cupg::Config config, cupg::Isa isa = cupg::Isa::automatic, int threads = 1,
+                                                int agents = 1) {
   config.device = cupg::Device::cpu;
   config.isa = isa;
   return cupg::make_engine(config, agents, threads);

@@ -12,10 +12,10 @@ struct GoldenCase {
   std::string name;
   cupg::NetworkShape shape;
   std::size_t batch = 0;
-  std::vector<double> parameters;  ///< [parameter_count], laid out as parameter_layout says
-  std::vector<double> observation;  ///< [batch][4]
-  std::vector<int> action;          ///< [batch]
-  std::vector<double> target, advantage;             ///< [batch] R and A; here A is not R - V
+  std::vector<double> parameters;                     ///< [parameter_count], laid out as parameter_layout says
+  std::vector<double> observation;                    ///< [batch][4]
+  std::vector<int> action;                            ///< [batch]
+  std::vector<double> target, advantage;              ///< [batch] R and A; here A is not R - V
   std::vector<double> logits, value, log_p, entropy;  ///< [batch][2], [batch] ...
   nlohmann::json losses;                              ///< "a2c", "reinforce" -> loss, grads
   nlohmann::json adam, rmsprop;                       ///< loss_before[3], params_after[3]

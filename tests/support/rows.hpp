@@ -28,7 +28,8 @@ struct Rows {
         done(static_cast<std::int64_t>(warps) * horizon) {}
 
   cupg::Trajectory view() {
-    return {observation.data(), policy.data(), value.data(), advantage.data(), units == 0 ? nullptr : hidden.data(), units, action.data(), done.data()};
+    return {observation.data(), policy.data(), value.data(), advantage.data(), units == 0 ? nullptr : hidden.data(), units,
+            action.data(),      done.data()};
   }
   std::int64_t row(int environment, int t) const { return static_cast<std::int64_t>(environment / cupg::kWarp) * horizon + t; }
   /// Position of environment `environment` at step t in an array of [rows][32].
@@ -36,7 +37,9 @@ struct Rows {
   float& observed(int environment, int t, int i) {
     return observation[(row(environment, t) * kObservations + i) * cupg::kWarp + environment % cupg::kWarp];
   }
-  bool flag(const Guarded<std::uint32_t>& flags, int environment, int t) const { return (flags[row(environment, t)] >> environment % cupg::kWarp & 1u) != 0; }
+  bool flag(const Guarded<std::uint32_t>& flags, int environment, int t) const {
+    return (flags[row(environment, t)] >> environment % cupg::kWarp & 1u) != 0;
+  }
   void set_flag(Guarded<std::uint32_t>& flags, int environment, int t, bool on) const {
     std::uint32_t& bits = flags[row(environment, t)];
     const std::uint32_t bit = 1u << environment % cupg::kWarp;
@@ -44,8 +47,8 @@ struct Rows {
   }
 
   bool guards_intact() const {
-    return observation.guards_intact() && policy.guards_intact() && value.guards_intact() && advantage.guards_intact() && hidden.guards_intact() &&
-           action.guards_intact() && done.guards_intact();
+    return observation.guards_intact() && policy.guards_intact() && value.guards_intact() && advantage.guards_intact() &&
+           hidden.guards_intact() && action.guards_intact() && done.guards_intact();
   }
 };
 
@@ -55,9 +58,10 @@ inline testing::AssertionResult same_rows(const Rows& want, const Rows& got) {
     const testing::AssertionResult result = same_bits(a, b);
     return result ? result : testing::AssertionFailure() << array << ": " << result.message();
   };
-  for (const auto& result : {compare("observation", want.observation, got.observation), compare("policy", want.policy, got.policy),
-                             compare("value", want.value, got.value), compare("advantage", want.advantage, got.advantage),
-                             compare("hidden", want.hidden, got.hidden), compare("action", want.action, got.action), compare("done", want.done, got.done)})
+  for (const auto& result :
+       {compare("observation", want.observation, got.observation), compare("policy", want.policy, got.policy),
+        compare("value", want.value, got.value), compare("advantage", want.advantage, got.advantage),
+        compare("hidden", want.hidden, got.hidden), compare("action", want.action, got.action), compare("done", want.done, got.done)})
     if (!result) return result;
   return testing::AssertionSuccess();
 }

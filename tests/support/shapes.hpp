@@ -14,12 +14,14 @@ inline cupg::Trunk trunk(const std::vector<int>& widths, cupg::Activation activa
   return t;
 }
 /// CartPole's observations and actions on one trunk, or on two.
-inline cupg::NetworkShape shared_shape(const std::vector<int>& widths, cupg::Activation activation = cupg::Activation::relu, bool bias = true) {
+inline cupg::NetworkShape shared_shape(const std::vector<int>& widths, cupg::Activation activation = cupg::Activation::relu,
+                                       bool bias = true) {
   return {.observations = 4, .actions = 2, .shared = true, .policy = trunk(widths, activation, bias), .value = {}};
 }
-inline cupg::NetworkShape separate_shape(const std::vector<int>& policy, const std::vector<int>& value, cupg::Activation activation = cupg::Activation::relu,
-                                         bool bias = true) {
-  return {.observations = 4, .actions = 2, .shared = false, .policy = trunk(policy, activation, bias), .value = trunk(value, activation, bias)};
+inline cupg::NetworkShape separate_shape(const std::vector<int>& policy, const std::vector<int>& value,
+                                         cupg::Activation activation = cupg::Activation::relu, bool bias = true) {
+  return {
+      .observations = 4, .actions = 2, .shared = false, .policy = trunk(policy, activation, bias), .value = trunk(value, activation, bias)};
 }
 
 /// Every structure that a network can have: 0, 1 and 2 layers, shared, separate, mixed depths; widths that fill no vector.

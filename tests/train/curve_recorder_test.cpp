@@ -10,7 +10,7 @@ using cupg::CurveRecorder;
 TEST(CurveRecorder, APointIsTheMeanOfTheEpisodesSinceTheLast) {
   CurveRecorder recorder(100);
   recorder.add(10, 0.5, {2, 2, 30});
-  recorder.add(50, 0.6, {1, 1, 7});   // within the spacing: waits
+  recorder.add(50, 0.6, {1, 1, 7});  // within the spacing: waits
   recorder.add(110, 0.7, {1, 0, 13});
   const auto points = recorder.take();
   ASSERT_EQ(points.size(), 2u);

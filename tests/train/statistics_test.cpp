@@ -15,8 +15,8 @@ using cupg::quantile;
 TEST(InterquartileMean, ByHand) {
   EXPECT_EQ(interquartile_mean({7}), 7);
   EXPECT_EQ(interquartile_mean({1, 3}), 2);
-  EXPECT_EQ(interquartile_mean({100, 2, 3, -50}), 2.5);              // the middle two of four
-  EXPECT_EQ(interquartile_mean({8, 1, 2, 3, 4, 5, 6, 7}), 4.5);      // the middle four of eight
+  EXPECT_EQ(interquartile_mean({100, 2, 3, -50}), 2.5);                                // the middle two of four
+  EXPECT_EQ(interquartile_mean({8, 1, 2, 3, 4, 5, 6, 7}), 4.5);                        // the middle four of eight
   EXPECT_NEAR(interquartile_mean({1, 2, 9}), (0.25 * 1 + 2 + 0.25 * 9) / 1.5, 1e-15);  // 3/4 is cut off each end
   EXPECT_NEAR(interquartile_mean({1, 2, 3, 4, 10}), (0.75 * 2 + 3 + 0.75 * 4) / 2.5, 1e-15);
 }

@@ -61,7 +61,8 @@ TEST(Train, TheSolvedVerdictIsTheGreedyPolicysOnFreshEpisodes) {
   update(*engine, a.updates);
   EXPECT_TRUE(same_bits(a.parameters, engine->parameters(0))) << "checks leave no trace in the training";
   const auto block = 2 * static_cast<std::uint32_t>(a.checks - 1);
-  const cupg::Evaluation first = engine->evaluate(0, {.episodes = 100, .block = block}), second = engine->evaluate(0, {.episodes = 1000, .block = block + 1});
+  const cupg::Evaluation first = engine->evaluate(0, {.episodes = 100, .block = block}),
+                         second = engine->evaluate(0, {.episodes = 1000, .block = block + 1});
   EXPECT_GE(first.mean_return, 475);
   EXPECT_GE(second.mean_return, 475);
   EXPECT_EQ(second.mean_return, a.final_return);

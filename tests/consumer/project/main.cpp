@@ -14,14 +14,16 @@ int main() {
 
   const cupg::TrainResult result = cupg::train(config);
   const cupg::AgentResult& agent = result.agents.at(0);
-  const auto file = std::filesystem::temp_directory_path() / ("cupg-consumer-" + cupg::parameters_sha256(agent.parameters) + ".safetensors");
+  const auto file =
+      std::filesystem::temp_directory_path() / ("cupg-consumer-" + cupg::parameters_sha256(agent.parameters) + ".safetensors");
   cupg::save_policy({config.environment, config.network(), agent.parameters}, file);
   const cupg::Policy policy = cupg::load_policy(file);
   std::filesystem::remove(file);
 
   const cupg::Evaluation before = cupg::evaluate(config, agent.parameters, 100, true, 7);
   const cupg::Evaluation after = cupg::evaluate(config, policy.parameters, 100, true, 7);
-  std::printf("%s after %lld steps: mean return %.1f\n", policy.environment.c_str(), static_cast<long long>(agent.env_steps), after.mean_return);
+  std::printf("%s after %lld steps: mean return %.1f\n", policy.environment.c_str(), static_cast<long long>(agent.env_steps),
+              after.mean_return);
 
   try {
     cupg::find_environment("CartPole-v9");
