@@ -1,10 +1,13 @@
 // The Engine interface: what an update may and may not depend on.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <numeric>
 
 #include "cupg/error.hpp"
+#include "kernels/math/initialize.hpp"
 #include "tests/support/bits.hpp"
 #include "tests/support/engines.hpp"
 #include "tests/support/shapes.hpp"
@@ -46,6 +49,50 @@ TEST(Engine, StartsFromTheParametersOfTheSeed) {
   }
 }
 
+TEST(InitialiseParameters, DrawsEveryTensorByItsNumberAndGainAndLeavesBiasesZero) {
+  const cupg::NetworkInit init{.kind = cupg::Initialisation::he, .hidden_gain = 0.5f, .policy_gain = 0.25f, .value_gain = 2};
+  for (const cupg::NetworkShape& shape :
+       {shared_shape({16, 7}), separate_shape({5}, {3, 4}), shared_shape({}, cupg::Activation::relu, false)}) {
+    std::vector<float> got(static_cast<std::size_t>(parameter_count(shape)), 99.0f), want(got.size(), 0.0f),
+        scratch(cupg::kInitialiseScratch);
+    cupg::initialise_parameters(shape, init, 77, got);
+    std::uint32_t number = 0;  // of the tensor in the layout, biases counted
+    for (const cupg::TensorInfo& t : parameter_layout(shape)) {
+      const float gain = t.name == "policy.head.weight" ? 0.25f : t.name == "value.head.weight" ? 2.0f : 0.5f;
+      if (t.name.ends_with("weight"))
+        cupg::initialize_matrix(init.kind, gain, t.rows, t.columns, number, 77, want.data() + t.offset, scratch.data());
+      ++number;
+    }
+    EXPECT_TRUE(same_bits(want, got)) << name(shape);
+  }
+}
+
+TEST(Engine, TruncatedEpisodesGoOnOrEndAsTheConfigurationSays) {
+  // a policy that balances from the start: every environment is cut by CartPole-v0's limit, twice in 512 steps
+  std::vector<std::vector<float>> ends;
+  for (const cupg::Truncation truncation : {cupg::Truncation::bootstrap, cupg::Truncation::terminal})
+    for (const bool nstep : {false, true}) {
+      Config c = small();
+      c.environment = "CartPole-v0";
+      c.hidden = {};
+      c.horizon = 128;
+      c.optimizer.learning_rate = 1e-3f;
+      c.advantage.truncation = truncation;
+      c.advantage.estimator = nstep ? cupg::Estimator::nstep : cupg::Estimator::gae;
+      for (const Maker& maker : kEngines) {
+        const auto engine = maker.make(c, 1);
+        engine->reset(0, 3);
+        engine->set_parameters(0, balancing(1));
+        const UpdateReport report = update(*engine, 4);
+        EXPECT_GT(report.episodes.episodes - report.episodes.terminated, c.envs) << maker.name;
+        if (&maker == kEngines) ends.push_back(parameters(*engine));
+        EXPECT_TRUE(same_bits(ends.back(), engine->parameters(0))) << maker.name;
+      }
+    }
+  EXPECT_FALSE(same_bits(ends[0], ends[2])) << "the modes must differ";
+  EXPECT_FALSE(same_bits(ends[1], ends[3])) << "the modes must differ";
+}
+
 TEST(Engine, KUpdatesAreKTimesOne) {
   for (const Maker& maker : kEngines) {
     const auto whole = maker.make(small(), 1), parts = maker.make(small(), 1);
@@ -66,15 +113,22 @@ TEST(Engine, KUpdatesAreKTimesOne) {
 }
 
 TEST(Engine, ZeroUpdatesChangeNothing) {
-  for (const Maker& maker : kEngines) {
+  // in a process of its own with an alarm, so that an engine that waits for update 0 of 0 for ever is a failure and no more
+  const auto nothing_changes = [](const Maker& maker) {
     const auto engine = maker.make(small(), 1);
     engine->reset(0, 1);
     const std::vector<float> before = parameters(*engine);
     const UpdateReport report = update(*engine, 0);
-    EXPECT_EQ(report.updates, 0) << maker.name;
-    EXPECT_TRUE(report.finite);
-    EXPECT_TRUE(same_bits(before, engine->parameters(0))) << maker.name;
-  }
+    return report.updates == 0 && report.finite && same_bits(before, engine->parameters(0));
+  };
+  for (const Maker& maker : kEngines)
+    EXPECT_EXIT(
+        {
+          alarm(5);
+          std::_Exit(nothing_changes(maker) ? 0 : 1);
+        },
+        testing::ExitedWithCode(0), "")
+        << maker.name;
 }
 
 TEST(Engine, ResetForgetsEverything) {

@@ -35,15 +35,10 @@ int episode_length(int e, std::uint32_t block, std::uint64_t seed, int limit, Ac
   }
 }
 
-/// Parameters that balance for long: push to where pole and cart are heading. In [-1, 1] a tanh-free linear policy.
 Config linear_config() {
   Config c = plain_config();
   c.hidden = {};
   return c;
-}
-std::vector<float> balancing(float quality) {
-  // layout: Wp [2][4], bp [2], Wv [4], bv; quality 1 balances, -1 pushes the wrong way
-  return {0, 0, 0, 0, quality * 0.2f, quality * 0.5f, quality * 10, quality * 2, 0, 0, 0, 0, 0, 0, 0};
 }
 
 TEST(Evaluate, EveryEnvironmentPlaysOneEpisode) {

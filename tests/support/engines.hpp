@@ -41,6 +41,12 @@ inline cupg::Config plain_config() {
   return c;
 }
 
+/// Parameters of a linear policy on a shared trunk without layers: 1 balances for as long as one likes, -1 pushes the wrong way.
+inline std::vector<float> balancing(float quality) {
+  // Wp [2][4], bp [2], Wv [4], bv
+  return {0, 0, 0, 0, quality * 0.2f, quality * 0.5f, quality * 10, quality * 2, 0, 0, 0, 0, 0, 0, 0};
+}
+
 inline std::unique_ptr<cupg::Engine> reference_engine(cupg::Config config, int agents = 1) {
   config.device = cupg::Device::reference;
   return cupg::make_engine(config, agents, 1);

@@ -23,7 +23,8 @@ std::vector<double> GoldenCase::flat(const nlohmann::json& tensors) const {
 
 std::vector<GoldenCase> golden_cases() {
   std::vector<GoldenCase> cases;
-  for (const auto& json : golden_json("gradients_torch.json").at("cases")) {
+  const nlohmann::json file = golden_json("gradients_torch.json");
+  for (const auto& json : file.at("cases")) {
     GoldenCase c;
     c.name = json.at("name").get<std::string>();
     c.batch = json.at("batch").get<std::size_t>();
@@ -49,6 +50,7 @@ std::vector<GoldenCase> golden_cases() {
     c.rmsprop = json.at("rmsprop");
     cases.push_back(std::move(c));
   }
+  if (cases.size() != 2) throw std::runtime_error("gradients_torch.json should hold two cases");
   return cases;
 }
 

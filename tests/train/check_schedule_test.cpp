@@ -30,7 +30,7 @@ TEST(CheckSchedule, LongEpisodesMakeACheckDue) {
 
 TEST(CheckSchedule, TruncatedEpisodesAreNoFailures) {
   CheckSchedule schedule(cartpole());
-  for (int i = 0; i < 100; ++i) schedule.add(1000, {2, 0, 1000});
+  for (int i = 0; i < 100; ++i) schedule.add(1000, {50, 0, 1000});
   EXPECT_TRUE(schedule.due());
 }
 

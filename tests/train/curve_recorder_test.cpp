@@ -53,6 +53,19 @@ TEST(CurveRecorder, ALongRunKeepsFewPointsAndLosesNoEpisode) {
   EXPECT_NEAR(weighted / static_cast<double>(sum), returns / static_cast<double>(episodes), 0.05);
 }
 
+TEST(CurveRecorder, MergedPointsAreWeightedByTheirEpisodes) {
+  // points of 1 episode of 10 steps and of 3 episodes of 110 take turns, long enough to be merged once
+  CurveRecorder recorder(1);
+  for (int i = 1; i <= 512; ++i) recorder.add(i, i, i % 2 == 1 ? cupg::EpisodeTally{1, 1, 10} : cupg::EpisodeTally{3, 3, 330});
+  const auto points = recorder.take();
+  ASSERT_EQ(points.size(), 256u);
+  for (const CurvePoint& p : points) {
+    EXPECT_EQ(p.episodes, 4);
+    EXPECT_EQ(p.mean_return, 85);
+    EXPECT_EQ(p.env_steps % 2, 0) << "a merged point stands where its second half stood";
+  }
+}
+
 TEST(CurveRecorder, EqualRunsHaveEqualCurves) {
   const auto run = [] {
     CurveRecorder recorder(4);

@@ -51,21 +51,27 @@ TEST(Train, StopsWhenSolved) {
 }
 
 TEST(Train, TheSolvedVerdictIsTheGreedyPolicysOnFreshEpisodes) {
-  // the documented rule, replayed by hand on an engine that stands where training ended: check k plays the blocks 2k and 2k + 1
+  // the documented rule, replayed on engines that stand where training ended: check k plays the blocks 2k and 2k + 1
   Config c;
-  c.threads = 1;
-  const AgentResult a = cupg::train(c).agents[0];
-  ASSERT_EQ(a.outcome, Outcome::solved);
-  const auto engine = cpu_engine(c);
-  engine->reset(0, c.seed);
-  update(*engine, a.updates);
-  EXPECT_TRUE(same_bits(a.parameters, engine->parameters(0))) << "checks leave no trace in the training";
-  const auto block = 2 * static_cast<std::uint32_t>(a.checks - 1);
-  const cupg::Evaluation first = engine->evaluate(0, {.episodes = 100, .block = block}),
-                         second = engine->evaluate(0, {.episodes = 1000, .block = block + 1});
-  EXPECT_GE(first.mean_return, 475);
-  EXPECT_GE(second.mean_return, 475);
-  EXPECT_EQ(second.mean_return, a.final_return);
+  c.threads = 2;
+  c.seeds = scaled(100, 10);
+  int imperfect = 0, checked_again = 0;
+  for (const AgentResult& a : cupg::train(c).agents) {
+    ASSERT_EQ(a.outcome, Outcome::solved) << "seed " << a.seed;
+    EXPECT_GE(a.final_return, 475) << "confirmed by the 1,000";
+    checked_again += a.checks > 1;
+    if (a.final_return == 500 && imperfect > 0) continue;  // the imperfect ones tell more
+    ++imperfect;
+    const auto engine = cpu_engine(c);
+    engine->reset(0, a.seed);
+    update(*engine, a.updates);
+    EXPECT_TRUE(same_bits(a.parameters, engine->parameters(0))) << "checks leave no trace in the training";
+    const auto block = 2 * static_cast<std::uint32_t>(a.checks - 1);
+    EXPECT_GE(engine->evaluate(0, {.episodes = 100, .block = block}).mean_return, 475);
+    EXPECT_EQ(engine->evaluate(0, {.episodes = 1000, .block = block + 1}).mean_return, a.final_return);
+  }
+  EXPECT_GT(imperfect, 1);
+  EXPECT_GT(checked_again, 0);
 }
 
 TEST(Train, TakesAllItsStepsOtherwise) {
