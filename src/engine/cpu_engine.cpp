@@ -96,6 +96,8 @@ class CpuEngine final : public Engine {
   }
 
   void update(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) override {
+    for (UpdateReport& r : reports) r = {};
+    if (updates <= 0) return;
     if (agents.size() == 1) {
       const int members = std::min(team_.size(), warps_);
       if (members == 1) {
