@@ -68,7 +68,7 @@ struct CartPole {
     s.x_dot = fma(S(kTau), x_acc, s.x_dot);
     s.theta = fma(S(kTau), s.theta_dot, s.theta);
     s.theta_dot = fma(S(kTau), theta_acc, s.theta_dot);
-    return (abs(s.x) > S(kXLimit)) | (abs(s.theta) > S(kThetaLimit));
+    return mask_or(abs(s.x) > S(kXLimit), abs(s.theta) > S(kThetaLimit));
   }
 
   /// The lanes in which a hand-written feedback law pushes right. It balances for the whole episode: long episodes for benchmarks.

@@ -107,6 +107,7 @@ CUPG_FN double abs(double x) { return __builtin_fabs(x); }
 // ---- masks -----------------------------------------------------------------------------------------------------------
 
 CUPG_FN bool mask_not(bool m) { return !m; }
+CUPG_FN bool mask_or(bool a, bool b) { return (static_cast<int>(a) | static_cast<int>(b)) != 0; }
 CUPG_FN bool any(bool m) { return m; }
 
 /// Lane l's bit of the mask is bit l of the result.

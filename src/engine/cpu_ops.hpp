@@ -45,9 +45,9 @@ struct CpuOps {
 };
 
 /// The copies. Each must be called only where the processor has its instruction set.
-const CpuOps& cpu_ops_generic();  ///< scalar lanes, any processor
-const CpuOps& cpu_ops_fma();      ///< scalar lanes, fma instructions
-const CpuOps& cpu_ops_avx2();     ///< x86-64-v3, 8 lanes a register
-const CpuOps& cpu_ops_avx512();   ///< x86-64-v4, 16 lanes a register
+const CpuOps& cpu_ops_generic();     ///< scalar lanes, any processor
+const CpuOps& cpu_ops_scalar_fma();  ///< scalar lanes, fma instructions
+const CpuOps& cpu_ops_avx2();        ///< x86-64-v3, 8 lanes a register
+const CpuOps& cpu_ops_avx512();      ///< x86-64-v4, 16 lanes a register
 
 }  // namespace cupg

@@ -28,7 +28,7 @@ const CpuOps& cpu_ops_for(Isa isa) {
     throw Error(ErrorKind::missing, "isa: this processor has no AVX2 (x86-64-v3); expected auto or scalar");
   if (isa == Isa::avx512 || (isa == Isa::automatic && has_avx512())) return cpu_ops_avx512();
   if (isa == Isa::avx2 || (isa == Isa::automatic && has_avx2())) return cpu_ops_avx2();
-  if (has_fma()) return cpu_ops_fma();
+  if (has_fma()) return cpu_ops_scalar_fma();
 #else
   if (isa == Isa::avx512 || isa == Isa::avx2)
     throw Error(ErrorKind::missing, "isa: this processor is not an x86-64; expected auto or scalar");
@@ -38,7 +38,7 @@ const CpuOps& cpu_ops_for(Isa isa) {
 
 std::string isa_name(const CpuOps& ops) {
   const std::string copy = ops.isa;
-  return copy == "generic" || copy == "fma" ? "scalar" : copy;
+  return copy == "generic" || copy == "scalar_fma" ? "scalar" : copy;
 }
 
 std::vector<Isa> available_isas() {
@@ -48,14 +48,6 @@ std::vector<Isa> available_isas() {
   if (has_avx512()) isas.push_back(Isa::avx512);
 #endif
   return isas;
-}
-
-bool processor_has_fma() {
-#if defined(__x86_64__)
-  return has_fma();
-#else
-  return false;
-#endif
 }
 
 std::string processor_name() {

@@ -14,7 +14,6 @@ const CpuOps& cpu_ops_for(Isa isa);
 std::string isa_name(const CpuOps& ops);
 /// The instruction sets that this processor can run.
 std::vector<Isa> available_isas();
-bool processor_has_fma();
 /// "AMD EPYC ..." where the system tells.
 std::string processor_name();
 

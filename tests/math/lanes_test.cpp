@@ -124,7 +124,6 @@ TEST(Lanes, ScalarPrimitivesMeanWhatTheySay) {
   expect("greater", [](float a, float b, float) { return a > b ? 1.0f : 0.0f; });
   expect("less or equal", [](float a, float b, float) { return a <= b ? 1.0f : 0.0f; });
   expect("greater or equal", [](float a, float b, float) { return a >= b ? 1.0f : 0.0f; });
-  expect("mask and", [](float a, float b, float c) { return a < b && b < c ? 1.0f : 0.0f; });
   expect("mask or", [](float a, float b, float c) { return a < b || b < c ? 1.0f : 0.0f; });
   expect("mask_not", [](float a, float b, float) { return a < b ? 0.0f : 1.0f; });
   expect("select", [](float a, float b, float c) { return a < b ? b : c; });
