@@ -24,7 +24,7 @@ struct Evaluation {
   double min_return = 0, max_return = 0;
   bool greedy = true;
   bool complete = true;        ///< false: stopped early because the threshold could no longer be reached
-  std::vector<float> returns;  ///< [episodes]; unfinished episodes of an incomplete evaluation count what they had
+  std::vector<float> returns;  ///< [episodes]; 0 for unfinished episodes of an incomplete evaluation
 };
 
 enum class Outcome { solved, finished, diverged, interrupted };
@@ -75,7 +75,7 @@ struct Progress {
 
 struct TrainHooks {
   std::function<void(const Progress&)> progress;  ///< at most ten times a second
-  std::function<bool()> stop;                     ///< true: end after the current update (an interrupt)
+  std::function<bool()> stop;                     ///< true: end after the current update (an interrupt); called from every worker thread
   bool initial_return = false;                    ///< evaluate the untrained policy first (not counted in any time)
 };
 
