@@ -12,7 +12,7 @@
 #include <set>
 
 #include "src/train/statistics.hpp"
-#include "src/train/train_agent.hpp"
+#include "src/train/train_agents.hpp"
 
 namespace {
 

@@ -24,10 +24,9 @@ CUPG_BEGIN_COPY
 
 /// Plays the lanes [first_lane, first_lane + kWidth<S>) of `warp`; `deficit` gathers max_return - return of finished episodes.
 /// Returns false if it stopped early.
-template <class Env, class Act, bool Shared, class S>
-CUPG_FN bool play(const EvaluateArgs& a, int warp, int first_lane, float* h1, double& deficit) {
+template <class Env, class Act, bool Shared, class S, class Plan>
+CUPG_FN bool play(const EvaluateArgs& a, const Plan& plan, const float* weights, int warp, int first_lane, float* h1, double& deficit) {
   constexpr int O = Env::kObservations;
-  const NetworkPlan plan = *a.plan;
   const std::uint32_t environment = static_cast<std::uint32_t>(warp * kWarp + first_lane);
   std::uint32_t playing = lanes_in_use(a.episodes, warp) >> first_lane;
   if constexpr (kWidth<S> < kWarp) playing &= (1u << kWidth<S>)-1u;
@@ -37,7 +36,7 @@ CUPG_FN bool play(const EvaluateArgs& a, int warp, int first_lane, float* h1, do
   for (int t = 0; t < a.max_episode_steps && playing != 0; ++t) {
     S x[O], z[Shared ? 2 : 1];
     Env::observe(s, x);
-    tower_forward<Act>(plan.policy, a.weights, x, z, h1);
+    tower_forward<Act>(plan.policy, weights, x, z, h1);
     Mask<S> right = TwoActions<S>::greedy(z[0]);
     if (!a.greedy) {
       const std::uint32_t now = static_cast<std::uint32_t>(t);

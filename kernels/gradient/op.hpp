@@ -80,11 +80,11 @@ CUPG_FN void store_sums(float* sums, const S (&acc)[N]) {
   for (int i = 0; i < N; ++i) store(sums + i * kWarp, acc[i]);
 }
 
-/// One hidden layer, U units at a time: their weights and sums stay in registers over all rows.
-template <class Act, bool Kept, int O, int K, int U, class S>
-CUPG_FN void one_layer_units(const TowerRows<K>& rows, const float* weights, const float* hidden, float* sums) {
-  constexpr int R = O + 1 + K;  // a packed row: O weights, bias, K head weights
-  S acc[U][R];
+/// One hidden layer, U units at a time: their weights and sums stay in registers over all rows. R = O + 1 + K is the length of a
+/// packed row: O weights, bias, K head weights.
+template <class Act, bool Kept, int O, int K, int U, int R, class S>
+CUPG_FN void accumulate_units(const TowerRows<K>& rows, const float* weights, const float* hidden, S (&acc)[U][R]) {
+  static_assert(R == O + 1 + K);
   for (int u = 0; u < U; ++u)
     for (int i = 0; i < R; ++i) acc[u][i] = S(0.0);
   for (int t = 0; t < rows.count; ++t) {
@@ -102,6 +102,12 @@ CUPG_FN void one_layer_units(const TowerRows<K>& rows, const float* weights, con
       for (int k = 0; k < K; ++k) acc[u][O + 1 + k] = fma(h, g[k], acc[u][O + 1 + k]);
     }
   }
+}
+template <class Act, bool Kept, int O, int K, int U, class S>
+CUPG_FN void one_layer_units(const TowerRows<K>& rows, const float* weights, const float* hidden, float* sums) {
+  constexpr int R = O + 1 + K;
+  S acc[U][R];
+  accumulate_units<Act, Kept, O, K>(rows, weights, hidden, acc);
   for (int u = 0; u < U; ++u) store_sums(sums + u * R * kWarp, acc[u]);
 }
 
@@ -122,7 +128,7 @@ CUPG_FN void linear_sums(const TowerRows<K>& rows, float* sums) {
 /// sums[J][I] += e_j x_i over `count` rows, for a J x I tile of a weight matrix whose packed rows are `stride` sums apart.
 template <int J, int I, class S>
 CUPG_FN void outer_tile(const float* e, int e_row, const float* x, int x_row, int count, float* sums, int stride) {
-  constexpr int W = kWidth<S>;
+  constexpr int W = kScratchStride<S>;
   S acc[J][I];
   for (int j = 0; j < J; ++j) load_sums(sums + j * stride * kWarp, acc[j]);
   for (int r = 0; r < count; ++r) {
@@ -149,7 +155,7 @@ struct TwoLayerScratch {
 /// e1_i = act'(h1_i) sum_j w_ji e2_j for `U` units i side by side, for one row.
 template <class Act, int U, class S>
 CUPG_FN void first_layer_errors(const TowerPlan& plan, const float* weights, int stride, const float* e2, const float* h1, float* e1) {
-  constexpr int W = kWidth<S>;
+  constexpr int W = kScratchStride<S>;
   S sum[U];
   const S first = load<S>(e2);
   for (int u = 0; u < U; ++u) sum[u] = first * splat<S>(weights[u]);
@@ -163,7 +169,7 @@ CUPG_FN void first_layer_errors(const TowerPlan& plan, const float* weights, int
 /// Two hidden layers, kGradientRows rows at a time.
 template <class Act, int O, int K, class S>
 CUPG_COLD void two_layer_sums(const TowerPlan& plan, const float* weights, const TowerRows<K>& rows, float* sums, float* scratch) {
-  constexpr int W = kWidth<S>;
+  constexpr int W = kScratchStride<S>;
   const TwoLayerScratch at(plan, scratch);
   const int n1 = plan.width1, n2 = plan.width2, stride = n1 + 1 + K;
   for (int begin = 0; begin < rows.count; begin += kGradientRows) {
@@ -214,15 +220,20 @@ CUPG_COLD void two_layer_sums(const TowerPlan& plan, const float* weights, const
   }
 }
 
+/// Lane sums of dJ/d(output): the gradient of the head biases.
+template <int K, class S>
+CUPG_FN void head_bias_sums(const TowerRows<K>& rows, S (&bias)[K]) {
+  for (int k = 0; k < K; ++k) bias[k] = S(0.0);
+  for (int t = 0; t < rows.count; ++t)
+    for (int k = 0; k < K; ++k) bias[k] = bias[k] + load<S>(rows.grad[k] + t * kWarp);
+}
 /// All weight gradients of one tower for one group of lanes; `sums` are the lane sums of the packed vector, from the group's
 /// first lane.
 template <class Act, int O, int K, class S>
 CUPG_FN void tower_backward(const TowerPlan& plan, const float* weights, const TowerRows<K>& rows, float* sums, float* scratch) {
   constexpr int kUnits = kWidth<S> == 16 ? 2 : 1;  // what 32 and 16 registers hold without spilling
   S bias[K];
-  for (int k = 0; k < K; ++k) bias[k] = S(0.0);
-  for (int t = 0; t < rows.count; ++t)
-    for (int k = 0; k < K; ++k) bias[k] = bias[k] + load<S>(rows.grad[k] + t * kWarp);
+  head_bias_sums(rows, bias);
   store_sums(sums + plan.head_bias * kWarp, bias);
   if (plan.layers == 0) {
     linear_sums<O, K, S>(rows, sums + plan.last * kWarp);

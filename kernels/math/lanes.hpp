@@ -19,6 +19,13 @@
 #define CUPG_COLD __attribute__((noinline)) inline  // a branch that would crowd the registers of the hot one
 #endif
 
+// Before a loop whose length may be a constant: nvcc unrolls it then, so that arrays indexed in it are registers.
+#if defined(__CUDA_ARCH__)
+#define CUPG_UNROLL_FIXED _Pragma("unroll")
+#else
+#define CUPG_UNROLL_FIXED
+#endif
+
 // The same source is compiled several times, for several instruction sets. Each copy is a namespace of its own, so
 // that the linker can never mix code for one processor into a function meant for another (docs/architecture.md).
 #ifndef CUPG_COPY
@@ -65,6 +72,15 @@ using Int = typename LaneTraits<S>::Int;
 template <class S>
 inline constexpr int kWidth = LaneTraits<S>::kWidth;
 
+/// Distance between neighbouring elements of one lane group's scratch arrays. The threads of a CUDA warp interleave theirs, so that
+/// the same element of all 32 lies together.
+template <class S>
+#ifdef CUPG_THREAD_LANES
+inline constexpr int kScratchStride = kWarp;
+#else
+inline constexpr int kScratchStride = kWidth<S>;
+#endif
+
 // ---- arithmetic: a * b + c with one rounding, square root, choice -----------------------------------------------------
 
 CUPG_FN float fma(float a, float b, float c) {
@@ -74,7 +90,13 @@ CUPG_FN float fma(float a, float b, float c) {
   return __builtin_fmaf(a, b, c);
 #endif
 }
-CUPG_FN double fma(double a, double b, double c) { return __builtin_fma(a, b, c); }
+CUPG_FN double fma(double a, double b, double c) {
+#ifdef __CUDA_ARCH__
+  return __fma_rn(a, b, c);
+#else
+  return __builtin_fma(a, b, c);
+#endif
+}
 
 CUPG_FN float sqrt(float x) {
 #ifdef __CUDA_ARCH__
@@ -83,7 +105,13 @@ CUPG_FN float sqrt(float x) {
   return __builtin_sqrtf(x);
 #endif
 }
-CUPG_FN double sqrt(double x) { return __builtin_sqrt(x); }
+CUPG_FN double sqrt(double x) {
+#ifdef __CUDA_ARCH__
+  return __dsqrt_rn(x);
+#else
+  return __builtin_sqrt(x);
+#endif
+}
 
 /// a where the mask is set, otherwise b; both are evaluated.
 CUPG_FN float select(bool mask, float a, float b) { return mask ? a : b; }
@@ -101,8 +129,8 @@ CUPG_FN Real lower_to(Real x, Real high) {
   return x > high ? high : x;
 }
 
-CUPG_FN float abs(float x) { return __builtin_fabsf(x); }
-CUPG_FN double abs(double x) { return __builtin_fabs(x); }
+CUPG_FN float abs(float x) { return ::fabsf(x); }
+CUPG_FN double abs(double x) { return ::fabs(x); }
 
 // ---- masks -----------------------------------------------------------------------------------------------------------
 

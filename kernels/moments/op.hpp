@@ -17,18 +17,22 @@ struct Moments {
 
 CUPG_BEGIN_COPY
 
-/// A warp's partial sum of (advantage - center), or of its square; lanes not in use add nothing.
+/// One lane group's sum of (advantage - center), or of its square, over the rows of a warp; lanes not in use have 0.
+template <class S, bool Square>
+CUPG_FN S lane_moment(const float* advantage, int first_lane, int horizon, std::uint32_t in_use, float center) {
+  S sum = S(0.0);
+  for (int t = 0; t < horizon; ++t) {
+    const S a = load<S>(advantage + t * kWarp + first_lane) - splat<S>(center);
+    sum = Square ? fma(a, a, sum) : sum + a;
+  }
+  return select(from_bits<S>(in_use >> first_lane), sum, S(0.0));
+}
+
+/// A warp's partial sum.
 template <class S, bool Square>
 CUPG_FN float warp_moment(const float* advantage, int horizon, std::uint32_t in_use, float center) {
   alignas(64) float lanes[kWarp];
-  for (int lo = 0; lo < kWarp; lo += kWidth<S>) {
-    S sum = S(0.0);
-    for (int t = 0; t < horizon; ++t) {
-      const S a = load<S>(advantage + t * kWarp + lo) - splat<S>(center);
-      sum = Square ? fma(a, a, sum) : sum + a;
-    }
-    store(lanes + lo, select(from_bits<S>(in_use >> lo), sum, S(0.0)));
-  }
+  for (int lo = 0; lo < kWarp; lo += kWidth<S>) store(lanes + lo, lane_moment<S, Square>(advantage, lo, horizon, in_use, center));
   return butterfly(lanes);
 }
 

@@ -2,6 +2,8 @@
 //   unit:    h_j = act(b_j + sum_i w_ji x_i)        sums start at the bias and run over i in index order, fma by fma
 //   output:  z_k = c_k + sum_j v_kj h_j             likewise over j
 #pragma once
+#include <type_traits>
+
 #include "kernels/math/lanes.hpp"
 #include "kernels/math/tanh.hpp"
 #include "kernels/network/plan.hpp"
@@ -44,15 +46,31 @@ CUPG_FN void second_layer_units(const Scalar<S>* row, int stride, int width1, co
   S sum[U];
   for (int u = 0; u < U; ++u) sum[u] = splat<S>(row[u * stride + width1]);
   for (int i = 0; i < width1; ++i) {
-    const S x = load<S>(h1 + i * kWidth<S>);
+    const S x = load<S>(h1 + i * kScratchStride<S>);
     for (int u = 0; u < U; ++u) sum[u] = fma(x, splat<S>(row[u * stride + i]), sum[u]);
   }
   for (int u = 0; u < U; ++u) {
     const S h = Act::apply(sum[u]);
-    if (h2 != nullptr) store(h2 + u * kWidth<S>, h);
+    if (h2 != nullptr) store(h2 + u * kScratchStride<S>, h);
     for (int k = 0; k < K; ++k) z[k] = fma(h, splat<S>(row[u * stride + width1 + 1 + k]), z[k]);
   }
 }
+
+/// A tower of one hidden layer whose width is known at compile time, so that its weights can live in registers (CUDA). Begin is the
+/// position of its first packed element.
+template <int O, int H, int K, int Begin = 0>
+struct FixedTower {
+  static constexpr int layers = 1, width1 = H, last = Begin, head_bias = Begin + H * (O + 1 + K), end = head_bias + K;
+};
+/// The same for a whole network: one tower, or one each for policy and value.
+template <int O, int H, bool Shared>
+struct FixedPlan {
+  using Policy = FixedTower<O, H, Shared ? 2 : 1>;
+  using Value = FixedTower<O, H, 1, Policy::end>;
+  [[no_unique_address]] Policy policy{};
+  [[no_unique_address]] Value value{};
+  static constexpr int packed = Shared ? Policy::end : Value::end;
+};
 
 /// A tower with no hidden layer or two.
 template <class Act, int O, int K, class S>
@@ -65,30 +83,31 @@ CUPG_COLD void other_depth_forward(const TowerPlan& plan, const Scalar<S>* weigh
     return;
   }
   const Scalar<S>* first = weights + plan.first;
-  for (int j = 0; j < plan.width1; ++j, first += O + 1) store(h1 + j * kWidth<S>, Act::apply(unit_sum<O>(first, x)));
+  for (int j = 0; j < plan.width1; ++j, first += O + 1) store(h1 + j * kScratchStride<S>, Act::apply(unit_sum<O>(first, x)));
   const int stride = plan.width1 + 1 + K;
   int j = 0;
   for (; j + 4 <= plan.width2; j += 4, row += 4 * stride)
-    second_layer_units<Act, K, 4>(row, stride, plan.width1, h1, h2 == nullptr ? h2 : h2 + j * kWidth<S>, z);
+    second_layer_units<Act, K, 4>(row, stride, plan.width1, h1, h2 == nullptr ? h2 : h2 + j * kScratchStride<S>, z);
   for (; j < plan.width2; ++j, row += stride)
-    second_layer_units<Act, K, 1>(row, stride, plan.width1, h1, h2 == nullptr ? h2 : h2 + j * kWidth<S>, z);
+    second_layer_units<Act, K, 1>(row, stride, plan.width1, h1, h2 == nullptr ? h2 : h2 + j * kScratchStride<S>, z);
 }
 
 /// Outputs z[K] of a tower for observations x[O]. h1 [width1][lanes] is scratch for two hidden layers and receives the first
 /// layer's activations; h2, where not null, receives the second's. With Keep, a single hidden layer's activations go to
 /// keep [width1][32].
-template <class Act, bool Keep = false, int O, int K, class S>
-CUPG_FN void tower_forward(const TowerPlan& plan, const Scalar<S>* weights, const S (&x)[O], S (&z)[K], Scalar<S>* h1,
-                           Scalar<S>* h2 = nullptr, Scalar<S>* keep = nullptr) {
+template <class Act, bool Keep = false, class Plan, int O, int K, class S>
+CUPG_FN void tower_forward(const Plan& plan, const Scalar<S>* weights, const S (&x)[O], S (&z)[K], Scalar<S>* h1, Scalar<S>* h2 = nullptr,
+                           Scalar<S>* keep = nullptr) {
   for (int k = 0; k < K; ++k) z[k] = splat<S>(weights[plan.head_bias + k]);
   if (plan.layers == 1) [[likely]] {
     const Scalar<S>* row = weights + plan.last;
+    CUPG_UNROLL_FIXED
     for (int j = 0; j < plan.width1; ++j, row += O + 1 + K) {
       const S h = Act::apply(unit_sum<O>(row, x));
       if constexpr (Keep) store(keep + j * kWarp, h);
       for (int k = 0; k < K; ++k) z[k] = fma(h, splat<S>(row[O + 1 + k]), z[k]);
     }
-  } else {
+  } else if constexpr (std::is_same_v<Plan, TowerPlan>) {
     S x_copy[O], z_copy[K];  // so that the branch above keeps its own in registers
     for (int i = 0; i < O; ++i) x_copy[i] = x[i];
     for (int k = 0; k < K; ++k) z_copy[k] = z[k];
@@ -98,8 +117,8 @@ CUPG_FN void tower_forward(const TowerPlan& plan, const Scalar<S>* weights, cons
 }
 
 /// Policy outputs and value of the whole network.
-template <class Act, int O, int P, bool Shared, bool Keep = false, class S>
-CUPG_FN void network_forward(const NetworkPlan& plan, const Scalar<S>* weights, const S (&x)[O], S (&policy)[P], S& value, Scalar<S>* h1,
+template <class Act, int O, int P, bool Shared, bool Keep = false, class Plan, class S>
+CUPG_FN void network_forward(const Plan& plan, const Scalar<S>* weights, const S (&x)[O], S (&policy)[P], S& value, Scalar<S>* h1,
                              Scalar<S>* keep = nullptr) {
   if constexpr (Shared) {
     S z[P + 1];

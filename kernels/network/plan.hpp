@@ -11,6 +11,8 @@
 #pragma once
 #include <cstdint>
 
+#include "kernels/math/lanes.hpp"
+
 namespace cupg {
 
 /// Policy outputs of a network with A actions.
@@ -50,6 +52,6 @@ struct NetworkPlan {
 };
 
 /// The stride of a row of packed elements: whole vectors of every instruction set.
-constexpr int padded(int n) { return (n + 31) / 32 * 32; }
+CUPG_FN constexpr int padded(int n) { return (n + 31) / 32 * 32; }
 
 }  // namespace cupg

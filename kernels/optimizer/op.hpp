@@ -74,38 +74,60 @@ CUPG_FN float squared_norm(const float* g, int count) {
   return butterfly(lanes);
 }
 
+/// What one update has in common for all parameters.
+struct StepSize {
+  float scale;                     ///< of the gradient: min(1, c / ||g||)
+  float learning_rate;             ///< of this update
+  float correction1, correction2;  ///< 1 / (1 - beta^t)
+};
+
+/// Whether a squared norm is a number that an update can be made with.
+CUPG_FN bool usable_norm(float norm2) { return norm2 <= 3.402823466e38f; }
+
+/// Advances the state by an update with a gradient of this squared norm.
+CUPG_FN StepSize begin_step(const OptimizerSettings& o, std::int64_t total_updates, float norm2, OptimizerState& state) {
+  StepSize step;
+  const float norm = sqrt(norm2);
+  step.scale = o.max_grad_norm > 0.0f && norm > o.max_grad_norm ? o.max_grad_norm / norm : 1.0f;
+  step.learning_rate = scheduled_learning_rate<float>(o, state.updates, total_updates);
+  state.updates += 1;
+  state.beta1_power *= o.beta1;
+  state.beta2_power *= o.beta2;
+  step.correction1 = 1.0f / (1.0f - state.beta1_power);
+  step.correction2 = 1.0f / (1.0f - state.beta2_power);
+  return step;
+}
+
+/// The parameters [i, i + kWidth<S>).
+template <class S>
+CUPG_FN void step_parameters(const OptimizerArgs& a, const StepSize& step, int i) {
+  const OptimizerSettings& o = a.settings;
+  const S lr = splat<S>(step.learning_rate), g = load<S>(a.gradient + i) * splat<S>(step.scale);
+  S p = load<S>(a.parameters + i);
+  if (o.kind == OptimizerKind::adam) {
+    S m = load<S>(a.first_moment + i), v = load<S>(a.second_moment + i);
+    p = adam_step(p, g, m, v, lr, splat<S>(o.beta1), splat<S>(o.beta2), splat<S>(step.correction1), splat<S>(step.correction2),
+                  splat<S>(o.eps));
+    store(a.first_moment + i, m);
+    store(a.second_moment + i, v);
+  } else if (o.kind == OptimizerKind::rmsprop) {
+    S v = load<S>(a.second_moment + i);
+    p = rmsprop_step(p, g, v, lr, splat<S>(o.alpha), splat<S>(o.eps), o.rmsprop_eps == RmspropEps::inside);
+    store(a.second_moment + i, v);
+  } else {
+    p = sgd_step(p, g, lr);
+  }
+  store(a.gradient + i, g);
+  store(a.parameters + i, p);
+}
+
 /// One update. Returns false, with nothing changed, where the gradient's norm is not finite.
 template <class S>
 inline bool optimize(const OptimizerArgs& a) {
-  const OptimizerSettings& o = a.settings;
   const float norm2 = squared_norm<S>(a.gradient, a.count);
-  if (!(norm2 <= 3.402823466e38f)) return false;
-  const float norm = sqrt(norm2);
-  const float scale = o.max_grad_norm > 0.0f && norm > o.max_grad_norm ? o.max_grad_norm / norm : 1.0f;
-  const S lr = splat<S>(scheduled_learning_rate<float>(o, a.state->updates, a.total_updates));
-  a.state->updates += 1;
-  a.state->beta1_power *= o.beta1;
-  a.state->beta2_power *= o.beta2;
-  const S correction1 = splat<S>(1.0f / (1.0f - a.state->beta1_power)), correction2 = splat<S>(1.0f / (1.0f - a.state->beta2_power));
-  const S beta1 = splat<S>(o.beta1), beta2 = splat<S>(o.beta2), alpha = splat<S>(o.alpha), eps = splat<S>(o.eps);
-  for (int i = 0; i < a.count; i += kWidth<S>) {
-    const S g = load<S>(a.gradient + i) * splat<S>(scale);
-    S p = load<S>(a.parameters + i);
-    if (o.kind == OptimizerKind::adam) {
-      S m = load<S>(a.first_moment + i), v = load<S>(a.second_moment + i);
-      p = adam_step(p, g, m, v, lr, beta1, beta2, correction1, correction2, eps);
-      store(a.first_moment + i, m);
-      store(a.second_moment + i, v);
-    } else if (o.kind == OptimizerKind::rmsprop) {
-      S v = load<S>(a.second_moment + i);
-      p = rmsprop_step(p, g, v, lr, alpha, eps, o.rmsprop_eps == RmspropEps::inside);
-      store(a.second_moment + i, v);
-    } else {
-      p = sgd_step(p, g, lr);
-    }
-    store(a.gradient + i, g);
-    store(a.parameters + i, p);
-  }
+  if (!usable_norm(norm2)) return false;
+  const StepSize step = begin_step(a.settings, a.total_updates, norm2, *a.state);
+  for (int i = 0; i < a.count; i += kWidth<S>) step_parameters<S>(a, step, i);
   return true;
 }
 

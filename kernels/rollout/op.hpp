@@ -40,7 +40,13 @@ CUPG_FN std::uint32_t lanes_in_use(int envs, int warp) {
 CUPG_BEGIN_COPY
 
 /// Index of the lowest set bit.
-CUPG_FN int lowest_bit(std::uint32_t bits) { return __builtin_ctz(bits); }
+CUPG_FN int lowest_bit(std::uint32_t bits) {
+#ifdef __CUDA_ARCH__
+  return __ffs(static_cast<int>(bits)) - 1;
+#else
+  return __builtin_ctz(bits);
+#endif
+}
 
 /// A fresh state from the counter (environment, step, purpose, block).
 template <class Env, class S>

@@ -98,20 +98,8 @@ class CpuEngine final : public Engine {
   void update(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) override {
     for (UpdateReport& r : reports) r = {};
     if (updates <= 0) return;
-    if (agents.size() == 1) {
-      const int members = std::min(team_.size(), warps_);
-      if (members == 1) {
-        reports[0] = update_alone(at(agents[0]), updates, workspaces_[0]);
-      } else {
-        reports[0] = update_together(at(agents[0]), updates, members);
-      }
-      return;
-    }
-    std::atomic<std::size_t> next{0};
-    team_.run([&](int member) {
-      for (std::size_t i = next++; i < agents.size(); i = next++)
-        reports[i] = update_alone(at(agents[i]), updates, workspaces_[static_cast<std::size_t>(member)]);
-    });
+    update_agents(agents, updates, reports);
+    for (std::size_t i = 0; i < agents.size(); ++i) reports[i].parameters_finite = all_finite(parameters(agents[i]));
   }
 
   Evaluation evaluate(int agent, const EvaluationRequest& request) override {
@@ -164,6 +152,23 @@ class CpuEngine final : public Engine {
 
  private:
   Agent& at(int agent) { return agents_[static_cast<std::size_t>(agent)]; }
+
+  void update_agents(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) {
+    if (agents.size() == 1) {
+      const int members = std::min(team_.size(), warps_);
+      if (members == 1) {
+        reports[0] = update_alone(at(agents[0]), updates, workspaces_[0]);
+      } else {
+        reports[0] = update_together(at(agents[0]), updates, members);
+      }
+      return;
+    }
+    std::atomic<std::size_t> next{0};
+    team_.run([&](int member) {
+      for (std::size_t i = next++; i < agents.size(); i = next++)
+        reports[i] = update_alone(at(agents[i]), updates, workspaces_[static_cast<std::size_t>(member)]);
+    });
+  }
 
   RolloutArgs rollout_args(Agent& a, Trajectory out, int row_warp) const {
     RolloutArgs r;

@@ -91,8 +91,9 @@ bool optimize_agent(const OptimizerArgs& a) { return optimize<Narrow>(a); }
 
 template <class Env, class Act, bool Shared>
 [[gnu::noinline]] bool evaluate_warp(const EvaluateArgs& a, int warp, float* scratch, double& deficit) {
+  const NetworkPlan plan = *a.plan;
   for (int lo = 0; lo < kWarp; lo += kWidth<Wide>)
-    if (!play<Env, Act, Shared, Wide>(a, warp, lo, scratch, deficit)) return false;
+    if (!play<Env, Act, Shared, Wide>(a, plan, a.weights, warp, lo, scratch, deficit)) return false;
   return true;
 }
 

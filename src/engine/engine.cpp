@@ -37,7 +37,7 @@ ThreadPlan plan_threads(const Config& config) {
   const int machine = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   const int total = config.device == Device::reference ? 1 : config.threads > 0 ? config.threads : machine;
   const int workers = std::min(config.seeds, total);
-  return {total, workers, std::max(1, total / workers)};
+  return {total, workers, std::max(1, total / workers), 1};
 }
 
 void initialise_parameters(const NetworkShape& shape, const NetworkInit& init, std::uint64_t seed, std::span<float> parameters) {
@@ -52,6 +52,16 @@ void initialise_parameters(const NetworkShape& shape, const NetworkInit& init, s
       initialize_matrix(init.kind, gain, t.rows, t.columns, number, seed, parameters.data() + t.offset, scratch.data());
     ++number;
   }
+}
+
+std::vector<Evaluation> Engine::evaluate_all(std::span<const int> agents, std::span<const EvaluationRequest> requests) {
+  std::vector<Evaluation> results;
+  for (std::size_t i = 0; i < agents.size(); ++i) results.push_back(evaluate(agents[i], requests[i]));
+  return results;
+}
+
+bool all_finite(std::span<const float> parameters) {
+  return std::all_of(parameters.begin(), parameters.end(), [](float x) { return std::isfinite(x); });
 }
 
 Evaluation summarise_evaluation(std::vector<float> returns, const EvaluationRequest& request, bool complete) {

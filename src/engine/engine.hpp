@@ -16,8 +16,9 @@ namespace cupg {
 /// What k updates of one agent did.
 struct UpdateReport {
   EpisodeTally episodes;
-  std::int64_t updates = 0;  ///< updates made; fewer than asked for where the agent diverged
-  bool finite = true;        ///< false: a gradient was NaN or infinite; the agent stands before that update
+  std::int64_t updates = 0;       ///< updates made; fewer than asked for where the agent diverged
+  bool finite = true;             ///< false: a gradient was NaN or infinite; the agent stands before that update
+  bool parameters_finite = true;  ///< false: a parameter is NaN or infinite
 };
 
 struct EvaluationRequest {
@@ -37,6 +38,8 @@ class Engine {
   virtual void update(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) = 0;
   /// Plays with the agent's present parameters; changes nothing of the agent.
   virtual Evaluation evaluate(int agent, const EvaluationRequest& request) = 0;
+  /// The same for several agents at once; requests[i] belongs to agents[i].
+  virtual std::vector<Evaluation> evaluate_all(std::span<const int> agents, std::span<const EvaluationRequest> requests);
   /// [parameter_count], in layout order.
   virtual std::span<const float> parameters(int agent) const = 0;
   virtual void set_parameters(int agent, std::span<const float> parameters) = 0;
@@ -45,6 +48,9 @@ class Engine {
   virtual std::string isa() const = 0;
   virtual int threads() const = 0;
 };
+
+/// Whether all parameters are finite.
+bool all_finite(std::span<const float> parameters);
 
 std::unique_ptr<Engine> make_reference_engine(const Config& config, int agents);
 /// `threads` threads; throws Error (missing) where the processor lacks config.isa.
@@ -57,6 +63,7 @@ struct ThreadPlan {
   int total;    ///< config.threads, or as many as the machine has; the reference engine has one
   int workers;  ///< agents trained side by side
   int each;     ///< threads of each
+  int slots;    ///< agents that a worker's engine trains side by side
 };
 ThreadPlan plan_threads(const Config& config);
 

@@ -20,6 +20,7 @@ class ReferenceEngine final : public Engine {
         r.finite = at(agents[i]).update(r.episodes);
         r.updates += r.finite;
       }
+      r.parameters_finite = all_finite(parameters(agents[i]));
     }
   }
   Evaluation evaluate(int agent, const EvaluationRequest& request) override {

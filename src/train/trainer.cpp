@@ -1,7 +1,6 @@
 #include "cupg/trainer.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <exception>
 #include <mutex>
@@ -9,7 +8,7 @@
 
 #include "src/engine/engine.hpp"
 #include "src/train/statistics.hpp"
-#include "src/train/train_agent.hpp"
+#include "src/train/train_agents.hpp"
 
 namespace cupg {
 
@@ -17,7 +16,7 @@ TrainResult train(const Config& config, const TrainHooks& hooks) {
   check(config);
   const ThreadPlan threads = plan_threads(config);
   std::vector<std::unique_ptr<Engine>> engines;
-  for (int w = 0; w < threads.workers; ++w) engines.push_back(make_engine(config, 1, threads.each));
+  for (int w = 0; w < threads.workers; ++w) engines.push_back(make_engine(config, threads.slots, threads.each));
 
   TrainResult result;
   result.device = engines[0]->device();
@@ -26,20 +25,17 @@ TrainResult train(const Config& config, const TrainHooks& hooks) {
   result.agents.resize(static_cast<std::size_t>(config.seeds));
   Reporter reporter(config, hooks);
   const auto start = std::chrono::steady_clock::now();
-  std::atomic<int> next{0};
+  SeedQueue seeds(config.seed, config.seeds);
   std::exception_ptr failure;
   std::mutex failure_mutex;
   const auto work = [&](int worker) {
     try {
-      for (int i = next++; i < config.seeds && !reporter.stop(); i = next++) {
-        const std::uint64_t seed = config.seed + static_cast<std::uint64_t>(i);
-        result.agents[static_cast<std::size_t>(i)] =
-            train_agent(*engines[static_cast<std::size_t>(worker)], config, seed, reporter, hooks.initial_return);
-      }
+      train_agents(*engines[static_cast<std::size_t>(worker)], threads.slots, config, seeds, reporter, hooks.initial_return,
+                   [&](int number, AgentResult agent) { result.agents[static_cast<std::size_t>(number)] = std::move(agent); });
     } catch (...) {
       const std::lock_guard lock(failure_mutex);
       failure = std::current_exception();
-      next = config.seeds;
+      seeds.close();
     }
   };
   {

@@ -1,6 +1,8 @@
 #pragma once
+#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 
 #include "cupg/config.hpp"
@@ -39,7 +41,31 @@ class Reporter {
   Clock::time_point start_ = Clock::now(), last_ = start_;
 };
 
-/// Trains the engine's agent 0 from `seed` until it is solved, has diverged, has taken config.steps or is told to stop.
+/// Deals out a run's seeds to the workers, in order.
+class SeedQueue {
+ public:
+  SeedQueue(std::uint64_t first, int count) : first_(first), count_(count) {}
+  /// The number of the next agent, or -1 where there is none left.
+  int take() {
+    const int number = next_++;
+    return number < count_ ? number : -1;
+  }
+  void close() { next_ = count_; }
+  std::uint64_t seed(int number) const { return first_ + static_cast<std::uint64_t>(number); }
+
+ private:
+  std::uint64_t first_;
+  int count_;
+  std::atomic<int> next_{0};
+};
+
+/// Trains agents from the queue's seeds in the engine's slots 0 .. slots - 1, side by side, each until it is solved, has diverged, has
+/// taken config.steps or is told to stop; `done` receives each one's number and result. What becomes of an agent does not depend on
+/// the others.
+void train_agents(Engine& engine, int slots, const Config& config, SeedQueue& seeds, Reporter& reporter, bool initial_return,
+                  const std::function<void(int number, AgentResult result)>& done, const CheckSettings& checks = {});
+
+/// One agent, in slot 0.
 AgentResult train_agent(Engine& engine, const Config& config, std::uint64_t seed, Reporter& reporter, bool initial_return,
                         const CheckSettings& checks = {});
 

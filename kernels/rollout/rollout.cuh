@@ -1,0 +1,166 @@
+// Rollout (op.hpp) by CUDA threads: a thread is an environment, a warp is 32 of them and writes their rows.
+//
+// The weights of a network of known width (FixedPlan) are copied to registers once; read from shared memory they would take a
+// quarter of the steps' instruction slots, and four cycles of the memory port each. Other widths read them from shared memory, all
+// lanes the same word. Restarts and the value of a cut episode are branches that few warps take.
+// Launch: kRolloutWarps warps a block, as many registers as three such blocks on an SM leave (168 a thread); grid.x blocks of warps,
+// grid.y agents. Bound: instruction issue.
+#pragma once
+#include "kernels/agents.hpp"
+#include "kernels/reduce/reduce.cuh"
+#include "kernels/runtime/runtime.hpp"
+
+CUPG_BEGIN_COPY
+
+inline constexpr int kRolloutWarps = 4;
+
+/// Episodes that ended in a block.
+struct BlockEpisodes {
+  unsigned episodes, terminated, steps;
+};
+
+/// The weights where the threads of a kernel read them: in registers for a fixed plan, otherwise where they are.
+template <class Plan>
+struct ThreadWeights {
+  const float* data;
+  __device__ __forceinline__ explicit ThreadWeights(const float* weights) : data(weights) {}
+};
+template <int O, int H, bool Shared>
+struct ThreadWeights<FixedPlan<O, H, Shared>> {
+  float data[FixedPlan<O, H, Shared>::packed];
+  __device__ __forceinline__ explicit ThreadWeights(const float* weights) {
+    CUPG_UNROLL_FIXED
+    for (int i = 0; i < FixedPlan<O, H, Shared>::packed; ++i) data[i] = weights[i];
+  }
+};
+
+/// Where a warp's environments and rows lie in the arrays of RolloutArgs.
+struct WarpPlace {
+  int warp;          ///< of its agent: numbers the environments
+  int state;         ///< among the warps of `state` and `age`
+  std::int64_t row;  ///< first row in `out`
+};
+
+/// The warp's rows. h1: this lane's place in scratch for two hidden layers.
+template <class Env, class Act, bool Shared, class Plan>
+__device__ __forceinline__ void collect_rows(const RolloutArgs& a, const Plan& plan, const float* weights, WarpPlace place, float* h1,
+                                             BlockEpisodes& tally) {
+  constexpr int O = Env::kObservations;
+  const int lane = lane_index();
+  const std::uint32_t environment = static_cast<std::uint32_t>(place.warp * kWarp + lane),
+                      limit = static_cast<std::uint32_t>(a.max_episode_steps);
+  const ThreadWeights<Plan> w(weights);
+  const auto forward = [&](const float(&x)[O], float(&d)[1], float& v) { network_forward<Act, O, 1, Shared>(plan, w.data, x, d, v, h1); };
+
+  const auto state = [&] { return a.state + static_cast<std::int64_t>(place.state) * Env::kStateSize * kWarp + lane; };
+  const auto age_at = [&] { return a.age + static_cast<std::int64_t>(place.state) * kWarp + lane; };
+  auto s = load_state<Env, float>(state());
+  std::uint32_t age = *age_at();
+  float x[O], d[1], v;
+  Env::observe(s, x);
+  forward(x, d, v);
+  std::uint32_t word[4];  // the draws of this step and of those that come before the next multiple of four
+  const auto draw_words = [&](std::uint32_t now) {
+    const Philox4 draw = philox4x32_lanes(environment, now >> 2, static_cast<std::uint32_t>(Purpose::action), 0u, a.key);
+    for (int i = 0; i < 4; ++i) word[i] = draw.word[i];
+  };
+  const auto next_word = [&] { word[0] = word[1], word[1] = word[2], word[2] = word[3]; };
+  draw_words(a.step);
+  for (std::uint32_t i = 0; i < (a.step & 3u); ++i) next_word();
+
+  std::int64_t row = place.row;
+  for (std::uint32_t now = a.step; now != a.step + static_cast<std::uint32_t>(a.horizon); ++now, ++row) {
+    const std::int64_t at = row * kWarp + lane;
+    CUPG_UNROLL_FIXED
+    for (int i = 0; i < O; ++i) a.out.observation[(row * O + i) * kWarp + lane] = x[i];
+    a.out.policy[at] = d[0];
+    a.out.value[at] = v;
+
+    if ((now & 3u) == 0) draw_words(now);
+    const bool right = TwoActions<float>::sample(d[0], uniform01(word[0]));
+    next_word();
+    const bool terminated = Env::step(s, right);
+    age += 1;
+    const bool truncated = !terminated && age >= limit, done = terminated || truncated;
+    const std::uint32_t action_bits = __ballot_sync(kAllLanes, right), done_bits = __ballot_sync(kAllLanes, done);
+    if (lane == 0) {
+      a.out.action[row] = action_bits;
+      a.out.done[row] = done_bits;
+    }
+    float last = 0.0f;  // V(s_{t+1}) where the episode ended
+    if (done) {
+      if (truncated && a.bootstrap) {
+        Env::observe(s, x);
+        forward(x, d, last);
+      }
+      if (environment < static_cast<std::uint32_t>(a.envs)) {
+        atomicAdd(&tally.episodes, 1u);
+        atomicAdd(&tally.terminated, terminated ? 1u : 0u);
+        atomicAdd(&tally.steps, age);
+      }
+      age = 0;
+      s = draw_state<Env, float>(environment, now, Purpose::reset, 0, a.key);
+    }
+    Env::observe(s, x);
+    forward(x, d, v);
+    a.out.advantage[at] = done ? last : v;
+  }
+  store_state<Env, float>(state(), s);
+  *age_at() = age;
+  __syncwarp();  // the flags, written by lane 0, are read by all
+}
+
+/// Floats of scratch that the block's warps need for networks of two hidden layers.
+CUPG_FN int hidden_scratch(const NetworkPlan& plan) {
+  const int policy = plan.policy.layers == 2 ? plan.policy.width1 : 0, value = plan.value.layers == 2 ? plan.value.width1 : 0;
+  return (policy > value ? policy : value) * kWarp;
+}
+
+/// Copies the packed weights to shared memory. The block's threads must meet before they read them.
+__device__ __forceinline__ void copy_weights(const Agents& a, int slot, float* shared) {
+  const float* const from = a.packed + static_cast<std::int64_t>(slot) * packed_stride(a);
+  for (int i = static_cast<int>(threadIdx.x); i < a.plan.packed; i += static_cast<int>(blockDim.x)) shared[i] = from[i];
+}
+
+/// Initial states: environments of every chosen agent, drawn from its seed.
+template <class Env>
+__global__ void __launch_bounds__(kReduceThreads) reset_kernel(const __grid_constant__ Agents agents) {
+  const int slot = agents.chosen[blockIdx.y], environment = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+  if (environment >= agents.warps * kWarp) return;
+  const std::int64_t warp = static_cast<std::int64_t>(slot) * agents.warps + environment / kWarp;
+  auto s = draw_state<Env, float>(static_cast<std::uint32_t>(environment), 0, Purpose::reset, 1, agents.state[slot].key);
+  store_state<Env, float>(agents.environments + warp * Env::kStateSize * kWarp + environment % kWarp, s);
+  agents.age[warp * kWarp + environment % kWarp] = 0;
+}
+
+/// Shared memory: packed weights, then each warp's scratch.
+template <class Env, class Act, bool Shared, int H>
+__global__ void __launch_bounds__(kRolloutWarps* kWarp, 3) rollout_kernel(const __grid_constant__ Agents agents) {
+  CUPG_DYNAMIC_SHARED(float, shared);
+  __shared__ BlockEpisodes tally;
+  const int slot = agents.chosen[blockIdx.y], warp = static_cast<int>(blockIdx.x) * kRolloutWarps + warp_index();
+  if (agents.state[slot].halted != 0) return;
+  copy_weights(agents, slot, shared);
+  if (threadIdx.x == 0) tally = {};
+  __syncthreads();
+  if (warp < agents.warps) {
+    // positions count from slot 0, so that the arrays' addresses stay in the constant bank and take no registers
+    const RolloutArgs a = rollout_args(agents, slot, agents.trajectory);
+    const WarpPlace place{warp, slot * agents.warps + warp, slot * agents.rows + static_cast<std::int64_t>(warp) * agents.horizon};
+    float* const h1 = shared + packed_stride(agents) + warp_index() * hidden_scratch(agents.plan) + lane_index();
+    if constexpr (H > 0) {
+      collect_rows<Env, Act, Shared>(a, FixedPlan<Env::kObservations, H, Shared>{}, shared, place, h1, tally);
+    } else {
+      collect_rows<Env, Act, Shared>(a, agents.plan, shared, place, h1, tally);
+    }
+  }
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    EpisodeCounts& total = agents.state[agents.chosen[blockIdx.y]].episodes;  // read again: kept, it would be spilled
+    atomicAdd(&total.episodes, static_cast<unsigned long long>(tally.episodes));
+    atomicAdd(&total.terminated, static_cast<unsigned long long>(tally.terminated));
+    atomicAdd(&total.steps, static_cast<unsigned long long>(tally.steps));
+  }
+}
+
+CUPG_END_COPY

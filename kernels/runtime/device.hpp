@@ -1,0 +1,209 @@
+// The CUDA runtime behind runtime.hpp.
+#pragma once
+#include <cuda_runtime.h>
+
+#include <utility>
+
+#include "cupg/error.hpp"
+#include "kernels/math/lanes.hpp"
+#include "kernels/runtime/runtime.hpp"
+
+#define CUPG_DYNAMIC_SHARED(T, name)                                    \
+  extern __shared__ __align__(16) unsigned char cupg_dynamic_shared_[]; \
+  T* const name = reinterpret_cast<T*>(cupg_dynamic_shared_)
+
+CUPG_BEGIN_COPY
+namespace runtime {
+
+/// Throws where a call of the CUDA runtime failed. `what` names the call and what it was for.
+inline void check(cudaError_t status, const std::string& what) {
+  if (status == cudaSuccess) return;
+  std::string message = "cuda: " + what + ": " + cudaGetErrorString(status) + " (" + cudaGetErrorName(status) + ")";
+  if (status == cudaErrorMemoryAllocation) message += "; expected fewer envs, a shorter horizon or fewer seeds";
+  cudaGetLastError();  // an error that is not sticky is told once
+  throw Error(ErrorKind::runtime, message);
+}
+
+class Stream {
+ public:
+  Stream() { check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate"); }
+  ~Stream() { cudaStreamDestroy(stream_); }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  cudaStream_t get() const { return stream_; }
+  /// `what` names the work that is waited for: a kernel's fault is found here.
+  void synchronize(const char* what) { check(cudaStreamSynchronize(stream_), std::string(what) + " (cudaStreamSynchronize)"); }
+
+ private:
+  cudaStream_t stream_ = nullptr;
+};
+
+template <class T>
+class Buffer {
+ public:
+  Buffer() = default;
+  /// `what` is named where there is too little memory.
+  Buffer(std::int64_t count, const char* what) : count_(count) {
+    if (count == 0) return;
+    const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(T);
+    check(cudaMalloc(reinterpret_cast<void**>(&data_), bytes), "cudaMalloc of " + std::to_string(bytes) + " bytes for " + what);
+    check(cudaMemset(data_, 0, bytes), "cudaMemset");
+  }
+  ~Buffer() { cudaFree(data_); }
+  Buffer(Buffer&& other) noexcept { *this = std::move(other); }
+  Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(count_, other.count_);
+    return *this;
+  }
+  T* data() const { return data_; }
+  std::int64_t size() const { return count_; }
+
+ private:
+  T* data_ = nullptr;
+  std::int64_t count_ = 0;
+};
+
+template <class T>
+class PinnedBuffer {
+ public:
+  PinnedBuffer() = default;
+  PinnedBuffer(std::int64_t count, const char* what) : count_(count) {
+    if (count == 0) return;
+    const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(T);
+    check(cudaMallocHost(reinterpret_cast<void**>(&data_), bytes), "cudaMallocHost of " + std::to_string(bytes) + " bytes for " + what);
+    for (std::int64_t i = 0; i < count; ++i) data_[i] = T{};
+  }
+  ~PinnedBuffer() { cudaFreeHost(data_); }
+  PinnedBuffer(PinnedBuffer&& other) noexcept { *this = std::move(other); }
+  PinnedBuffer& operator=(PinnedBuffer&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(count_, other.count_);
+    return *this;
+  }
+  T* data() const { return data_; }
+  T& operator[](std::int64_t i) const { return data_[i]; }
+  std::int64_t size() const { return count_; }
+
+ private:
+  T* data_ = nullptr;
+  std::int64_t count_ = 0;
+};
+
+template <class T>
+void upload(Stream& stream, T* device, const T* host, std::int64_t count) {
+  check(cudaMemcpyAsync(device, host, static_cast<std::size_t>(count) * sizeof(T), cudaMemcpyHostToDevice, stream.get()),
+        "cudaMemcpyAsync to the device");
+}
+template <class T>
+void download(Stream& stream, T* host, const T* device, std::int64_t count) {
+  check(cudaMemcpyAsync(host, device, static_cast<std::size_t>(count) * sizeof(T), cudaMemcpyDeviceToHost, stream.get()),
+        "cudaMemcpyAsync from the device");
+}
+template <class T>
+void clear(Stream& stream, T* device, std::int64_t count) {
+  check(cudaMemsetAsync(device, 0, static_cast<std::size_t>(count) * sizeof(T), stream.get()), "cudaMemsetAsync");
+}
+
+/// kernel<<<grid, block, shared>>>(arguments...) on the stream. `name` is told where it fails.
+template <class... P, class... A>
+void launch(Stream& stream, const char* name, void (*kernel)(P...), dim3 grid, dim3 block, std::size_t shared, A&&... arguments) {
+  static_assert(sizeof...(P) == sizeof...(A));
+  constexpr std::size_t kWithoutAsking = 48 * 1024;
+  if (shared > kWithoutAsking)
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)),
+          std::string("kernel ") + name + ", shared memory of " + std::to_string(shared) + " bytes");
+  kernel<<<grid, block, shared, stream.get()>>>(static_cast<P>(std::forward<A>(arguments))...);
+  check(cudaGetLastError(), std::string("launch of kernel ") + name);
+}
+
+class Graph {
+ public:
+  Graph() = default;
+  /// Records what `work` enqueues on the stream; nothing of it runs yet.
+  template <class F>
+  Graph(Stream& stream, F work) {
+    cudaGraph_t graph = nullptr;
+    check(cudaStreamBeginCapture(stream.get(), cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
+    try {
+      work();
+    } catch (...) {
+      cudaStreamEndCapture(stream.get(), &graph);
+      cudaGraphDestroy(graph);
+      throw;
+    }
+    check(cudaStreamEndCapture(stream.get(), &graph), "cudaStreamEndCapture");
+    const cudaError_t status = cudaGraphInstantiateWithFlags(&graph_, graph, 0);
+    cudaGraphDestroy(graph);
+    check(status, "cudaGraphInstantiate");
+  }
+  ~Graph() {
+    if (graph_ != nullptr) cudaGraphExecDestroy(graph_);
+  }
+  Graph(Graph&& other) noexcept { *this = std::move(other); }
+  Graph& operator=(Graph&& other) noexcept {
+    std::swap(graph_, other.graph_);
+    return *this;
+  }
+  void launch(Stream& stream) const { check(cudaGraphLaunch(graph_, stream.get()), "cudaGraphLaunch"); }
+
+ private:
+  cudaGraphExec_t graph_ = nullptr;
+};
+
+/// "13.0" from 13000.
+inline std::string version_text(int version) { return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10); }
+
+/// Usable devices; 0 with a reason where there are none.
+inline int device_count(std::string& reason) {
+  int count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status == cudaSuccess && count > 0) return count;
+  reason = status == cudaSuccess ? "no device" : cudaGetErrorString(status);
+  cudaGetLastError();
+  return 0;
+}
+
+/// Whether this build has code for the device; otherwise why not.
+template <class Kernel>
+bool has_kernels(int index, Kernel* kernel, std::string& reason) {
+  check(cudaSetDevice(index), "cudaSetDevice");
+  cudaFuncAttributes attributes{};
+  const cudaError_t status = cudaFuncGetAttributes(&attributes, kernel);
+  if (status == cudaSuccess) return true;
+  cudaGetLastError();
+  cudaDeviceProp p{};
+  check(cudaGetDeviceProperties(&p, index), "cudaGetDeviceProperties");
+  reason = std::string(p.name) + " (sm_" + std::to_string(p.major * 10 + p.minor) +
+           ") is not a device that this build has kernels for: " + cudaGetErrorString(status);
+  return false;
+}
+
+inline DeviceProperties device_properties(int index) {
+  cudaDeviceProp p{};
+  check(cudaGetDeviceProperties(&p, index), "cudaGetDeviceProperties");
+  int driver = 0, runtime = 0;
+  check(cudaDriverGetVersion(&driver), "cudaDriverGetVersion");
+  check(cudaRuntimeGetVersion(&runtime), "cudaRuntimeGetVersion");
+  DeviceProperties d;
+  d.name = p.name;
+  d.index = index;
+  d.major = p.major;
+  d.minor = p.minor;
+  d.multiprocessors = p.multiProcessorCount;
+  d.memory = static_cast<std::int64_t>(p.totalGlobalMem);
+  d.shared_memory = static_cast<std::int64_t>(p.sharedMemPerBlockOptin);
+  d.shared_memory_sm = static_cast<std::int64_t>(p.sharedMemPerMultiprocessor);
+  d.driver = version_text(driver);
+  d.runtime = version_text(runtime);
+  check(cudaSetDevice(index), "cudaSetDevice");
+  std::size_t free = 0, total = 0;
+  check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+  d.free_memory = static_cast<std::int64_t>(free);
+  return d;
+}
+/// The device that later calls of this thread use.
+inline void use_device(int index) { check(cudaSetDevice(index), "cudaSetDevice"); }
+
+}  // namespace runtime
+CUPG_END_COPY

@@ -1,0 +1,332 @@
+// The CUDA engine: the ops in order on a device, for a population of agents. Host memory holds nothing of the training but what is
+// asked for: reports, parameters, returns. Two forms with the same bits:
+//   population    a launch trains all chosen agents for many updates, a block each
+//   large batch   an update is a graph: rollout, advantage, (moments,) gradient, reduce, optimizer; graphs follow each other without
+//                 the host
+#pragma once
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "src/engine/cuda_launch.cuh"
+#include "src/engine/cuda_plugin.hpp"
+#include "src/engine/network_plan.hpp"
+
+CUPG_BEGIN_COPY
+
+class CudaEngine final : public Engine {
+ public:
+  CudaEngine(const Config& config, int agents, int device, CudaForm form)
+      : config_(config),
+        environment_(find_environment(config.environment)),
+        network_(config.network()),
+        device_(runtime::device_properties(device)),
+        slots_(agents) {
+    runtime::use_device(device);
+    Agents& a = agents_;
+    settings(a);
+    population_ = population_shape(device_, a, environment_.observations);
+    large_batch_ = form == CudaForm::large_batch || (form == CudaForm::automatic && prefers_large_batch());
+    side_by_side_ = large_batch_ ? warps_side_by_side() : population_.block_warps;
+    allocate(a);
+    stream_.synchronize("setting up");
+  }
+
+  void reset(int agent, std::uint64_t seed) override {
+    const std::int64_t p = parameter_stride(agents_), w = packed_stride(agents_);
+    float* const parameters = host_parameters_.data() + agent * p;
+    initialise_parameters(config_.network(), config_.init, seed, {parameters, static_cast<std::size_t>(network_.plan().parameters)});
+    network_.pack(parameters, host_packed_.data() + agent * w);
+    host_state_[agent] = AgentState{};
+    host_state_[agent].key = seed;
+    seen_[static_cast<std::size_t>(agent)] = {};
+    pending_.push_back(agent);
+  }
+
+  void update(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) override {
+    std::fill(reports.begin(), reports.end(), UpdateReport{});
+    if (updates <= 0 || agents.empty()) return;
+    begin_resets();
+    const int count = choose(agents);
+    if (large_batch_) {
+      const runtime::Graph& graph = update_graph(count);
+      for (std::int64_t k = 0; k < updates; ++k) graph.launch(stream_);
+    } else {
+      // so many updates in one launch that the block's counts of steps cannot overflow
+      const std::int64_t most = std::max<std::int64_t>(1, (std::int64_t{1} << 31) / config_.batch());
+      for (std::int64_t left = updates; left > 0; left -= most)
+        launch_population(stream_, environment_.id, agents_, population_, static_cast<int>(std::min(left, most)), count);
+    }
+    runtime::download(stream_, host_state_.data(), state_.data(), slots_);
+    stream_.synchronize("training");
+    for (std::size_t i = 0; i < agents.size(); ++i) reports[i] = report(agents[i]);
+  }
+
+  Evaluation evaluate(int agent, const EvaluationRequest& request) override {
+    return std::move(evaluate_all(std::span(&agent, 1), std::span(&request, 1))[0]);
+  }
+
+  /// Every episode is played to its end, so an evaluation that cannot reach stop_below has all its returns; it counts as incomplete
+  /// all the same.
+  std::vector<Evaluation> evaluate_all(std::span<const int> agents, std::span<const EvaluationRequest> requests) override {
+    std::vector<Evaluation> results(agents.size());
+    begin_resets();
+    for (std::size_t begin = 0; begin < agents.size();) {  // runs of requests that one launch can serve
+      std::size_t end = begin + 1;
+      while (end < agents.size() && requests[end].episodes == requests[begin].episodes && requests[end].greedy == requests[begin].greedy &&
+             end - begin < kMostJobs)
+        ++end;
+      evaluate_run(agents.subspan(begin, end - begin), requests.subspan(begin, end - begin), results.data() + begin);
+      begin = end;
+    }
+    return results;
+  }
+
+  std::span<const float> parameters(int agent) const override {
+    const std::int64_t at = static_cast<std::int64_t>(agent) * parameter_stride(agents_);
+    if (std::find(pending_.begin(), pending_.end(), agent) == pending_.end()) {
+      runtime::download(stream_, host_parameters_.data() + at, parameters_.data() + at, network_.plan().parameters);
+      stream_.synchronize("reading parameters");
+    }
+    return {host_parameters_.data() + at, static_cast<std::size_t>(network_.plan().parameters)};
+  }
+
+  void set_parameters(int agent, std::span<const float> parameters) override {
+    begin_resets();
+    const std::int64_t at = static_cast<std::int64_t>(agent) * parameter_stride(agents_),
+                       packed_at = static_cast<std::int64_t>(agent) * packed_stride(agents_);
+    std::copy(parameters.begin(), parameters.end(), host_parameters_.data() + at);
+    network_.pack(host_parameters_.data() + at, host_packed_.data() + packed_at);
+    runtime::upload(stream_, parameters_.data() + at, host_parameters_.data() + at, network_.plan().parameters);
+    runtime::upload(stream_, packed_.data() + packed_at, host_packed_.data() + packed_at, network_.plan().packed);
+    stream_.synchronize("setting parameters");
+  }
+
+  std::string device() const override { return "cuda"; }
+  /// What the kernels were run by: "sm_90", or the executor.
+  std::string isa() const override {
+    return device_.multiprocessors == 0 ? "emulated" : "sm_" + std::to_string(device_.major * 10 + device_.minor);
+  }
+  int threads() const override { return 1; }
+
+ private:
+  static constexpr std::size_t kMostJobs = 4096;
+
+  /// What all agents share, from the configuration.
+  void settings(Agents& a) {
+    a.plan = network_.plan();
+    a.optimizer = config_.optimizer;
+    a.coefficients = {config_.objective.entropy_coef, config_.objective.value_coef};
+    a.total_updates = config_.updates();
+    a.envs = config_.envs;
+    a.warps = config_.envs / kWarp + (config_.envs % kWarp != 0);
+    a.horizon = config_.horizon;
+    a.max_episode_steps = environment_.max_episode_steps;
+    a.nstep = config_.advantage.estimator == Estimator::nstep ? config_.advantage.nstep : 0;
+    a.gamma = config_.advantage.gamma;
+    a.gamma_lambda = config_.advantage.gamma * config_.advantage.lambda;
+    a.constant_reward = static_cast<float>(environment_.reward);
+    a.batch = static_cast<float>(config_.batch());
+    a.inverse_batch = 1.0f / a.batch;
+    a.normalize = config_.advantage.normalize;
+    a.bootstrap = config_.advantage.truncation == Truncation::bootstrap;
+    with_variant(environment_.id, a.plan, [&]<class Env, class Act, bool Shared, int H>() { a.state_size = Env::kStateSize; });
+  }
+
+  /// A block holds kPopulationWarps warps; an agent of many more runs faster spread over the device, unless there are so many agents
+  /// that they fill it anyway. An update as a graph costs some 10 microseconds beside its kernels.
+  bool prefers_large_batch() const {
+    constexpr int kWorthAGraph = 8;
+    return agents_.warps > kWorthAGraph * kPopulationWarps / 4 &&
+           slots_ * population_.block_warps < device_.multiprocessors * kResidentWarps;
+  }
+
+  /// Warps of one agent that the gradient runs at the same time. Where each needs a workspace, no more than the device can hold at once.
+  int warps_side_by_side() const {
+    if (!needs_workspace(agents_.plan)) return agents_.warps;
+    const int resident = std::max(1, device_.multiprocessors) * kResidentWarps / slots_;
+    return std::min(agents_.warps, std::max(kGradientWarps, resident));
+  }
+
+  void allocate(Agents& a) {
+    const std::int64_t slots = slots_, warps = a.warps, p = parameter_stride(a), w = packed_stride(a);
+    const int observations = environment_.observations;
+    const auto take = [&](auto& buffer, auto& pointer, std::int64_t count, const char* what) {
+      buffer = std::remove_reference_t<decltype(buffer)>(count, what);
+      pointer = buffer.data();
+    };
+    take(parameters_, a.parameters, slots * p, "parameters");
+    take(first_moment_, a.first_moment, slots * p, "the optimizer's state");
+    take(second_moment_, a.second_moment, slots * p, "the optimizer's state");
+    take(gradient_, a.gradient, slots * p, "gradients");
+    take(packed_, a.packed, slots * w, "weights");
+    take(environments_, a.environments, slots * warps * a.state_size * kWarp, "environments");
+    take(age_, a.age, slots * warps * kWarp, "environments");
+    take(partials_, a.partials, slots * warps * w, "partial sums");
+    take(moment_sums_, a.moment_sums, slots * warps, "partial sums");
+    take(state_, a.state, slots, "agents");
+    take(chosen_, a.chosen, slots, "agents");
+    if (large_batch_ || !population_.shared_rows) {
+      a.rows = (large_batch_ ? warps : kept_warps(a, population_.block_warps)) * a.horizon;
+      const std::int64_t rows = slots * a.rows;
+      take(observation_, a.trajectory.observation, rows * observations * kWarp, "the rollout");
+      take(policy_, a.trajectory.policy, rows * a.plan.policy_outputs * kWarp, "the rollout");
+      take(value_, a.trajectory.value, rows * kWarp, "the rollout");
+      take(advantage_, a.trajectory.advantage, rows * kWarp, "the rollout");
+      take(action_, a.trajectory.action, rows, "the rollout");
+      take(done_, a.trajectory.done, rows, "the rollout");
+    }
+    if (needs_workspace(a.plan)) {
+      a.workspace_size = gradient_workspace(a.plan);
+      const std::int64_t at_once = (side_by_side_ + kGradientWarps - 1) / kGradientWarps * kGradientWarps;
+      take(workspace_, a.workspace, slots * at_once * a.workspace_size, "the gradient's sums");
+    }
+    entries_ = runtime::Buffer<PackEntry>(a.plan.packed, "the network");
+    runtime::upload(stream_, entries_.data(), a.plan.entries, a.plan.packed);
+    a.plan.entries = entries_.data();
+
+    host_parameters_ = runtime::PinnedBuffer<float>(slots * p, "parameters");
+    host_packed_ = runtime::PinnedBuffer<float>(slots * w, "weights");
+    host_state_ = runtime::PinnedBuffer<AgentState>(slots, "agents");
+    host_chosen_ = runtime::PinnedBuffer<int>(slots, "agents");
+    seen_.resize(static_cast<std::size_t>(slots_));
+    zeros_or_ones_.assign(
+        static_cast<std::size_t>(p),
+        config_.optimizer.kind == OptimizerKind::rmsprop && config_.optimizer.rmsprop_eps == RmspropEps::inside ? 1.0f : 0.0f);
+  }
+
+  /// Sends what reset() has drawn, in runs of neighbouring agents, and draws their environments.
+  void begin_resets() {
+    if (pending_.empty()) return;
+    std::sort(pending_.begin(), pending_.end());
+    pending_.erase(std::unique(pending_.begin(), pending_.end()), pending_.end());
+    const std::int64_t p = parameter_stride(agents_), w = packed_stride(agents_);
+    for (std::size_t i = 0; i < pending_.size();) {
+      std::size_t end = i + 1;
+      while (end < pending_.size() && pending_[end] == pending_[end - 1] + 1) ++end;
+      const std::int64_t first = pending_[i], count = static_cast<std::int64_t>(end - i);
+      runtime::upload(stream_, parameters_.data() + first * p, host_parameters_.data() + first * p, count * p);
+      runtime::upload(stream_, packed_.data() + first * w, host_packed_.data() + first * w, count * w);
+      runtime::upload(stream_, state_.data() + first, host_state_.data() + first, count);
+      runtime::clear(stream_, first_moment_.data() + first * p, count * p);
+      runtime::clear(stream_, gradient_.data() + first * p, count * p);
+      if (zeros_or_ones_[0] == 0.0f) {
+        runtime::clear(stream_, second_moment_.data() + first * p, count * p);
+      } else {
+        for (std::int64_t k = first; k < first + count; ++k)
+          runtime::upload(stream_, second_moment_.data() + k * p, zeros_or_ones_.data(), p);
+      }
+      i = end;
+    }
+    const int count = choose(pending_);
+    launch_reset(stream_, environment_.id, agents_, count);
+    stream_.synchronize("initialising agents");
+    pending_.clear();
+  }
+
+  /// The agents of the next launches.
+  int choose(std::span<const int> agents) {
+    const auto n = static_cast<std::int64_t>(agents.size());
+    if (chosen_count_ != n || !std::equal(agents.begin(), agents.end(), host_chosen_.data())) {
+      std::copy(agents.begin(), agents.end(), host_chosen_.data());
+      runtime::upload(stream_, chosen_.data(), host_chosen_.data(), n);
+      chosen_count_ = n;
+    }
+    return static_cast<int>(n);
+  }
+
+  /// One update of `count` agents, recorded.
+  const runtime::Graph& update_graph(int count) {
+    const auto found = graphs_.find(count);
+    if (found != graphs_.end()) return found->second;
+    stream_.synchronize("setting up");
+    return graphs_.emplace(count, runtime::Graph(stream_, [&] { enqueue_update(count); })).first->second;
+  }
+  void enqueue_update(int count) {
+    launch_rollout(stream_, environment_.id, agents_, count);
+    launch_advantage(stream_, environment_.id, agents_, count);
+    if (agents_.normalize) launch_moments(stream_, environment_.id, agents_, count);
+    launch_gradient(stream_, environment_.id, agents_, count, side_by_side_);
+    launch_reduce(stream_, agents_, count);
+    launch_optimizer(stream_, agents_, count);
+  }
+
+  /// What has happened to an agent since the last report.
+  UpdateReport report(int agent) {
+    AgentState& now = host_state_[agent];
+    AgentState& before = seen_[static_cast<std::size_t>(agent)];
+    UpdateReport r;
+    const auto since = [](unsigned long long a, unsigned long long b) { return static_cast<std::int64_t>(a - b); };
+    r.episodes = {since(now.episodes.episodes, before.episodes.episodes), since(now.episodes.terminated, before.episodes.terminated),
+                  since(now.episodes.steps, before.episodes.steps)};
+    r.updates = now.optimizer.updates - before.optimizer.updates;
+    r.finite = now.halted == 0;
+    r.parameters_finite = now.diverged == 0;
+    before = now;
+    if (now.halted != 0) {  // another call may try again, as on the CPU
+      now.halted = 0;
+      runtime::upload(stream_, state_.data() + agent, &now, 1);
+    }
+    return r;
+  }
+
+  void evaluate_run(std::span<const int> agents, std::span<const EvaluationRequest> requests, Evaluation* results) {
+    const EvaluationRequest& common = requests[0];
+    const auto count = static_cast<std::int64_t>(agents.size()),
+               lanes = (static_cast<std::int64_t>(common.episodes) + kWarp - 1) / kWarp * kWarp;
+    if (jobs_.size() < count) {
+      jobs_ = runtime::Buffer<EvaluationJob>(count, "evaluation");
+      host_jobs_ = runtime::PinnedBuffer<EvaluationJob>(count, "evaluation");
+    }
+    if (returns_.size() < count * lanes) {
+      returns_ = runtime::Buffer<float>(count * lanes, "evaluation");
+      host_returns_ = runtime::PinnedBuffer<float>(count * lanes, "evaluation");
+    }
+    for (std::int64_t i = 0; i < count; ++i)
+      host_jobs_[i] = {agents[static_cast<std::size_t>(i)], requests[static_cast<std::size_t>(i)].block};
+    runtime::upload(stream_, jobs_.data(), host_jobs_.data(), count);
+    const EvaluateKernelArgs job{jobs_.data(), common.episodes, common.greedy, returns_.data()};
+    launch_evaluate(stream_, environment_.id, agents_, job, static_cast<int>(count));
+    runtime::download(stream_, host_returns_.data(), returns_.data(), count * lanes);
+    stream_.synchronize("evaluation");
+    for (std::int64_t i = 0; i < count; ++i) {
+      const EvaluationRequest& request = requests[static_cast<std::size_t>(i)];
+      const float* const first = host_returns_.data() + i * lanes;
+      double deficit = 0;
+      for (int e = 0; e < request.episodes; ++e) deficit += environment_.max_return - static_cast<double>(first[e]);
+      const bool complete = !(deficit > request.episodes * (environment_.max_return - request.stop_below));
+      results[i] = summarise_evaluation({first, first + request.episodes}, request, complete);
+    }
+  }
+
+  const Config config_;
+  const EnvironmentInfo& environment_;
+  const PackedNetwork network_;
+  const DeviceProperties device_;
+  const int slots_;
+  Agents agents_;
+  PopulationShape population_;
+  bool large_batch_ = false;
+  int side_by_side_ = 0;  ///< warps of one agent that have a workspace each
+  mutable runtime::Stream stream_;
+
+  runtime::Buffer<float> parameters_, first_moment_, second_moment_, gradient_, packed_, environments_, partials_, moment_sums_, workspace_;
+  runtime::Buffer<float> observation_, policy_, value_, advantage_;
+  runtime::Buffer<std::uint32_t> age_, action_, done_;
+  runtime::Buffer<AgentState> state_;
+  runtime::Buffer<int> chosen_;
+  runtime::Buffer<PackEntry> entries_;
+  runtime::Buffer<EvaluationJob> jobs_;
+  runtime::Buffer<float> returns_;
+  runtime::PinnedBuffer<float> host_parameters_, host_packed_, host_returns_;
+  runtime::PinnedBuffer<AgentState> host_state_;
+  runtime::PinnedBuffer<int> host_chosen_;
+  runtime::PinnedBuffer<EvaluationJob> host_jobs_;
+  std::vector<AgentState> seen_;      ///< as of the last report
+  std::vector<float> zeros_or_ones_;  ///< an optimiser's first v
+  std::vector<int> pending_;          ///< agents that were reset and are not yet on the device
+  std::int64_t chosen_count_ = -1;
+  std::map<int, runtime::Graph> graphs_;  ///< by number of agents
+};
+
+CUPG_END_COPY

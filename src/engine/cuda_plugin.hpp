@@ -1,0 +1,33 @@
+// libcupg_cuda.so: the CUDA engine as a plug-in, opened at run time, so that the command and the library start where there is no CUDA.
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "kernels/runtime/properties.hpp"
+#include "src/engine/engine.hpp"
+
+namespace cupg {
+
+/// How the agents of an engine are laid out on the device; the bits are the same.
+enum class CudaForm {
+  automatic,    ///< by shape
+  population,   ///< a block trains an agent for many updates in one launch
+  large_batch,  ///< an agent's update is a graph of kernels over many blocks
+};
+
+/// What the plug-in exports. It and the program must come from one build.
+struct CudaPlugin {
+  const char* version;       ///< as version()
+  std::size_t config_bytes;  ///< sizeof(Config)
+  /// Devices that can be used; where there are none, 0 and why.
+  int (*usable_devices)(std::string& reason);
+  DeviceProperties (*properties)(int device);
+  std::unique_ptr<Engine> (*make_engine)(const Config& config, int agents, CudaForm form);
+};
+inline constexpr const char* kCudaPluginSymbol = "cupg_cuda_plugin";
+
+/// The CUDA engine on the host executor, for tests and derivative checks. Slow.
+std::unique_ptr<Engine> make_emulated_engine(const Config& config, int agents, CudaForm form = CudaForm::automatic);
+
+}  // namespace cupg

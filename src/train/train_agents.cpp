@@ -1,0 +1,249 @@
+// The training loop: iterate, check, stop, for all agents of an engine side by side.
+#include "src/train/train_agents.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "cupg/environment.hpp"
+#include "src/train/curve_recorder.hpp"
+
+namespace cupg {
+namespace {
+
+constexpr int kCheckEpisodes = 100, kConfirmEpisodes = 1000;
+
+/// One agent on its way.
+struct Run {
+  int number;  // in the queue
+  AgentResult result;
+  CheckSchedule schedule;
+  CurveRecorder curve;
+  std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+  bool ended = false;
+};
+
+class Loop {
+ public:
+  Loop(Engine& engine, int slots, const Config& config, SeedQueue& seeds, Reporter& reporter, bool initial_return,
+       const CheckSettings& checks)
+      : engine_(engine),
+        config_(config),
+        environment_(find_environment(config.environment)),
+        batch_(config.batch()),
+        total_(config.updates()),
+        chunk_(std::max<std::int64_t>(1, 1024 / batch_)),
+        seeds_(seeds),
+        reporter_(reporter),
+        initial_return_(initial_return),
+        checks_(checks),
+        runs_(static_cast<std::size_t>(slots)) {}
+
+  void operator()(const std::function<void(int, AgentResult)>& done) {
+    for (fill_slots(); !active().empty(); fill_slots()) {
+      update();
+      check();
+      stop_where_told();
+      finish(done);
+    }
+  }
+
+ private:
+  Run& run(int slot) { return *runs_[static_cast<std::size_t>(slot)]; }
+
+  /// Slots in use for which `condition` holds.
+  template <class F>
+  std::vector<int> slots_where(F condition) {
+    std::vector<int> slots;
+    for (int s = 0; s < static_cast<int>(runs_.size()); ++s)
+      if (runs_[static_cast<std::size_t>(s)] && condition(run(s))) slots.push_back(s);
+    return slots;
+  }
+  std::vector<int> active() {
+    return slots_where([](const Run&) { return true; });
+  }
+
+  /// Starts the next seeds in the slots that are free.
+  void fill_slots() {
+    if (reporter_.stop()) return;
+    std::vector<int> fresh;
+    for (int s = 0; s < static_cast<int>(runs_.size()); ++s) {
+      auto& place = runs_[static_cast<std::size_t>(s)];
+      const int number = place ? -1 : seeds_.take();
+      if (number < 0) continue;
+      place.emplace(Run{number, {}, CheckSchedule(environment_, checks_), CurveRecorder(4 * batch_, environment_.reward)});
+      place->result.seed = seeds_.seed(number);
+      engine_.reset(s, place->result.seed);
+      fresh.push_back(s);
+    }
+    if (!initial_return_ || fresh.empty()) return;
+    const std::vector<Evaluation> untrained =
+        evaluate(fresh, [](const Run&) { return EvaluationRequest{.episodes = kCheckEpisodes, .block = kInitialBlock}; });
+    for (std::size_t i = 0; i < fresh.size(); ++i) {
+      run(fresh[i]).result.initial_return = untrained[i].mean_return;
+      run(fresh[i]).start = std::chrono::steady_clock::now();
+    }
+  }
+
+  /// A chunk of updates of every agent; of those near their end, what is left.
+  void update() {
+    std::vector<int> left = active();
+    while (!left.empty()) {
+      const auto updates_of = [&](int slot) { return std::min(chunk_, total_ - run(slot).result.updates); };
+      const std::int64_t updates = updates_of(left[0]);
+      const auto others = std::stable_partition(left.begin(), left.end(), [&](int slot) { return updates_of(slot) == updates; });
+      const std::vector<int> together(left.begin(), others);
+      std::vector<UpdateReport> reports(together.size());
+      engine_.update(together, updates, reports);
+      for (std::size_t i = 0; i < together.size(); ++i) take(run(together[i]), reports[i]);
+      left.erase(left.begin(), others);
+    }
+  }
+
+  void take(Run& run, const UpdateReport& report) {
+    AgentResult& result = run.result;
+    result.updates += report.updates;
+    result.env_steps = result.updates * batch_;
+    run.schedule.add(report.updates * batch_, report.episodes);
+    run.curve.add(result.env_steps, seconds_since(run.start), report.episodes);
+    reporter_.add(report.updates * batch_, report.episodes);
+    if (!report.finite || !report.parameters_finite) {
+      result.outcome = Outcome::diverged;
+      result.message = fmt::format("a {} became NaN or infinite at update {}; try a smaller learning-rate or max-grad-norm",
+                                   report.finite ? "parameter" : "gradient", result.updates + (report.finite ? 0 : 1));
+    }
+    run.ended = result.outcome == Outcome::diverged || result.updates >= total_;
+  }
+
+  /// Is it solved? The greedy policy's mean over 100 fresh episodes reaches the threshold, and 1,000 more confirm it.
+  void check() {
+    const std::vector<int> due = slots_where(
+        [](const Run& r) { return r.result.outcome != Outcome::diverged && r.result.solved_env_steps == 0 && r.schedule.due(); });
+    if (due.empty()) return;
+    const auto request = [&](const Run& r, int episodes, std::uint32_t second) {
+      return EvaluationRequest{.episodes = episodes,
+                               .block = 2 * static_cast<std::uint32_t>(r.result.checks) + second,
+                               .stop_below = environment_.reward_threshold};
+    };
+    const auto passes = [&](const Evaluation& e) { return e.complete && e.mean_return >= environment_.reward_threshold; };
+    std::vector<int> hopeful;
+    const std::vector<Evaluation> first = evaluate(due, [&](const Run& r) { return request(r, kCheckEpisodes, 0); });
+    for (std::size_t i = 0; i < due.size(); ++i)
+      if (passes(first[i])) hopeful.push_back(due[i]);
+    const std::vector<Evaluation> second = evaluate(hopeful, [&](const Run& r) { return request(r, kConfirmEpisodes, 1); });
+    for (const int slot : due) {
+      Run& r = run(slot);
+      r.result.checks += 1;
+      const auto at = std::find(hopeful.begin(), hopeful.end(), slot);
+      if (at == hopeful.end() || !passes(second[static_cast<std::size_t>(at - hopeful.begin())])) {
+        r.schedule.failed();
+        continue;
+      }
+      r.result.final_return = second[static_cast<std::size_t>(at - hopeful.begin())].mean_return;
+      r.result.solved_env_steps = r.result.env_steps;
+      r.result.solved_seconds = seconds_since(r.start);
+      r.result.outcome = Outcome::solved;
+      r.ended = r.ended || config_.stop_when_solved;
+    }
+  }
+
+  void stop_where_told() {
+    if (!reporter_.stop()) return;
+    for (const int slot : active()) {
+      if (run(slot).ended) continue;
+      run(slot).ended = true;
+      run(slot).result.outcome = Outcome::interrupted;
+    }
+  }
+
+  /// Hands over the agents that have ended and frees their slots.
+  void finish(const std::function<void(int, AgentResult)>& done) {
+    const std::vector<int> ended = slots_where([](const Run& r) { return r.ended; });
+    for (const int slot : ended) {
+      Run& r = run(slot);
+      r.result.seconds = seconds_since(r.start);
+      const std::span<const float> parameters = engine_.parameters(slot);
+      r.result.parameters.assign(parameters.begin(), parameters.end());
+    }
+    const std::vector<int> open = slots_where([&](const Run& r) {
+      const bool just_solved = r.result.outcome == Outcome::solved && config_.stop_when_solved;
+      return r.ended && !just_solved && r.result.outcome != Outcome::interrupted;
+    });
+    const std::vector<Evaluation> last =
+        evaluate(open, [](const Run&) { return EvaluationRequest{.episodes = kCheckEpisodes, .block = kFinalBlock}; });
+    for (std::size_t i = 0; i < open.size(); ++i) run(open[i]).result.final_return = last[i].mean_return;
+    for (const int slot : ended) {
+      Run& r = run(slot);
+      r.result.curve = r.curve.take();
+      reporter_.done(r.result, config_.steps - std::min(config_.steps, r.result.env_steps));
+      done(r.number, std::move(r.result));
+      runs_[static_cast<std::size_t>(slot)].reset();
+    }
+  }
+
+  template <class F>
+  std::vector<Evaluation> evaluate(const std::vector<int>& slots, F request) {
+    std::vector<EvaluationRequest> requests;
+    for (const int slot : slots) requests.push_back(request(run(slot)));
+    return engine_.evaluate_all(slots, requests);
+  }
+
+  Engine& engine_;
+  const Config& config_;
+  const EnvironmentInfo& environment_;
+  const std::int64_t batch_, total_, chunk_;
+  SeedQueue& seeds_;
+  Reporter& reporter_;
+  const bool initial_return_;
+  const CheckSettings checks_;
+  std::vector<std::optional<Run>> runs_;
+};
+
+}  // namespace
+
+void train_agents(Engine& engine, int slots, const Config& config, SeedQueue& seeds, Reporter& reporter, bool initial_return,
+                  const std::function<void(int, AgentResult)>& done, const CheckSettings& checks) {
+  Loop(engine, slots, config, seeds, reporter, initial_return, checks)(done);
+}
+
+AgentResult train_agent(Engine& engine, const Config& config, std::uint64_t seed, Reporter& reporter, bool initial_return,
+                        const CheckSettings& checks) {
+  SeedQueue queue(seed, 1);
+  AgentResult agent;
+  train_agents(
+      engine, 1, config, queue, reporter, initial_return, [&](int, AgentResult result) { agent = std::move(result); }, checks);
+  return agent;
+}
+
+Reporter::Reporter(const Config& config, const TrainHooks& hooks) : hooks_(hooks), reward_(find_environment(config.environment).reward) {
+  progress_.steps_limit = config.steps * config.seeds;
+}
+
+void Reporter::add(std::int64_t steps, const EpisodeTally& episodes) {
+  if (!hooks_.progress) return;
+  const std::lock_guard lock(mutex_);
+  progress_.env_steps += steps;
+  episodes_ += episodes;
+  if (seconds_since(last_) < 0.1) return;
+  if (episodes_.episodes > 0)
+    progress_.mean_return = reward_ * static_cast<double>(episodes_.steps) / static_cast<double>(episodes_.episodes);
+  tell();
+  episodes_ = {};
+}
+
+void Reporter::done(const AgentResult& agent, std::int64_t steps_left) {
+  const std::lock_guard lock(mutex_);
+  progress_.agents_done += 1;
+  progress_.agents_solved += agent.solved_env_steps > 0;
+  progress_.steps_limit -= steps_left;
+  if (hooks_.progress && seconds_since(last_) >= 0.1) tell();
+}
+
+void Reporter::tell() {
+  last_ = Clock::now();
+  progress_.seconds = seconds_since(start_);
+  hooks_.progress(progress_);
+}
+
+}  // namespace cupg
