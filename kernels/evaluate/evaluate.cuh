@@ -43,7 +43,7 @@ __global__ void __launch_bounds__(kEvaluateWarps* kWarp, 3)
   a.block = mine.block;
   a.allowed_deficit = 1e300;  // every episode is played to its end
   a.returns = job.returns + static_cast<std::int64_t>(blockIdx.y) * warps * kWarp;
-  float* const h1 = shared + packed_stride(agents) + warp_index() * hidden_scratch(agents.plan) + lane_index();
+  float* const h1 = shared + packed_stride(agents) + warp_index() * warp_scratch(agents.plan) + lane_index();
   double deficit = 0;
   if constexpr (H > 0) {
     constexpr FixedPlan<Env::kObservations, H, Shared> plan;

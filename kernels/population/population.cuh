@@ -30,7 +30,7 @@ struct PopulationLayout {
   int parameters = 0, first_moment = 0, second_moment = 0, gradient = 0;  ///< [padded(parameters)] each; the weights come first
   int partials = 0;                                                       ///< [warps][padded(packed)]
   int moment_sums = 0;                                                    ///< [warps]
-  int scratch = 0;                                                        ///< [warps of the block][hidden_scratch]
+  int scratch = 0;                                                        ///< [warps of the block][warp_scratch]
   int observation = 0, policy = 0, value = 0, advantage = 0, action = 0, done = 0;
   std::int64_t floats = 0;
 };
@@ -84,10 +84,10 @@ __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
   if (agents.state[slot].halted != 0) return;
 
   // ---- where things lie
-  const int scratch = hidden_scratch(agents.plan);
+  const int scratch = warp_scratch(agents.plan);
   const PopulationLayout at = population_layout(agents, block_warps, O, scratch, launch.keep, SharedRows);
   float* const weights = shared;
-  float* const h1 = shared + at.scratch + warp0 * scratch + lane_index();
+  float* const my_scratch = shared + at.scratch + warp0 * scratch;
   const OptimizerArgs home = optimizer_args(agents, slot);
   OptimizerArgs optimizer = home;
   float* partials = agents.partials + static_cast<std::int64_t>(slot) * agents.warps * packed_stride(agents);
@@ -144,8 +144,8 @@ __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
       RolloutArgs a = rollout_args(agents, slot, SharedRows ? rows : agents.trajectory);
       a.step = state.step;
       const std::int64_t row0 = static_cast<std::int64_t>(warp - row_warp) * agents.horizon;
-      const WarpPlace place{warp, slot * agents.warps + warp, (SharedRows ? 0 : slot * agents.rows) + row0};
-      collect_rows<Env, Act, Shared>(a, plan(), weights, place, h1, tally);
+      const WarpPlace place{warp, slot * agents.warps + warp, static_cast<int>((SharedRows ? 0 : slot * agents.rows) + row0)};
+      collect_rows<Env, Act, Shared>(a, plan(), weights, place, my_scratch, tally);
       advantages<float>(advantage_args(agents, rows), row0, lane_index());
     };
     const auto gradient = [&](int warp, int row_warp, Moments moments) {

@@ -34,51 +34,60 @@ struct ThreadWeights<FixedPlan<O, H, Shared>> {
   }
 };
 
+/// x, hidden from the optimiser: what is computed from it is computed anew, and not kept in registers since it was computed before.
+__device__ __forceinline__ int computed_anew(int x) {
+#ifdef __CUDA_ARCH__
+  asm volatile("" : "+r"(x));
+#endif
+  return x;
+}
+
 /// Where a warp's environments and rows lie in the arrays of RolloutArgs.
 struct WarpPlace {
-  int warp;          ///< of its agent: numbers the environments
-  int state;         ///< among the warps of `state` and `age`
-  std::int64_t row;  ///< first row in `out`
+  int warp;   ///< of its agent: numbers the environments
+  int state;  ///< among the warps of `state` and `age`
+  int row;    ///< first row in `out`; a row takes a kilobyte, so there cannot be 2^31
 };
 
-/// The warp's rows. h1: this lane's place in scratch for two hidden layers.
+/// Floats of shared memory that one warp needs beside the weights: four draws a lane, and the first of two hidden layers.
+CUPG_FN int warp_scratch(const NetworkPlan& plan) {
+  const int policy = plan.policy.layers == 2 ? plan.policy.width1 : 0, value = plan.value.layers == 2 ? plan.value.width1 : 0;
+  return (4 + (policy > value ? policy : value)) * kWarp;
+}
+
+/// The warp's rows. `scratch` is the warp's.
 template <class Env, class Act, bool Shared, class Plan>
-__device__ __forceinline__ void collect_rows(const RolloutArgs& a, const Plan& plan, const float* weights, WarpPlace place, float* h1,
+__device__ __forceinline__ void collect_rows(const RolloutArgs& a, const Plan& plan, const float* weights, WarpPlace place, float* scratch,
                                              BlockEpisodes& tally) {
   constexpr int O = Env::kObservations;
   const int lane = lane_index();
   const std::uint32_t environment = static_cast<std::uint32_t>(place.warp * kWarp + lane),
                       limit = static_cast<std::uint32_t>(a.max_episode_steps);
   const ThreadWeights<Plan> w(weights);
+  float *const draws = scratch + lane, *const h1 = draws + 4 * kWarp;
   const auto forward = [&](const float(&x)[O], float(&d)[1], float& v) { network_forward<Act, O, 1, Shared>(plan, w.data, x, d, v, h1); };
 
-  const auto state = [&] { return a.state + static_cast<std::int64_t>(place.state) * Env::kStateSize * kWarp + lane; };
-  const auto age_at = [&] { return a.age + static_cast<std::int64_t>(place.state) * kWarp + lane; };
-  auto s = load_state<Env, float>(state());
-  std::uint32_t age = *age_at();
+  const auto state_at = [&](int warp) { return a.state + static_cast<std::int64_t>(warp) * Env::kStateSize * kWarp + lane; };
+  const auto age_at = [&](int warp) { return a.age + static_cast<std::int64_t>(warp) * kWarp + lane; };
+  auto s = load_state<Env, float>(state_at(place.state));
+  std::uint32_t age = *age_at(place.state);
   float x[O], d[1], v;
   Env::observe(s, x);
   forward(x, d, v);
-  std::uint32_t word[4];  // the draws of this step and of those that come before the next multiple of four
-  const auto draw_words = [&](std::uint32_t now) {
-    const Philox4 draw = philox4x32_lanes(environment, now >> 2, static_cast<std::uint32_t>(Purpose::action), 0u, a.key);
-    for (int i = 0; i < 4; ++i) word[i] = draw.word[i];
-  };
-  const auto next_word = [&] { word[0] = word[1], word[1] = word[2], word[2] = word[3]; };
-  draw_words(a.step);
-  for (std::uint32_t i = 0; i < (a.step & 3u); ++i) next_word();
-
-  std::int64_t row = place.row;
+  int row = place.row;
   for (std::uint32_t now = a.step; now != a.step + static_cast<std::uint32_t>(a.horizon); ++now, ++row) {
-    const std::int64_t at = row * kWarp + lane;
+    const std::int64_t at = static_cast<std::int64_t>(row) * kWarp + lane;
     CUPG_UNROLL_FIXED
-    for (int i = 0; i < O; ++i) a.out.observation[(row * O + i) * kWarp + lane] = x[i];
+    for (int i = 0; i < O; ++i) a.out.observation[(static_cast<std::int64_t>(row) * O + i) * kWarp + lane] = x[i];
     a.out.policy[at] = d[0];
     a.out.value[at] = v;
 
-    if ((now & 3u) == 0) draw_words(now);
-    const bool right = TwoActions<float>::sample(d[0], uniform01(word[0]));
-    next_word();
+    if ((now & 3u) == 0 || now == a.step) {  // one call serves four steps; kept in shared memory they take no registers
+      const Philox4 draw = philox4x32_lanes(environment, now >> 2, static_cast<std::uint32_t>(Purpose::action), 0u, a.key);
+      CUPG_UNROLL_FIXED
+      for (int i = 0; i < 4; ++i) draws[i * kWarp] = uniform01(draw.word[i]);
+    }
+    const bool right = TwoActions<float>::sample(d[0], draws[static_cast<int>(now & 3u) * kWarp]);
     const bool terminated = Env::step(s, right);
     age += 1;
     const bool truncated = !terminated && age >= limit, done = terminated || truncated;
@@ -105,15 +114,10 @@ __device__ __forceinline__ void collect_rows(const RolloutArgs& a, const Plan& p
     forward(x, d, v);
     a.out.advantage[at] = done ? last : v;
   }
-  store_state<Env, float>(state(), s);
-  *age_at() = age;
+  const int state = computed_anew(place.state);
+  store_state<Env, float>(state_at(state), s);
+  *age_at(state) = age;
   __syncwarp();  // the flags, written by lane 0, are read by all
-}
-
-/// Floats of scratch that the block's warps need for networks of two hidden layers.
-CUPG_FN int hidden_scratch(const NetworkPlan& plan) {
-  const int policy = plan.policy.layers == 2 ? plan.policy.width1 : 0, value = plan.value.layers == 2 ? plan.value.width1 : 0;
-  return (policy > value ? policy : value) * kWarp;
 }
 
 /// Copies the packed weights to shared memory. The block's threads must meet before they read them.
@@ -146,12 +150,12 @@ __global__ void __launch_bounds__(kRolloutWarps* kWarp, 3) rollout_kernel(const 
   if (warp < agents.warps) {
     // positions count from slot 0, so that the arrays' addresses stay in the constant bank and take no registers
     const RolloutArgs a = rollout_args(agents, slot, agents.trajectory);
-    const WarpPlace place{warp, slot * agents.warps + warp, slot * agents.rows + static_cast<std::int64_t>(warp) * agents.horizon};
-    float* const h1 = shared + packed_stride(agents) + warp_index() * hidden_scratch(agents.plan) + lane_index();
+    const WarpPlace place{warp, slot * agents.warps + warp, static_cast<int>(slot * agents.rows) + warp * agents.horizon};
+    float* const scratch = shared + packed_stride(agents) + warp_index() * warp_scratch(agents.plan);
     if constexpr (H > 0) {
-      collect_rows<Env, Act, Shared>(a, FixedPlan<Env::kObservations, H, Shared>{}, shared, place, h1, tally);
+      collect_rows<Env, Act, Shared>(a, FixedPlan<Env::kObservations, H, Shared>{}, shared, place, scratch, tally);
     } else {
-      collect_rows<Env, Act, Shared>(a, agents.plan, shared, place, h1, tally);
+      collect_rows<Env, Act, Shared>(a, agents.plan, shared, place, scratch, tally);
     }
   }
   __syncthreads();

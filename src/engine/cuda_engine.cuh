@@ -14,6 +14,88 @@
 
 CUPG_BEGIN_COPY
 
+/// What all agents share, from the configuration. `entries` still points to host memory.
+inline Agents agent_settings(const Config& config, const EnvironmentInfo& environment, const NetworkPlan& plan) {
+  Agents a;
+  a.plan = plan;
+  a.optimizer = config.optimizer;
+  a.coefficients = {config.objective.entropy_coef, config.objective.value_coef};
+  a.total_updates = config.updates();
+  a.envs = config.envs;
+  a.warps = config.envs / kWarp + (config.envs % kWarp != 0);
+  a.horizon = config.horizon;
+  a.max_episode_steps = environment.max_episode_steps;
+  a.nstep = config.advantage.estimator == Estimator::nstep ? config.advantage.nstep : 0;
+  a.gamma = config.advantage.gamma;
+  a.gamma_lambda = config.advantage.gamma * config.advantage.lambda;
+  a.constant_reward = static_cast<float>(environment.reward);
+  a.batch = static_cast<float>(config.batch());
+  a.inverse_batch = 1.0f / a.batch;
+  a.normalize = config.advantage.normalize;
+  a.bootstrap = config.advantage.truncation == Truncation::bootstrap;
+  with_variant(environment.id, a.plan, [&]<class Env, class Act, bool Shared, int H>() { a.state_size = Env::kStateSize; });
+  return a;
+}
+
+/// The form of execution and what follows from it.
+struct CudaShape {
+  PopulationShape population;
+  bool large_batch = false;
+  int side_by_side = 0;   ///< warps of one agent whose gradients are computed at the same time
+  std::int64_t rows = 0;  ///< of one agent's trajectory in global memory
+
+  CudaShape(const DeviceProperties& device, const Agents& a, int observations, int agents, CudaForm form)
+      : population(population_shape(device, a, observations)) {
+    const int processors = std::max(1, device.multiprocessors);
+    // An agent of many warps runs faster spread over the device than in one block, unless there are so many agents that they fill it
+    // anyway. An update as a graph of kernels costs some 10 microseconds beside them.
+    constexpr int kWorthAGraph = 8;
+    large_batch = form == CudaForm::large_batch ||
+                  (form == CudaForm::automatic && a.warps > kWorthAGraph && agents * population.block_warps < processors * kResidentWarps);
+    side_by_side = large_batch ? a.warps : population.block_warps;
+    if (large_batch && needs_workspace(a.plan))  // no more than the device holds at once
+      side_by_side = std::min(a.warps, std::max(kGradientWarps, processors * kResidentWarps / agents));
+    if (large_batch || !population.shared_rows)
+      rows = static_cast<std::int64_t>(large_batch ? a.warps : kept_warps(a, population.block_warps)) * a.horizon;
+  }
+};
+
+/// The agents' arrays in device memory.
+struct CudaArrays {
+  runtime::Buffer<float> parameters, first_moment, second_moment, gradient, packed, environments, partials, moment_sums, workspace;
+  runtime::Buffer<float> observation, policy, value, advantage;
+  runtime::Buffer<std::uint32_t> age, action, done;
+  runtime::Buffer<AgentState> state;
+  runtime::Buffer<int> chosen;
+
+  /// f(buffer, pointer in `a`, elements, what it is for) for every array of `slots` agents.
+  template <class F>
+  void each(Agents& a, const CudaShape& shape, int observations, std::int64_t slots, F f) {
+    const std::int64_t warps = a.warps, p = parameter_stride(a), w = packed_stride(a), rows = slots * shape.rows;
+    f(parameters, a.parameters, slots * p, "parameters");
+    f(first_moment, a.first_moment, slots * p, "the optimizer's state");
+    f(second_moment, a.second_moment, slots * p, "the optimizer's state");
+    f(gradient, a.gradient, slots * p, "gradients");
+    f(packed, a.packed, slots * w, "weights");
+    f(environments, a.environments, slots * warps * a.state_size * kWarp, "environments");
+    f(age, a.age, slots * warps * kWarp, "environments");
+    f(partials, a.partials, slots * warps * w, "partial sums");
+    f(moment_sums, a.moment_sums, slots * warps, "partial sums");
+    f(state, a.state, slots, "agents");
+    f(chosen, a.chosen, slots, "agents");
+    f(observation, a.trajectory.observation, rows * observations * kWarp, "the rollout");
+    f(policy, a.trajectory.policy, rows * a.plan.policy_outputs * kWarp, "the rollout");
+    f(value, a.trajectory.value, rows * kWarp, "the rollout");
+    f(advantage, a.trajectory.advantage, rows * kWarp, "the rollout");
+    f(action, a.trajectory.action, rows, "the rollout");
+    f(done, a.trajectory.done, rows, "the rollout");
+    a.rows = shape.rows;
+    a.workspace_size = needs_workspace(a.plan) ? gradient_workspace(a.plan) : 0;
+    const std::int64_t at_once = (shape.side_by_side + kGradientWarps - 1) / kGradientWarps * kGradientWarps;
+    f(workspace, a.workspace, slots * at_once * a.workspace_size, "the gradient's sums");
+  }
+};
+
 class CudaEngine final : public Engine {
  public:
   CudaEngine(const Config& config, int agents, int device, CudaForm form)
@@ -21,15 +103,41 @@ class CudaEngine final : public Engine {
         environment_(find_environment(config.environment)),
         network_(config.network()),
         device_(runtime::device_properties(device)),
-        slots_(agents) {
+        slots_(agents),
+        agents_(agent_settings(config, environment_, network_.plan())),
+        shape_(device_, agents_, environment_.observations, agents, form) {
     runtime::use_device(device);
-    Agents& a = agents_;
-    settings(a);
-    population_ = population_shape(device_, a, environment_.observations);
-    large_batch_ = form == CudaForm::large_batch || (form == CudaForm::automatic && prefers_large_batch());
-    side_by_side_ = large_batch_ ? warps_side_by_side() : population_.block_warps;
-    allocate(a);
+    arrays_.each(agents_, shape_, environment_.observations, slots_, [](auto& buffer, auto& pointer, std::int64_t count, const char* what) {
+      buffer = std::remove_reference_t<decltype(buffer)>(count, what);
+      pointer = buffer.data();
+    });
+    entries_ = runtime::Buffer<PackEntry>(agents_.plan.packed, "the network");
+    runtime::upload(stream_, entries_.data(), agents_.plan.entries, agents_.plan.packed);
+    agents_.plan.entries = entries_.data();
+    host_parameters_ = runtime::PinnedBuffer<float>(arrays_.parameters.size(), "parameters");
+    host_packed_ = runtime::PinnedBuffer<float>(arrays_.packed.size(), "weights");
+    host_state_ = runtime::PinnedBuffer<AgentState>(slots_, "agents");
+    host_chosen_ = runtime::PinnedBuffer<int>(slots_, "agents");
+    seen_.resize(static_cast<std::size_t>(slots_));
+    const bool ones = config.optimizer.kind == OptimizerKind::rmsprop && config.optimizer.rmsprop_eps == RmspropEps::inside;
+    first_v_.assign(static_cast<std::size_t>(parameter_stride(agents_)), ones ? 1.0f : 0.0f);
     stream_.synchronize("setting up");
+  }
+
+  /// Agents, up to `wanted`, that fit into the memory that the device has left.
+  static int most_agents(const Config& config, int device, int wanted) {
+    const EnvironmentInfo& environment = find_environment(config.environment);
+    const PackedNetwork network(config.network());
+    const DeviceProperties properties = runtime::device_properties(device);
+    Agents a = agent_settings(config, environment, network.plan());
+    const CudaShape shape(properties, a, environment.observations, wanted, CudaForm::automatic);
+    std::int64_t bytes = 0;
+    CudaArrays().each(a, shape, environment.observations, 1, [&]<class T>(runtime::Buffer<T>&, auto&, std::int64_t count, const char*) {
+      bytes += count * static_cast<std::int64_t>(sizeof(T));
+    });
+    constexpr double kShare = 0.8;  // the rest is for what the driver takes, and for evaluations
+    const double room = kShare * static_cast<double>(properties.free_memory) / static_cast<double>(bytes);
+    return std::clamp(static_cast<int>(std::min(room, 1e6)), 1, wanted);
   }
 
   void reset(int agent, std::uint64_t seed) override {
@@ -48,16 +156,16 @@ class CudaEngine final : public Engine {
     if (updates <= 0 || agents.empty()) return;
     begin_resets();
     const int count = choose(agents);
-    if (large_batch_) {
+    if (shape_.large_batch) {
       const runtime::Graph& graph = update_graph(count);
       for (std::int64_t k = 0; k < updates; ++k) graph.launch(stream_);
     } else {
       // so many updates in one launch that the block's counts of steps cannot overflow
       const std::int64_t most = std::max<std::int64_t>(1, (std::int64_t{1} << 31) / config_.batch());
       for (std::int64_t left = updates; left > 0; left -= most)
-        launch_population(stream_, environment_.id, agents_, population_, static_cast<int>(std::min(left, most)), count);
+        launch_population(stream_, environment_.id, agents_, shape_.population, static_cast<int>(std::min(left, most)), count);
     }
-    runtime::download(stream_, host_state_.data(), state_.data(), slots_);
+    runtime::download(stream_, host_state_.data(), arrays_.state.data(), slots_);
     stream_.synchronize("training");
     for (std::size_t i = 0; i < agents.size(); ++i) reports[i] = report(agents[i]);
   }
@@ -85,7 +193,7 @@ class CudaEngine final : public Engine {
   std::span<const float> parameters(int agent) const override {
     const std::int64_t at = static_cast<std::int64_t>(agent) * parameter_stride(agents_);
     if (std::find(pending_.begin(), pending_.end(), agent) == pending_.end()) {
-      runtime::download(stream_, host_parameters_.data() + at, parameters_.data() + at, network_.plan().parameters);
+      runtime::download(stream_, host_parameters_.data() + at, arrays_.parameters.data() + at, network_.plan().parameters);
       stream_.synchronize("reading parameters");
     }
     return {host_parameters_.data() + at, static_cast<std::size_t>(network_.plan().parameters)};
@@ -97,8 +205,8 @@ class CudaEngine final : public Engine {
                        packed_at = static_cast<std::int64_t>(agent) * packed_stride(agents_);
     std::copy(parameters.begin(), parameters.end(), host_parameters_.data() + at);
     network_.pack(host_parameters_.data() + at, host_packed_.data() + packed_at);
-    runtime::upload(stream_, parameters_.data() + at, host_parameters_.data() + at, network_.plan().parameters);
-    runtime::upload(stream_, packed_.data() + packed_at, host_packed_.data() + packed_at, network_.plan().packed);
+    runtime::upload(stream_, arrays_.parameters.data() + at, host_parameters_.data() + at, network_.plan().parameters);
+    runtime::upload(stream_, arrays_.packed.data() + packed_at, host_packed_.data() + packed_at, network_.plan().packed);
     stream_.synchronize("setting parameters");
   }
 
@@ -112,89 +220,6 @@ class CudaEngine final : public Engine {
  private:
   static constexpr std::size_t kMostJobs = 4096;
 
-  /// What all agents share, from the configuration.
-  void settings(Agents& a) {
-    a.plan = network_.plan();
-    a.optimizer = config_.optimizer;
-    a.coefficients = {config_.objective.entropy_coef, config_.objective.value_coef};
-    a.total_updates = config_.updates();
-    a.envs = config_.envs;
-    a.warps = config_.envs / kWarp + (config_.envs % kWarp != 0);
-    a.horizon = config_.horizon;
-    a.max_episode_steps = environment_.max_episode_steps;
-    a.nstep = config_.advantage.estimator == Estimator::nstep ? config_.advantage.nstep : 0;
-    a.gamma = config_.advantage.gamma;
-    a.gamma_lambda = config_.advantage.gamma * config_.advantage.lambda;
-    a.constant_reward = static_cast<float>(environment_.reward);
-    a.batch = static_cast<float>(config_.batch());
-    a.inverse_batch = 1.0f / a.batch;
-    a.normalize = config_.advantage.normalize;
-    a.bootstrap = config_.advantage.truncation == Truncation::bootstrap;
-    with_variant(environment_.id, a.plan, [&]<class Env, class Act, bool Shared, int H>() { a.state_size = Env::kStateSize; });
-  }
-
-  /// A block holds kPopulationWarps warps; an agent of many more runs faster spread over the device, unless there are so many agents
-  /// that they fill it anyway. An update as a graph costs some 10 microseconds beside its kernels.
-  bool prefers_large_batch() const {
-    constexpr int kWorthAGraph = 8;
-    return agents_.warps > kWorthAGraph * kPopulationWarps / 4 &&
-           slots_ * population_.block_warps < device_.multiprocessors * kResidentWarps;
-  }
-
-  /// Warps of one agent that the gradient runs at the same time. Where each needs a workspace, no more than the device can hold at once.
-  int warps_side_by_side() const {
-    if (!needs_workspace(agents_.plan)) return agents_.warps;
-    const int resident = std::max(1, device_.multiprocessors) * kResidentWarps / slots_;
-    return std::min(agents_.warps, std::max(kGradientWarps, resident));
-  }
-
-  void allocate(Agents& a) {
-    const std::int64_t slots = slots_, warps = a.warps, p = parameter_stride(a), w = packed_stride(a);
-    const int observations = environment_.observations;
-    const auto take = [&](auto& buffer, auto& pointer, std::int64_t count, const char* what) {
-      buffer = std::remove_reference_t<decltype(buffer)>(count, what);
-      pointer = buffer.data();
-    };
-    take(parameters_, a.parameters, slots * p, "parameters");
-    take(first_moment_, a.first_moment, slots * p, "the optimizer's state");
-    take(second_moment_, a.second_moment, slots * p, "the optimizer's state");
-    take(gradient_, a.gradient, slots * p, "gradients");
-    take(packed_, a.packed, slots * w, "weights");
-    take(environments_, a.environments, slots * warps * a.state_size * kWarp, "environments");
-    take(age_, a.age, slots * warps * kWarp, "environments");
-    take(partials_, a.partials, slots * warps * w, "partial sums");
-    take(moment_sums_, a.moment_sums, slots * warps, "partial sums");
-    take(state_, a.state, slots, "agents");
-    take(chosen_, a.chosen, slots, "agents");
-    if (large_batch_ || !population_.shared_rows) {
-      a.rows = (large_batch_ ? warps : kept_warps(a, population_.block_warps)) * a.horizon;
-      const std::int64_t rows = slots * a.rows;
-      take(observation_, a.trajectory.observation, rows * observations * kWarp, "the rollout");
-      take(policy_, a.trajectory.policy, rows * a.plan.policy_outputs * kWarp, "the rollout");
-      take(value_, a.trajectory.value, rows * kWarp, "the rollout");
-      take(advantage_, a.trajectory.advantage, rows * kWarp, "the rollout");
-      take(action_, a.trajectory.action, rows, "the rollout");
-      take(done_, a.trajectory.done, rows, "the rollout");
-    }
-    if (needs_workspace(a.plan)) {
-      a.workspace_size = gradient_workspace(a.plan);
-      const std::int64_t at_once = (side_by_side_ + kGradientWarps - 1) / kGradientWarps * kGradientWarps;
-      take(workspace_, a.workspace, slots * at_once * a.workspace_size, "the gradient's sums");
-    }
-    entries_ = runtime::Buffer<PackEntry>(a.plan.packed, "the network");
-    runtime::upload(stream_, entries_.data(), a.plan.entries, a.plan.packed);
-    a.plan.entries = entries_.data();
-
-    host_parameters_ = runtime::PinnedBuffer<float>(slots * p, "parameters");
-    host_packed_ = runtime::PinnedBuffer<float>(slots * w, "weights");
-    host_state_ = runtime::PinnedBuffer<AgentState>(slots, "agents");
-    host_chosen_ = runtime::PinnedBuffer<int>(slots, "agents");
-    seen_.resize(static_cast<std::size_t>(slots_));
-    zeros_or_ones_.assign(
-        static_cast<std::size_t>(p),
-        config_.optimizer.kind == OptimizerKind::rmsprop && config_.optimizer.rmsprop_eps == RmspropEps::inside ? 1.0f : 0.0f);
-  }
-
   /// Sends what reset() has drawn, in runs of neighbouring agents, and draws their environments.
   void begin_resets() {
     if (pending_.empty()) return;
@@ -205,16 +230,16 @@ class CudaEngine final : public Engine {
       std::size_t end = i + 1;
       while (end < pending_.size() && pending_[end] == pending_[end - 1] + 1) ++end;
       const std::int64_t first = pending_[i], count = static_cast<std::int64_t>(end - i);
-      runtime::upload(stream_, parameters_.data() + first * p, host_parameters_.data() + first * p, count * p);
-      runtime::upload(stream_, packed_.data() + first * w, host_packed_.data() + first * w, count * w);
-      runtime::upload(stream_, state_.data() + first, host_state_.data() + first, count);
-      runtime::clear(stream_, first_moment_.data() + first * p, count * p);
-      runtime::clear(stream_, gradient_.data() + first * p, count * p);
-      if (zeros_or_ones_[0] == 0.0f) {
-        runtime::clear(stream_, second_moment_.data() + first * p, count * p);
+      runtime::upload(stream_, arrays_.parameters.data() + first * p, host_parameters_.data() + first * p, count * p);
+      runtime::upload(stream_, arrays_.packed.data() + first * w, host_packed_.data() + first * w, count * w);
+      runtime::upload(stream_, arrays_.state.data() + first, host_state_.data() + first, count);
+      runtime::clear(stream_, arrays_.first_moment.data() + first * p, count * p);
+      runtime::clear(stream_, arrays_.gradient.data() + first * p, count * p);
+      if (first_v_[0] == 0.0f) {
+        runtime::clear(stream_, arrays_.second_moment.data() + first * p, count * p);
       } else {
         for (std::int64_t k = first; k < first + count; ++k)
-          runtime::upload(stream_, second_moment_.data() + k * p, zeros_or_ones_.data(), p);
+          runtime::upload(stream_, arrays_.second_moment.data() + k * p, first_v_.data(), p);
       }
       i = end;
     }
@@ -229,7 +254,7 @@ class CudaEngine final : public Engine {
     const auto n = static_cast<std::int64_t>(agents.size());
     if (chosen_count_ != n || !std::equal(agents.begin(), agents.end(), host_chosen_.data())) {
       std::copy(agents.begin(), agents.end(), host_chosen_.data());
-      runtime::upload(stream_, chosen_.data(), host_chosen_.data(), n);
+      runtime::upload(stream_, arrays_.chosen.data(), host_chosen_.data(), n);
       chosen_count_ = n;
     }
     return static_cast<int>(n);
@@ -246,7 +271,7 @@ class CudaEngine final : public Engine {
     launch_rollout(stream_, environment_.id, agents_, count);
     launch_advantage(stream_, environment_.id, agents_, count);
     if (agents_.normalize) launch_moments(stream_, environment_.id, agents_, count);
-    launch_gradient(stream_, environment_.id, agents_, count, side_by_side_);
+    launch_gradient(stream_, environment_.id, agents_, count, shape_.side_by_side);
     launch_reduce(stream_, agents_, count);
     launch_optimizer(stream_, agents_, count);
   }
@@ -265,7 +290,7 @@ class CudaEngine final : public Engine {
     before = now;
     if (now.halted != 0) {  // another call may try again, as on the CPU
       now.halted = 0;
-      runtime::upload(stream_, state_.data() + agent, &now, 1);
+      runtime::upload(stream_, arrays_.state.data() + agent, &now, 1);
     }
     return r;
   }
@@ -305,16 +330,9 @@ class CudaEngine final : public Engine {
   const DeviceProperties device_;
   const int slots_;
   Agents agents_;
-  PopulationShape population_;
-  bool large_batch_ = false;
-  int side_by_side_ = 0;  ///< warps of one agent that have a workspace each
+  const CudaShape shape_;
   mutable runtime::Stream stream_;
-
-  runtime::Buffer<float> parameters_, first_moment_, second_moment_, gradient_, packed_, environments_, partials_, moment_sums_, workspace_;
-  runtime::Buffer<float> observation_, policy_, value_, advantage_;
-  runtime::Buffer<std::uint32_t> age_, action_, done_;
-  runtime::Buffer<AgentState> state_;
-  runtime::Buffer<int> chosen_;
+  CudaArrays arrays_;
   runtime::Buffer<PackEntry> entries_;
   runtime::Buffer<EvaluationJob> jobs_;
   runtime::Buffer<float> returns_;
@@ -322,9 +340,9 @@ class CudaEngine final : public Engine {
   runtime::PinnedBuffer<AgentState> host_state_;
   runtime::PinnedBuffer<int> host_chosen_;
   runtime::PinnedBuffer<EvaluationJob> host_jobs_;
-  std::vector<AgentState> seen_;      ///< as of the last report
-  std::vector<float> zeros_or_ones_;  ///< an optimiser's first v
-  std::vector<int> pending_;          ///< agents that were reset and are not yet on the device
+  std::vector<AgentState> seen_;  ///< as of the last report
+  std::vector<float> first_v_;    ///< the optimiser's second moment before the first update
+  std::vector<int> pending_;      ///< agents that were reset and are not yet on the device
   std::int64_t chosen_count_ = -1;
   std::map<int, runtime::Graph> graphs_;  ///< by number of agents
 };

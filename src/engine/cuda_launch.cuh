@@ -40,7 +40,7 @@ inline dim3 warp_grid(int warps, int warps_a_block, int count) {
 inline dim3 warp_block(int warps) { return dim3(static_cast<unsigned>(warps * kWarp)); }
 /// Shared memory of kernels that keep the weights there, and scratch for each warp.
 inline std::size_t weights_bytes(const Agents& a, int warps) {
-  return sizeof(float) * static_cast<std::size_t>(packed_stride(a) + warps * hidden_scratch(a.plan));
+  return sizeof(float) * static_cast<std::size_t>(packed_stride(a) + warps * warp_scratch(a.plan));
 }
 
 inline void launch_reset(runtime::Stream& stream, int environment, const Agents& a, int count) {
@@ -121,7 +121,7 @@ inline PopulationShape population_shape(const DeviceProperties& device, const Ag
   shape.block_warps = std::min(a.warps, kPopulationWarps);
   const auto bytes = [&](bool keep, bool rows) {
     return static_cast<std::int64_t>(sizeof(float)) *
-           population_layout(a, shape.block_warps, observations, hidden_scratch(a.plan), keep, rows).floats;
+           population_layout(a, shape.block_warps, observations, warp_scratch(a.plan), keep, rows).floats;
   };
   const auto resident = [&](std::int64_t need) {
     if (need > device.shared_memory) return std::int64_t{0};

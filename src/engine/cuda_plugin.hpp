@@ -20,10 +20,12 @@ enum class CudaForm {
 struct CudaPlugin {
   const char* version;       ///< as version()
   std::size_t config_bytes;  ///< sizeof(Config)
-  /// Devices that can be used; where there are none, 0 and why.
-  int (*usable_devices)(std::string& reason);
-  DeviceProperties (*properties)(int device);
-  std::unique_ptr<Engine> (*make_engine)(const Config& config, int agents, CudaForm form);
+  /// The first device that this build has kernels for, or -1 and why there is none.
+  int (*usable_device)(std::string& reason);
+  std::vector<DeviceProperties> (*devices)();
+  /// Agents that the device has room for, at most `wanted`.
+  int (*most_agents)(const Config& config, int device, int wanted);
+  std::unique_ptr<Engine> (*make_engine)(const Config& config, int agents, int device, CudaForm form);
 };
 inline constexpr const char* kCudaPluginSymbol = "cupg_cuda_plugin";
 
