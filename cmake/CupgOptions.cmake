@@ -45,6 +45,18 @@ function(cupg_isa_options variable copy)
   set(${variable} ${options} PARENT_SCOPE)
 endfunction()
 
+# cupg_emulated_options(TARGET): its sources hold CUDA kernels and are compiled as the copy `emulated`, for the host executor. With fma
+# instructions where this machine has them: a call of libm for each fma takes longer than everything else.
+function(cupg_emulated_options target)
+  if(NOT DEFINED CUPG_BUILDER_HAS_FMA AND NOT CMAKE_CROSSCOMPILING)
+    include(CheckCXXSourceRuns)
+    set(CMAKE_REQUIRED_QUIET ON)
+    check_cxx_source_runs("int main() { return __builtin_cpu_supports(\"fma\") ? 0 : 1; }" CUPG_BUILDER_HAS_FMA)
+  endif()
+  target_compile_definitions(${target} PRIVATE CUPG_COPY=emulated CUPG_THREAD_LANES)
+  target_compile_options(${target} PRIVATE $<IF:$<BOOL:${CUPG_SANITIZE}>,-O1,-O2> $<$<BOOL:${CUPG_BUILDER_HAS_FMA}>:-mfma>)
+endfunction()
+
 # cupg_add_copy(TARGET COPY SOURCE...): the sources as an OBJECT library of the copy COPY.
 function(cupg_add_copy target copy)
   add_library(${target} OBJECT ${ARGN})

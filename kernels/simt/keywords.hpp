@@ -10,6 +10,7 @@
 #define __forceinline__ inline __attribute__((always_inline))
 #define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(...)
+#define __grid_constant__
 #define __align__(n) __attribute__((aligned(n)))
 
 // All static shared memory lies in one section, so that the executor can poison it for each block. AddressSanitizer guards it with
