@@ -15,7 +15,7 @@ struct BenchResult {
   std::int64_t env_steps = 0;  ///< per repeat
 };
 
-/// `updates` updates of one agent, evaluation excluded.
+/// `updates` updates of config.seeds agents side by side, evaluation excluded.
 BenchResult bench_train(const Config& config, std::int64_t updates, int repeat);
 /// `updates` rollouts: act, step and store, no learning.
 BenchResult bench_rollout(const Config& config, std::int64_t updates, int repeat);

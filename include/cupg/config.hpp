@@ -10,7 +10,10 @@
 
 namespace cupg {
 
-enum class Device { automatic, cpu, reference };
+/// automatic: CUDA where there is a device that can be used, otherwise the CPU.
+enum class Device { automatic, cpu, cuda, reference };
+/// exact: the promise of equal bits. fast: networks that run as matrix products may use the device's own precision (TF32) there.
+enum class Math { exact, fast };
 enum class Isa { automatic, scalar, avx2, avx512 };
 
 /// Everything that a training run depends on. The parameters after k updates follow from this and the agent's seed alone;
@@ -39,7 +42,8 @@ struct Config {
 
   Device device = Device::automatic;
   Isa isa = Isa::automatic;
-  int threads = 0;  ///< 0: as many as the machine has
+  Math math = Math::exact;
+  int threads = 0;  ///< of the CPU engine; 0: as many as the machine has
 
   NetworkShape network() const;
   std::int64_t batch() const { return static_cast<std::int64_t>(envs) * horizon; }

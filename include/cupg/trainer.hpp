@@ -57,6 +57,7 @@ struct Summary {
 
 struct TrainResult {
   std::string device, isa;
+  std::string device_reason;  ///< device = auto that became the CPU: why not CUDA
   int threads = 1;
   std::vector<AgentResult> agents;  ///< in order of their seeds
   std::int64_t env_steps = 0;       ///< over all agents

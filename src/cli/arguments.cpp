@@ -245,7 +245,8 @@ Arguments parse_bench(const CommandHelp& help, CommandLine line) {
   if (!updates.empty()) a.updates = count_of("updates", updates, 1, 1e9);
   a.repeat = static_cast<int>(count_of("repeat", repeat, 1, 10000));
   a.config = config.resolve();
-  if (a.config.device == Device::reference && a.kind != "train") refuse("device: reference would have no effect; it needs bench train");
+  if ((a.config.device == Device::reference || a.config.device == Device::cuda) && a.kind != "train")
+    refuse(fmt::format("device: {} would have no effect; it needs bench train", a.config.device == Device::cuda ? "cuda" : "reference"));
   return a;
 }
 

@@ -7,6 +7,7 @@
 #include "cupg/network.hpp"
 #include "src/cli/commands.hpp"
 #include "src/cli/terminal.hpp"
+#include "src/engine/device.hpp"
 #include "src/engine/engine.hpp"
 #include "src/engine/isa.hpp"
 #include "src/io/memory.hpp"
@@ -18,19 +19,47 @@
 namespace cupg::cli {
 namespace {
 
-constexpr const char* kNoCuda = "not in this build";
-
 std::vector<std::string> isa_names() {
   std::vector<std::string> names;
   for (const Isa isa : available_isas()) names.push_back(isa_name(cpu_ops_for(isa)));
   return names;
 }
 
-std::string device_of(const Config& config) { return config.device == Device::reference ? "reference" : "cpu"; }
-/// The reference engine has plain scalars only.
-std::string isa_of(const Config& config) { return config.device == Device::reference ? "scalar" : isa_name(cpu_ops_for(config.isa)); }
+std::string device_of(const DeviceChoice& choice) {
+  return choice.device == Device::reference ? "reference" : choice.device == Device::cuda ? "cuda" : "cpu";
+}
+std::string isa_of(const Config& config, const DeviceChoice& choice) {
+  if (choice.device == Device::reference) return "scalar";  // it has plain scalars only
+  if (choice.device == Device::cpu) return isa_name(cpu_ops_for(config.isa));
+  const DeviceProperties device = choice.plugin->devices().at(static_cast<std::size_t>(choice.index));
+  return fmt::format("sm_{}", 10 * device.major + device.minor);
+}
+
+/// What is known of CUDA: the devices, or why there are none.
+struct CudaInfo {
+  std::string reason;
+  std::vector<DeviceProperties> devices;
+  CudaInfo() {
+    if (const CudaPlugin* plugin = find_cuda_plugin(reason)) devices = plugin->devices();
+  }
+};
+
+nlohmann::ordered_json cuda_json(const CudaInfo& cuda) {
+  nlohmann::ordered_json devices = nlohmann::ordered_json::array();
+  for (const DeviceProperties& d : cuda.devices)
+    devices.push_back({{"index", d.index},
+                       {"name", d.name},
+                       {"architecture", fmt::format("sm_{}", 10 * d.major + d.minor)},
+                       {"multiprocessors", d.multiprocessors},
+                       {"memory_bytes", d.memory},
+                       {"free_bytes", d.free_memory},
+                       {"driver", d.driver},
+                       {"runtime", d.runtime}});
+  return {{"devices", std::move(devices)}, {"reason", cuda.reason}};
+}
 
 nlohmann::ordered_json info_json(const Config& config) {
+  const DeviceChoice choice = choose_device(config);
   nlohmann::ordered_json known = nlohmann::ordered_json::array();
   for (const EnvironmentInfo& e : environments())
     known.push_back({{"name", e.name},
@@ -42,10 +71,10 @@ nlohmann::ordered_json info_json(const Config& config) {
           {"compiler", compiler()},
           {"processor", processor_name()},
           {"isas", isa_names()},
-          {"isa", isa_of(config)},
+          {"isa", isa_of(config, choice)},
           {"threads", plan_threads(config).total},
-          {"device", device_of(config)},
-          {"cuda", nullptr},
+          {"device", device_of(choice)},
+          {"cuda", cuda_json(CudaInfo())},
           {"environments", std::move(known)},
           {"network", describe(config.network())},
           {"parameters", parameter_count(config.network())},
@@ -68,9 +97,16 @@ int run_info(const InfoArguments& arguments) {
   line("cupg", version());
   line("compiler", compiler());
   line("processor", processor_name());
-  line("isa", fmt::format("{}   (available: {})", isa_of(config), fmt::join(isa_names(), ", ")));
+  const DeviceChoice choice = choose_device(config);
+  line("isa", fmt::format("{}   (this processor: {})", isa_of(config, choice), fmt::join(isa_names(), ", ")));
   line("threads", fmt::format("{}", plan_threads(config).total));
-  line("device", fmt::format("{}   (CUDA: {})", device_of(config), kNoCuda));
+  line("device", fmt::format("{}   (device = {} chooses it)", device_of(choice), text_value(*find_option("device"), config)));
+  const CudaInfo cuda;
+  if (cuda.devices.empty()) line("cuda", "no device: " + cuda.reason);
+  for (const DeviceProperties& d : cuda.devices)
+    line(d.index == 0 ? "cuda" : "",
+         fmt::format("{}: {}, sm_{}, {} SMs, {} of {} free, driver for CUDA {}, runtime {}", d.index, d.name, 10 * d.major + d.minor,
+                     d.multiprocessors, format_bytes(d.free_memory), format_bytes(d.memory), d.driver, d.runtime));
   for (const EnvironmentInfo& e : environments())
     line(e.id == 0 ? "environments" : "", fmt::format("{}: {} observations, {} actions, {} steps at most, solved from {:g}", e.name,
                                                       e.observations, e.actions, e.max_episode_steps, e.reward_threshold));

@@ -7,6 +7,7 @@
 
 #include "cupg/error.hpp"
 #include "kernels/math/initialize.hpp"
+#include "src/engine/device.hpp"
 
 #if defined(__SSE__)
 #include <xmmintrin.h>
@@ -29,13 +30,20 @@ void require_denormals() {
 
 std::unique_ptr<Engine> make_engine(const Config& config, int agents, int threads) {
   require_denormals();
-  if (config.device == Device::reference) return make_reference_engine(config, agents);
+  const DeviceChoice choice = choose_device(config);
+  if (choice.device == Device::reference) return make_reference_engine(config, agents);
+  if (choice.device == Device::cuda) return choice.plugin->make_engine(config, agents, choice.index, CudaForm::automatic);
   return make_cpu_engine(config, agents, threads);
 }
 
 ThreadPlan plan_threads(const Config& config) {
   const int machine = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  const int total = config.device == Device::reference ? 1 : config.threads > 0 ? config.threads : machine;
+  const DeviceChoice choice = choose_device(config);
+  if (choice.device == Device::cuda) {
+    constexpr int kMostAgents = 8192;  // more fill no device further
+    return {1, 1, 1, choice.plugin->most_agents(config, choice.index, std::min(config.seeds, kMostAgents))};
+  }
+  const int total = choice.device == Device::reference ? 1 : config.threads > 0 ? config.threads : machine;
   const int workers = std::min(config.seeds, total);
   return {total, workers, std::max(1, total / workers), 1};
 }

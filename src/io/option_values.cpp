@@ -85,9 +85,6 @@ std::optional<std::vector<int>> parse_widths(std::string_view text) {
 }
 
 void check_name(const Option& option, const std::string& name) {
-  // a device that exists, but not in this build
-  if (option.name == "device" && name == "cuda")
-    throw Error(ErrorKind::missing, "device: this build has no CUDA plug-in yet; expected auto, cpu or reference");
   const auto known = option.known();
   if (std::find(known.begin(), known.end(), name) == known.end()) throw Error(ErrorKind::usage, unknown_name(option.name, name, known));
 }

@@ -22,7 +22,8 @@ constexpr auto names_of(Truncation) { return Names<2>{"bootstrap", "terminal"}; 
 constexpr auto names_of(OptimizerKind) { return Names<3>{"adam", "rmsprop", "sgd"}; }
 constexpr auto names_of(Schedule) { return Names<2>{"constant", "linear"}; }
 constexpr auto names_of(RmspropEps) { return Names<2>{"outside", "inside"}; }
-constexpr auto names_of(Device) { return Names<3>{"auto", "cpu", "reference"}; }
+constexpr auto names_of(Device) { return Names<4>{"auto", "cpu", "cuda", "reference"}; }
+constexpr auto names_of(Math) { return Names<2>{"exact", "fast"}; }
 constexpr auto names_of(Isa) { return Names<4>{"auto", "scalar", "avx2", "avx512"}; }
 
 template <class E>
@@ -103,7 +104,7 @@ bool is_nstep(const Config& c) { return c.advantage.estimator == Estimator::nste
 bool is_adam(const Config& c) { return c.optimizer.kind == OptimizerKind::adam; }
 bool is_rmsprop(const Config& c) { return c.optimizer.kind == OptimizerKind::rmsprop; }
 bool has_eps(const Config& c) { return c.optimizer.kind != OptimizerKind::sgd; }
-bool has_lanes(const Config& c) { return c.device != Device::reference; }
+bool has_lanes(const Config& c) { return c.device == Device::cpu || c.device == Device::automatic; }
 
 OptionValue get_separate(const Config& c) { return !c.shared; }
 void set_separate(Config& c, const OptionValue& value) { c.shared = !std::get<bool>(value); }
@@ -172,6 +173,7 @@ const Option kOptions[] = {
     real("max-grad-norm", kOptimizer, "gradients are scaled down to this norm; 0: never", CUPG_FIELD(optimizer.max_grad_norm), kNotNegative),
 
     name("device", kMachine, "where to train; reference is the plain yardstick", CUPG_CHOICE(device)),
+    name("math", kMachine, "fast: TF32 where matrix products run on a GPU; exact everywhere else", CUPG_CHOICE(math)),
     where(has_lanes, "device = auto or cpu", name("isa", kMachine, "instruction set", CUPG_CHOICE(isa))),
     where(has_lanes, "device = auto or cpu", count("threads", kMachine, "0: as many as the machine has", CUPG_FIELD(threads), {0, 1024})),
 };

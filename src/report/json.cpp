@@ -81,6 +81,7 @@ Json train_json(const Config& config, const TrainResult& result) {
   return {{"environment", config.environment},
           {"algorithm", config.algorithm},
           {"device", result.device},
+          {"device_reason", result.device_reason},
           {"isa", result.isa},
           {"threads", result.threads},
           {"version", version()},

@@ -27,7 +27,9 @@ std::string describe_agent(const Config& config, const AgentResult& a) {
 }
 
 std::string machine(const TrainResult& r) {
-  return fmt::format("{}, {}, {} thread{}", r.device, r.isa, r.threads, r.threads == 1 ? "" : "s");
+  std::string text = fmt::format("{}, {}, {} thread{}", r.device, r.isa, r.threads, r.threads == 1 ? "" : "s");
+  if (!r.device_reason.empty()) text += fmt::format("   (not CUDA: {})", r.device_reason);
+  return text;
 }
 
 std::string rate(const TrainResult& r) {

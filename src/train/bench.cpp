@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <numeric>
 
 #include "src/engine/aligned.hpp"
 #include "src/engine/engine.hpp"
@@ -38,14 +39,13 @@ void share_warps(Team& team, int warps, const std::function<void(int, int)>& f) 
 
 BenchResult bench_train(const Config& config, std::int64_t updates, int repeat) {
   check(config);
-  const auto engine = make_engine(config, 1, plan_threads(config).total);
-  engine->reset(0, config.seed);
-  BenchResult result{{}, engine->device(), engine->isa(), engine->threads(), updates * config.batch()};
-  constexpr int agent = 0;
-  time_rates(result, repeat, [&] {
-    UpdateReport report;
-    engine->update(std::span(&agent, 1), updates, std::span(&report, 1));
-  });
+  const auto engine = make_engine(config, config.seeds, plan_threads(config).total);
+  std::vector<int> agents(static_cast<std::size_t>(config.seeds));
+  std::iota(agents.begin(), agents.end(), 0);
+  for (const int a : agents) engine->reset(a, config.seed + static_cast<std::uint64_t>(a));
+  BenchResult result{{}, engine->device(), engine->isa(), engine->threads(), updates * config.batch() * config.seeds};
+  std::vector<UpdateReport> reports(agents.size());
+  time_rates(result, repeat, [&] { engine->update(agents, updates, reports); });
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include "src/engine/device.hpp"
 #include "src/engine/engine.hpp"
 #include "src/train/statistics.hpp"
 #include "src/train/train_agents.hpp"
@@ -20,6 +21,7 @@ TrainResult train(const Config& config, const TrainHooks& hooks) {
 
   TrainResult result;
   result.device = engines[0]->device();
+  result.device_reason = choose_device(config).reason;
   result.isa = engines[0]->isa();
   result.threads = threads.total;
   result.agents.resize(static_cast<std::size_t>(config.seeds));
