@@ -68,8 +68,9 @@ void Block::stop_threads() {
     tsan::switch_to(threads_[i].tsan_fiber);
     tsan::release(&end_tag_);
     tsan::switch_to(fibers_.launching().tsan_fiber);
-    tsan::destroy_fiber(threads_[i].tsan_fiber);
+    retired_.push_back(threads_[i].tsan_fiber);
   }
+  for (; retired_.size() > kRetiredFibers; retired_.pop_front()) tsan::destroy_fiber(retired_.front());
 }
 
 void Block::work_on_fiber() { block().work(); }
@@ -193,7 +194,7 @@ void Block::return_from(Thread& thread) {
   } else {
     if (at_barrier_ > 0) fail(thread, "early exit: a thread returned while others of its block wait at a barrier");
     for (unsigned waiting = warp.waiting; waiting != 0; waiting &= waiting - 1)
-      if ((threads_[w * kWarpSize + std::countr_zero(waiting)].mask >> thread.lane() & 1) != 0)
+      if ((threads_[w * kWarpSize + static_cast<unsigned>(std::countr_zero(waiting))].mask >> thread.lane() & 1) != 0)
         fail(thread, "early exit: a thread returned while lanes of its warp wait for it");
   }
   if (ready_count_ == 0 && returned_ != size_) fail(thread, "deadlock: no thread can go on");

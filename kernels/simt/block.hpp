@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <exception>
 #include <string>
 
@@ -125,6 +126,10 @@ class Block {
     std::uint64_t warp[kMaxThreads / kWarpSize][kWarpSize];  ///< [warp][first lane that takes part]
   } tags_ = {};
   std::uint64_t grid_fence_tag_ = 0, end_tag_ = 0;
+  /// ThreadSanitizer's fibers of threads that have returned. It reports a race only as long as it knows both threads, and it knows
+  /// some 8,000 at most; so a race between blocks is found while no more than this many threads ran in between.
+  static constexpr std::size_t kRetiredFibers = 4096;
+  std::deque<void*> retired_;
 };
 
 const char* name(Operation operation);

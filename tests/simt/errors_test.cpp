@@ -155,7 +155,7 @@ TEST(Errors, ThreadsThatHaveReturnedMayBeAllowed) {
     EXPECT_NO_THROW(launch("early_exit", early_exit_kernel, dim3(2), dim3(64), 0));
     EXPECT_NO_THROW(launch("early_exit", early_exit_from_warp_kernel, dim3(2), dim3(64), 0));
     EXPECT_NO_THROW(launch("divergent", divergent_barrier_kernel, dim3(2), dim3(128), 0));
-    EXPECT_NO_THROW(launch("divergent", divergent_shuffle_kernel, dim3(2), dim3(32), 0, out));
+    EXPECT_NO_THROW(launch("divergent", divergent_shuffle_kernel, dim3(1), dim3(32), 0, out));
     EXPECT_THROW(launch("inactive", inactive_lane_kernel, dim3(2), dim3(32), 0, out), Error);
     EXPECT_THROW(launch("deadlock", barrier_and_warp_kernel, dim3(2), dim3(32), 0), Error);
   });

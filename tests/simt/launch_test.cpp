@@ -37,8 +37,10 @@ TEST(Launch, RefusesShapesThatADeviceRefuses) {
 
 TEST(Launch, TakesTheLargestShapes) {
   EXPECT_EQ(error_of(dim3(70'000), dim3(1)), "");
+#ifndef CUPG_TEST_TSAN  // seconds there
   EXPECT_EQ(error_of(dim3(1, 65'535), dim3(1)), "");
   EXPECT_EQ(error_of(dim3(1, 1, 65'535), dim3(1)), "");
+#endif
   EXPECT_EQ(error_of(dim3(1), dim3(1024), kMaxDynamicShared), "");
   EXPECT_EQ(error_of(dim3(1), dim3(4, 4, 64)), "");
 }
