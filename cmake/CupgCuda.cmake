@@ -51,11 +51,11 @@ target_include_directories(cupg_cuda_options INTERFACE ${PROJECT_SOURCE_DIR} ${P
 # cupg_report_resources(TARGET): registers, spills and shared memory of every kernel of the target, written beside it while it is
 # compiled, and held against cmake/cuda_limits.txt: the build fails where a kernel has grown past them.
 function(cupg_report_resources target)
-  set(report ${CMAKE_BINARY_DIR}/cuda/${target}.resources.txt)
-  set_target_properties(${target} PROPERTIES RULE_LAUNCH_COMPILE "${PROJECT_SOURCE_DIR}/cmake/with_resources ${report}.raw")
+  set(folder ${CMAKE_BINARY_DIR}/cuda/${target})
+  set_target_properties(${target} PROPERTIES RULE_LAUNCH_COMPILE "${PROJECT_SOURCE_DIR}/cmake/with_resources ${folder}")
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--resource-usage>)
   add_custom_command(TARGET ${target} POST_BUILD
-    COMMAND ${CMAKE_COMMAND} -DRAW=${report}.raw -DREPORT=${report} -DLIMITS=${PROJECT_SOURCE_DIR}/cmake/cuda_limits.txt
+    COMMAND ${CMAKE_COMMAND} -DFOLDER=${folder} -DREPORT=${folder}.resources.txt -DLIMITS=${PROJECT_SOURCE_DIR}/cmake/cuda_limits.txt
             -P ${PROJECT_SOURCE_DIR}/cmake/CheckCudaResources.cmake
     VERBATIM)
 endfunction()

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -23,8 +24,9 @@ struct Evaluation {
   double mean_return = 0;
   double min_return = 0, max_return = 0;
   bool greedy = true;
-  bool complete = true;        ///< false: stopped early because the threshold could no longer be reached
-  std::vector<float> returns;  ///< [episodes]; 0 for unfinished episodes of an incomplete evaluation
+  bool complete = true;               ///< false: stopped early because the threshold could no longer be reached
+  std::array<double, 5> quantiles{};  ///< of the returns: 5, 25, 50, 75, 95 %; only from evaluate()
+  std::vector<float> returns;         ///< [episodes]; 0 for unfinished episodes of an incomplete evaluation
 };
 
 enum class Outcome { solved, finished, diverged, interrupted };

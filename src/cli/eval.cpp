@@ -38,8 +38,7 @@ void print_evaluation(const Config& config, const Evaluation& e) {
                     format_count(e.episodes), e.greedy ? "greedy" : "sampled", solved ? "solved" : "not solved",
                     environment.reward_threshold));
   print(fmt::format("  smallest {:g}   5 % {:g}   25 % {:g}   median {:g}   75 % {:g}   95 % {:g}   largest {:g}\n", e.min_return,
-                    quantile(returns, 0.05), quantile(returns, 0.25), quantile(returns, 0.5), quantile(returns, 0.75),
-                    quantile(returns, 0.95), e.max_return));
+                    e.quantiles[0], e.quantiles[1], e.quantiles[2], e.quantiles[3], e.quantiles[4], e.max_return));
   print(fmt::format("  {} of {} episodes reached the limit of {} steps\n\n", format_count(reached), format_count(e.episodes),
                     environment.max_episode_steps));
   print(draw_histogram(e.returns, 0, environment.max_return, 10, std::min(terminal_columns(), 100), has_unicode()));

@@ -8,6 +8,7 @@
 #include <map>
 #include <vector>
 
+#include "kernels/metrics/quantiles.hpp"
 #include "src/engine/cuda_launch.cuh"
 #include "src/engine/cuda_plugin.hpp"
 #include "src/engine/network_plan.hpp"
@@ -320,7 +321,10 @@ class CudaEngine final : public Engine {
       double deficit = 0;
       for (int e = 0; e < request.episodes; ++e) deficit += environment_.max_return - static_cast<double>(first[e]);
       const bool complete = !(deficit > request.episodes * (environment_.max_return - request.stop_below));
-      results[i] = summarise_evaluation({first, first + request.episodes}, request, complete);
+      EvaluationRequest without_quantiles = request;
+      without_quantiles.quantiles = false;
+      results[i] = summarise_evaluation({first, first + request.episodes}, without_quantiles, complete);
+      if (request.quantiles) results[i].quantiles = return_quantiles(returns_.data() + i * lanes, request.episodes);
     }
   }
 

@@ -7,6 +7,7 @@
 
 #include "cupg/error.hpp"
 #include "kernels/math/initialize.hpp"
+#include "kernels/metrics/quantiles.hpp"
 #include "src/engine/device.hpp"
 
 #if defined(__SSE__)
@@ -84,6 +85,13 @@ Evaluation summarise_evaluation(std::vector<float> returns, const EvaluationRequ
     e.max_return = static_cast<double>(*high);
   }
   e.returns = std::move(returns);
+  if (request.quantiles && !e.returns.empty()) {
+    std::vector<float> sorted = e.returns;
+    std::sort(sorted.begin(), sorted.end());
+    for (std::size_t i = 0; i < e.quantiles.size(); ++i)
+      e.quantiles[i] = quantile_of_sorted(std::ssize(sorted), kReturnQuantiles[i],
+                                          [&](std::int64_t rank) { return static_cast<double>(sorted[static_cast<std::size_t>(rank)]); });
+  }
   return e;
 }
 

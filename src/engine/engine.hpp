@@ -27,6 +27,7 @@ struct EvaluationRequest {
   std::uint32_t block = 0;  ///< numbers the evaluations of an agent: each has fresh episodes
   /// Stop as soon as the mean can no longer reach this.
   double stop_below = -std::numeric_limits<double>::infinity();
+  bool quantiles = false;  ///< of the returns, too
 };
 
 class Engine {

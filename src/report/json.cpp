@@ -1,5 +1,7 @@
 #include "src/report/json.hpp"
 
+#include "kernels/metrics/quantiles.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -98,7 +100,8 @@ Json evaluation_json(const Config& config, const Evaluation& e, const std::strin
   const std::vector<double> returns(e.returns.begin(), e.returns.end());
   const auto at_most = [&](double x) { return std::count_if(returns.begin(), returns.end(), [x](double r) { return r >= x; }); };
   Json quantiles;
-  for (const int percent : {5, 25, 50, 75, 95}) quantiles[std::to_string(percent)] = number(quantile(returns, percent / 100.0));
+  for (std::size_t i = 0; i < e.quantiles.size(); ++i)
+    quantiles[std::to_string(std::lround(100 * kReturnQuantiles[i]))] = number(e.quantiles[i]);
   return {{"environment", config.environment},
           {"policy", policy},
           {"version", version()},

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/math/philox.hpp"
+#include "kernels/metrics/quantiles.hpp"
 
 namespace cupg {
 
@@ -23,10 +24,7 @@ double interquartile_mean(std::vector<double> values) {
 double quantile(std::vector<double> values, double q) {
   if (values.empty()) return 0;
   std::sort(values.begin(), values.end());
-  const double position = q * static_cast<double>(values.size() - 1);
-  const auto below = static_cast<std::size_t>(position);
-  const std::size_t above = std::min(below + 1, values.size() - 1);
-  return values[below] + (position - static_cast<double>(below)) * (values[above] - values[below]);
+  return quantile_of_sorted(std::ssize(values), q, [&](std::int64_t rank) { return values[static_cast<std::size_t>(rank)]; });
 }
 
 Summary summarise(const std::vector<AgentResult>& agents) {

@@ -59,7 +59,7 @@ Evaluation evaluate(const Config& config, std::span<const float> parameters, int
   const auto engine = make_engine(config, 1, plan_threads(config).total);
   engine->reset(0, seed);
   engine->set_parameters(0, parameters);
-  return engine->evaluate(0, {.episodes = episodes, .greedy = greedy, .block = kFinalBlock});
+  return engine->evaluate(0, {.episodes = episodes, .greedy = greedy, .block = kFinalBlock, .quantiles = true});
 }
 
 }  // namespace cupg

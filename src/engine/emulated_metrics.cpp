@@ -1,0 +1,2 @@
+// The device's metrics, compiled by a host compiler.
+#include "kernels/metrics/quantiles.cu"
