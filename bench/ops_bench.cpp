@@ -89,7 +89,7 @@ struct Fixture {
         rows(1, kHorizon, environment.observations, 1, static_cast<int>(kUnits)),
         parameters(padded(network.plan().parameters)),
         packed(padded(network.plan().packed)),
-        hidden(kMaxHiddenWidth * kWarp),
+        hidden(kMaxFusedWidth * kWarp),
         workspace(gradient_workspace(network.plan())),
         partials(static_cast<std::int64_t>(kWarps) * padded(network.plan().packed)),
         first(parameters.size()),

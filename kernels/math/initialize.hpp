@@ -6,10 +6,12 @@
 #include "sincos.hpp"
 
 namespace cupg {
-/// Rows and columns may be at most this.
-inline constexpr int kInitialiseWidth = 64;
 /// Floats of scratch that initialize_matrix needs: the matrix to be factored, and two numbers for each of its columns.
-inline constexpr int kInitialiseScratch = kInitialiseWidth * (kInitialiseWidth + 2);
+constexpr std::int64_t initialise_scratch(int rows, int columns) {
+  return static_cast<std::int64_t>(rows) * columns + 2 * static_cast<std::int64_t>(rows < columns ? rows : columns);
+}
+/// For every matrix of up to 64 rows and columns.
+inline constexpr int kInitialiseScratch = 64 * (64 + 2);
 }  // namespace cupg
 
 CUPG_BEGIN_COPY
@@ -93,13 +95,13 @@ CUPG_FN void fill_orthogonal(int rows, int columns, float gain, std::uint32_t te
   }
 }
 
-/// Fills the row-major matrix out[rows = outputs][columns = inputs], rows and columns <= kInitialiseWidth:
+/// Fills the row-major matrix out[rows = outputs][columns = inputs]:
 ///   he          normal, standard deviation gain sqrt(2 / inputs)
 ///   xavier      uniform in +-gain sqrt(6 / (inputs + outputs))
 ///   orthogonal  fill_orthogonal
 ///   uniform     uniform in +-gain / sqrt(inputs): PyTorch's nn.Linear at gain 1
 /// `tensor` numbers the matrices of one agent, `key` is the agent's seed; element i is drawn by word i mod 4 of counter
-/// (i / 4, tensor, initialise, 0). scratch: kInitialiseScratch floats (used by `orthogonal` alone).
+/// (i / 4, tensor, initialise, 0). scratch: initialise_scratch() floats (used by `orthogonal` alone).
 CUPG_FN void initialize_matrix(Initialisation kind, float gain, int rows, int columns, std::uint32_t tensor, std::uint64_t key, float* out,
                                float* scratch) {
   const int count = rows * columns;

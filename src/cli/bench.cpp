@@ -57,6 +57,7 @@ int run_bench(const BenchArguments& a) {
     print(fmt::format("  network {}\n", describe(a.config.network())));
   }
   print(fmt::format("  {}, {}, {} thread{}\n", result.device, result.isa, result.threads, result.threads == 1 ? "" : "s"));
+  if (result.math == "gemm") print("  matrix products of a library: the same to a tolerance elsewhere, not to the bit\n");
   return kFinished;
 }
 

@@ -7,6 +7,7 @@
 
 #include "cupg/error.hpp"
 #include "kernels/math/initialize.hpp"
+#include "src/engine/gemm_engine.hpp"
 
 #if defined(__SSE__)
 #include <xmmintrin.h>
@@ -30,7 +31,7 @@ void require_denormals() {
 std::unique_ptr<Engine> make_engine(const Config& config, int agents, int threads) {
   require_denormals();
   if (config.device == Device::reference) return make_reference_engine(config, agents);
-  return make_cpu_engine(config, agents, threads);
+  return fused(config.network()) ? make_cpu_engine(config, agents, threads) : make_gemm_engine(config, agents, threads);
 }
 
 ThreadPlan plan_threads(const Config& config) {
@@ -42,7 +43,9 @@ ThreadPlan plan_threads(const Config& config) {
 
 void initialise_parameters(const NetworkShape& shape, const NetworkInit& init, std::uint64_t seed, std::span<float> parameters) {
   std::fill(parameters.begin(), parameters.end(), 0.0f);
-  std::vector<float> scratch(static_cast<std::size_t>(kInitialiseScratch));
+  std::int64_t most = 0;
+  for (const TensorInfo& t : parameter_layout(shape)) most = std::max(most, initialise_scratch(t.rows, t.columns));
+  std::vector<float> scratch(static_cast<std::size_t>(init.kind == Initialisation::orthogonal ? most : 0));
   std::uint32_t number = 0;
   for (const TensorInfo& t : parameter_layout(shape)) {
     const float gain = t.name == "policy.head.weight"  ? init.policy_gain

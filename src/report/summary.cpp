@@ -10,6 +10,8 @@
 namespace cupg {
 namespace {
 
+constexpr const char* kGemmNote = "matrix products of a library: the same to a tolerance elsewhere, not to the bit";
+
 std::string line(const char* name, const std::string& value) { return fmt::format("  {:<22} {}\n", name, value); }
 
 std::int64_t count(const TrainResult& result, Outcome outcome) {
@@ -27,7 +29,8 @@ std::string describe_agent(const Config& config, const AgentResult& a) {
 }
 
 std::string machine(const TrainResult& r) {
-  return fmt::format("{}, {}, {} thread{}", r.device, r.isa, r.threads, r.threads == 1 ? "" : "s");
+  return line("machine", fmt::format("{}, {}, {} thread{}", r.device, r.isa, r.threads, r.threads == 1 ? "" : "s")) +
+         (r.math == "gemm" ? line("math", kGemmNote) : "");
 }
 
 std::string rate(const TrainResult& r) {
@@ -56,7 +59,7 @@ std::string describe_training(const Config& config, const TrainResult& result) {
     if (a.outcome != Outcome::interrupted)
       text += line("return after training", fmt::format("{:.1f}   (solved from {:g}, at most {:g})", a.final_return,
                                                         environment.reward_threshold, environment.max_return));
-    return text + line("training", rate(result)) + line("machine", machine(result));
+    return text + line("training", rate(result)) + machine(result);
   }
   const Summary& s = result.summary;
   std::string text =
@@ -67,7 +70,7 @@ std::string describe_training(const Config& config, const TrainResult& result) {
   if (s.solved_fraction > 0)
     text += line("time to solve", fmt::format("median {}, 99th percentile {}", format_seconds(s.solved_seconds_median),
                                               format_seconds(s.solved_seconds_p99)));
-  return text + line("training", rate(result)) + line("machine", machine(result));
+  return text + line("training", rate(result)) + machine(result);
 }
 
 std::string suggest_next(const Config& config, const TrainResult& result, const std::string& run) {

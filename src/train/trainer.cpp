@@ -22,6 +22,7 @@ TrainResult train(const Config& config, const TrainHooks& hooks) {
   TrainResult result;
   result.device = engines[0]->device();
   result.isa = engines[0]->isa();
+  result.math = engines[0]->math();
   result.threads = threads.total;
   result.agents.resize(static_cast<std::size_t>(config.seeds));
   Reporter reporter(config, hooks);

@@ -150,7 +150,12 @@ TEST(Safetensors, HostileHeadersAreRefused) {
   refused(replaced(header, "\"hidden\":\"2\"", "\"hidden\":\"2,\""), "hidden");
   refused(replaced(header, "\"hidden\":\"2\"", "\"hidden\":\"1000000000000\""), "hidden");
   refused(replaced(header, "\"hidden\":\"2\"", "\"hidden\":2"), "hidden");
-  refused(replaced(header, "\"hidden\":\"2\"", "\"hidden\":\"65\""), "hidden");
+  refused(replaced(header, "\"hidden\":\"2\"", "\"hidden\":\"4097\""), "hidden");
+  std::string deep = "2";  // 33 layers
+  for (int i = 0; i < 32; ++i) deep += ",2";
+  refused(replaced(header, "\"hidden\":\"2\"", "\"hidden\":\"" + deep + "\""), "hidden");
+  // a network far larger than the file: told by the header, before memory is taken for it
+  refused(replaced(header, "\"hidden\":\"2\"", "\"hidden\":\"4096,4096,4096,4096\""), "shape");
   refused(replaced(header, "\"actions\":\"2\"", "\"actions\":\"3\""), "actions");
   refused(replaced(header, "\"relu\"", "\"gelu\""), "activation");
   refused(replaced(header, "\"shared\":\"true\"", "\"shared\":true"), "shared");
