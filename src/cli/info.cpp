@@ -13,6 +13,7 @@
 #include "src/io/options.hpp"
 #include "src/io/version.hpp"
 #include "src/report/json.hpp"
+#include "src/report/summary.hpp"
 #include "src/report/text.hpp"
 
 namespace cupg::cli {
@@ -29,6 +30,8 @@ std::vector<std::string> isa_names() {
 std::string device_of(const Config& config) { return config.device == Device::reference ? "reference" : "cpu"; }
 /// The reference engine has plain scalars only.
 std::string isa_of(const Config& config) { return config.device == Device::reference ? "scalar" : isa_name(cpu_ops_for(config.isa)); }
+
+std::string math_of(const Config& config) { return config.device == Device::reference || fused(config.network()) ? "exact" : "gemm"; }
 
 nlohmann::ordered_json info_json(const Config& config) {
   nlohmann::ordered_json known = nlohmann::ordered_json::array();
@@ -48,6 +51,7 @@ nlohmann::ordered_json info_json(const Config& config) {
           {"cuda", nullptr},
           {"environments", std::move(known)},
           {"network", describe(config.network())},
+          {"math", math_of(config)},
           {"parameters", parameter_count(config.network())},
           {"training_bytes", training_bytes(config)},
           {"available_bytes", available_memory()},
@@ -75,6 +79,7 @@ int run_info(const InfoArguments& arguments) {
     line(e.id == 0 ? "environments" : "", fmt::format("{}: {} observations, {} actions, {} steps at most, solved from {:g}", e.name,
                                                       e.observations, e.actions, e.max_episode_steps, e.reward_threshold));
   line("network", fmt::format("{}   ({} parameters)", describe(config.network()), format_count(parameter_count(config.network()))));
+  if (const std::string math = describe_math(math_of(config)); !math.empty()) line("math", math);
   line("batch", fmt::format("{} environments x {} steps = {} samples an update", format_count(config.envs), format_count(config.horizon),
                             format_count(config.batch())));
   line("memory", fmt::format("{} for training, {} available", format_bytes(training_bytes(config)), format_bytes(available_memory())));

@@ -36,6 +36,11 @@ auto with_network(const NetworkPlan& plan, F f) {
   return plan.shared ? f.template operator()<Relu, true>() : f.template operator()<Relu, false>();
 }
 
+void initialise(Initialisation kind, float gain, int rows, int columns, std::uint32_t tensor, std::uint64_t key, float* out,
+                float* scratch) {
+  initialize_matrix_panels<Narrow>(kind, gain, rows, columns, tensor, key, out, scratch);
+}
+
 void reset(int environment, float* state, std::uint32_t* age, std::uint64_t key, int warp) {
   with_environment(environment, [&]<class Env>() {
     for (int lo = 0; lo < kWarp; lo += kWidth<Wide>) {
@@ -208,6 +213,7 @@ volatile float fma_sink;
 #define CUPG_NAME_(x) #x
 #define CUPG_NAME(x) CUPG_NAME_(x)
 constexpr CpuOps kOps{.isa = CUPG_NAME(CUPG_COPY),
+                      .initialise = initialise,
                       .reset = reset,
                       .rollout = rollout,
                       .advantage = advantage,

@@ -7,6 +7,7 @@
 #include "kernels/dense/op.hpp"
 #include "kernels/evaluate/op.hpp"
 #include "kernels/gradient/op.hpp"
+#include "kernels/math/initialize.hpp"
 #include "kernels/moments/op.hpp"
 #include "kernels/optimizer/op.hpp"
 #include "kernels/rollout/op.hpp"
@@ -30,6 +31,9 @@ struct BenchEnvArgs {
 
 struct CpuOps {
   const char* isa;
+  /// A tensor's initial weights (kernels/math/initialize.hpp); scratch as initialise_scratch says, 64-byte aligned.
+  void (*initialise)(Initialisation kind, float gain, int rows, int columns, std::uint32_t tensor, std::uint64_t key, float* out,
+                     float* scratch);
   /// Initial environment states of one warp.
   void (*reset)(int environment, float* state, std::uint32_t* age, std::uint64_t key, int warp);
   EpisodeTally (*rollout)(int environment, const RolloutArgs&, int warp, float* scratch);

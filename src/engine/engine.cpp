@@ -7,7 +7,9 @@
 
 #include "cupg/error.hpp"
 #include "kernels/math/initialize.hpp"
+#include "src/engine/aligned.hpp"
 #include "src/engine/gemm_engine.hpp"
+#include "src/engine/isa.hpp"
 
 #if defined(__SSE__)
 #include <xmmintrin.h>
@@ -45,14 +47,15 @@ void initialise_parameters(const NetworkShape& shape, const NetworkInit& init, s
   std::fill(parameters.begin(), parameters.end(), 0.0f);
   std::int64_t most = 0;
   for (const TensorInfo& t : parameter_layout(shape)) most = std::max(most, initialise_scratch(t.rows, t.columns));
-  std::vector<float> scratch(static_cast<std::size_t>(init.kind == Initialisation::orthogonal ? most : 0));
+  AlignedArray<float> scratch(init.kind == Initialisation::orthogonal ? most : 0);
+  const CpuOps& ops = cpu_ops_for(Isa::automatic);  // they all give the same bits
   std::uint32_t number = 0;
   for (const TensorInfo& t : parameter_layout(shape)) {
     const float gain = t.name == "policy.head.weight"  ? init.policy_gain
                        : t.name == "value.head.weight" ? init.value_gain
                                                        : init.hidden_gain;
     if (t.name.ends_with(".weight"))
-      initialize_matrix(init.kind, gain, t.rows, t.columns, number, seed, parameters.data() + t.offset, scratch.data());
+      ops.initialise(init.kind, gain, t.rows, t.columns, number, seed, parameters.data() + t.offset, scratch.data());
     ++number;
   }
 }

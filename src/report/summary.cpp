@@ -10,8 +10,6 @@
 namespace cupg {
 namespace {
 
-constexpr const char* kGemmNote = "matrix products of a library: the same to a tolerance elsewhere, not to the bit";
-
 std::string line(const char* name, const std::string& value) { return fmt::format("  {:<22} {}\n", name, value); }
 
 std::int64_t count(const TrainResult& result, Outcome outcome) {
@@ -30,7 +28,7 @@ std::string describe_agent(const Config& config, const AgentResult& a) {
 
 std::string machine(const TrainResult& r) {
   return line("machine", fmt::format("{}, {}, {} thread{}", r.device, r.isa, r.threads, r.threads == 1 ? "" : "s")) +
-         (r.math == "gemm" ? line("math", kGemmNote) : "");
+         (describe_math(r.math).empty() ? "" : line("math", describe_math(r.math)));
 }
 
 std::string rate(const TrainResult& r) {
@@ -71,6 +69,10 @@ std::string describe_training(const Config& config, const TrainResult& result) {
     text += line("time to solve", fmt::format("median {}, 99th percentile {}", format_seconds(s.solved_seconds_median),
                                               format_seconds(s.solved_seconds_p99)));
   return text + line("training", rate(result)) + machine(result);
+}
+
+std::string describe_math(const std::string& math) {
+  return math == "gemm" ? "matrix products (OpenBLAS): promises a tolerance, not the same bits everywhere" : "";
 }
 
 std::string suggest_next(const Config& config, const TrainResult& result, const std::string& run) {
