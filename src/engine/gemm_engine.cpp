@@ -31,7 +31,7 @@ struct Agent {
 
 class GemmEngine final : public Engine {
  public:
-  GemmEngine(const Config& config, int agents, int threads)
+  GemmEngine(const Config& config, int agents, int threads, const GemmPlan& plan)
       : config_(config),
         environment_(find_environment(config.environment)),
         shape_(config.network()),
@@ -39,8 +39,8 @@ class GemmEngine final : public Engine {
         ops_(cpu_ops_for(config.isa)),
         team_(threads),
         backend_(plugin_, ops_, team_),
-        plan_(plan_gemm(config)),
-        network_(shape_, backend_, plan_.rows, plan_.slab),
+        plan_(plan),
+        network_(shape_, backend_, plan_.rows(config.batch()), plan_.slab),
         count_(parameter_count(shape_)),
         warps_(warps_of(config.envs)),
         observations_(environment_.observations),
@@ -339,12 +339,14 @@ GemmPlan plan_gemm(const Config& config) {
   plan.slab = std::clamp<std::int64_t>(kSlabFloats / std::max<std::int64_t>(1, activations), 256, 2048);
   plan.slab = std::min(plan.slab, std::max<std::int64_t>(256, config.batch()));
   plan.keep = (config.batch() + plan.slab) * activations <= kKeepFloats;
-  plan.rows = plan.slab + (plan.keep ? config.batch() : 0);
   return plan;
 }
 
 std::unique_ptr<Engine> make_gemm_engine(const Config& config, int agents, int threads) {
-  return std::make_unique<GemmEngine>(config, agents, threads);
+  return make_gemm_engine(config, agents, threads, plan_gemm(config));
+}
+std::unique_ptr<Engine> make_gemm_engine(const Config& config, int agents, int threads, const GemmPlan& plan) {
+  return std::make_unique<GemmEngine>(config, agents, threads, plan);
 }
 
 std::int64_t gemm_engine_bytes(const Config& config, int agents, int threads) {
@@ -354,7 +356,7 @@ std::int64_t gemm_engine_bytes(const Config& config, int agents, int threads) {
   const std::int64_t parameters = padded(parameter_count(shape)), warps = warps_of(config.envs),
                      outputs = policy_outputs(shape.actions) + 1;
   const std::int64_t agent = 4 * 3 * parameters + WarpMemory::bytes(environment.id, warps);
-  const std::int64_t network = plan.rows * DenseNetwork::activation_floats(shape) + plan.slab * DenseNetwork::error_floats(shape);
+  const std::int64_t network = plan.rows(config.batch()) * DenseNetwork::activation_floats(shape) + plan.slab * DenseNetwork::error_floats(shape);
   const std::int64_t samples = (config.horizon + 2) * static_cast<std::int64_t>(config.envs) * environment.observations +
                                std::max<std::int64_t>(config.envs, plan.slab) * outputs;
   constexpr std::int64_t kLibrary = 32 << 20;  // OpenBLAS's own buffer of a thread

@@ -1,6 +1,8 @@
 // libcupg_openblas.so: OpenBLAS behind kernels/gemm/plugin.h.
 #include <cblas.h>
 
+#include <mutex>
+
 #include "kernels/gemm/plugin.h"
 
 namespace {
@@ -12,6 +14,8 @@ void sgemm(int transpose_a, int transpose_b, int m, int n, int k, float alpha, c
 }
 
 void set_threads(int threads) {
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
   if (openblas_get_num_threads() != threads) openblas_set_num_threads(threads);
 }
 

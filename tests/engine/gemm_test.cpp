@@ -252,11 +252,11 @@ Config engine_config(const NetworkShape& shape, int envs, int horizon) {
 }
 
 /// The engine's first update against the reference engine's, gradient by gradient.
-void expect_first_update(const Config& c) {
+void expect_first_update(const Config& c, const cupg::GemmPlan& plan) {
   const cupg::EnvironmentInfo& environment = cupg::find_environment(c.environment);
   const NetworkShape shape = c.network();
   cupg::reference::Agent<cupg::CartPole, float> reference(c, environment);
-  const auto engine = cupg::make_gemm_engine(c, 1, 1);
+  const auto engine = cupg::make_gemm_engine(c, 1, 1, plan);
   reference.reset(3);
   engine->reset(0, 3);
   ASSERT_TRUE(same_bits(reference.parameters, engine->parameters(0)));
@@ -298,6 +298,8 @@ void expect_first_update(const Config& c) {
   expect_near(to_double(reference.parameters), engine->parameters(0), tolerance, name(shape) + ": parameters");
 }
 
+void expect_first_update(const Config& c) { expect_first_update(c, cupg::plan_gemm(c)); }
+
 TEST(GemmEngine, FirstUpdateIsTheReferenceEnginesWithinItsRoundings) {
   for (const auto& shapes : {all_structures(), wide_structures()})
     for (const NetworkShape& shape : shapes) {
@@ -313,8 +315,17 @@ TEST(GemmEngine, FirstUpdateIsTheReferenceEnginesWithinItsRoundings) {
 TEST(GemmEngine, BatchesOfEverySize) {
   for (const auto& [envs, horizon] : {std::pair{1, 1}, {1, 40}, {32, 1}, {33, 5}, {64, 3}, {300, 2}})
     expect_first_update(engine_config(shared_shape({20, 20, 20}), envs, horizon));
-  Config recomputed = engine_config(shared_shape({8, 8, 8}), 400, 9);  // more than a slab of samples
-  expect_first_update(recomputed);
+}
+
+TEST(GemmEngine, SlabsOfEverySizeKeptOrComputedAgain) {
+  const Config c = engine_config(separate_shape({9, 9, 9}, {70}), 40, 9);
+  for (const std::int64_t slab : {1, 7, 40, 64, 1000})
+    for (const bool keep : {false, true}) expect_first_update(c, {.slab = slab, .keep = keep});
+  EXPECT_TRUE(cupg::plan_gemm(c).keep);
+  Config large = c;
+  large.hidden = {4096, 4096};
+  large.envs = 1024;
+  EXPECT_FALSE(cupg::plan_gemm(large).keep);
 }
 
 /// Largest difference relative to the largest element.
