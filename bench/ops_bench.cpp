@@ -89,7 +89,7 @@ struct Fixture {
         rows(1, kHorizon, environment.observations, 1, static_cast<int>(kUnits)),
         parameters(padded(network.plan().parameters)),
         packed(padded(network.plan().packed)),
-        hidden(kMaxHiddenWidth * kWarp),
+        hidden(kMaxFusedWidth * kWarp),
         workspace(gradient_workspace(network.plan())),
         partials(static_cast<std::int64_t>(kWarps) * padded(network.plan().packed)),
         first(parameters.size()),
@@ -243,6 +243,8 @@ void update(benchmark::State& state, Isa isa) {
 
 }  // namespace
 
+void register_gemm_benchmarks();  // gemm_bench.cpp
+
 int main(int argc, char** argv) {
   for (const Isa isa : available_isas()) {
     const std::string name = isa_name(cpu_ops_for(isa));
@@ -261,6 +263,7 @@ int main(int argc, char** argv) {
     add("evaluate", evaluation);
     add("update", update);
   }
+  register_gemm_benchmarks();
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
 }

@@ -6,7 +6,7 @@ jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 
 # Debian 12's and Ubuntu 24.04's packages. CLI11, toml++, nlohmann_json, fmt and Highway are used header-only.
 # shellcheck disable=SC2034
-build_packages=(g++ cmake ninja-build libhwy-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev)
+build_packages=(g++ cmake ninja-build libhwy-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev libopenblas-dev)
 # Both have clang-format-14, whose opinion on our sources counts; later versions have others.
 # shellcheck disable=SC2034
 test_packages=(libgtest-dev libbenchmark-dev libmpfr-dev librandom123-dev zlib1g-dev libboost-context-dev clang libclang-rt-dev clang-tidy clang-format-14)

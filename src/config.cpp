@@ -13,13 +13,6 @@
 namespace cupg {
 namespace {
 
-Trunk make_trunk(const std::vector<int>& widths, Activation activation, bool bias) {
-  Trunk trunk{.layers = static_cast<int>(widths.size()), .activation = activation, .bias = bias};
-  // more layers than fit are check(NetworkShape)'s to refuse
-  std::copy_n(widths.begin(), std::min<std::size_t>(widths.size(), kMaxHiddenLayers), trunk.width.begin());
-  return trunk;
-}
-
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorKind::usage, message); }
 
 /// What a single setting's range cannot say.
@@ -44,12 +37,12 @@ void check_combinations(const Config& c) {
 
 NetworkShape Config::network() const {
   const EnvironmentInfo& e = find_environment(environment);
-  const Trunk policy = make_trunk(hidden, activation, bias);
+  const Trunk policy{.width = hidden, .activation = activation, .bias = bias};
   return {.observations = e.observations,
           .actions = e.actions,
           .shared = shared,
           .policy = policy,
-          .value = value_hidden ? make_trunk(*value_hidden, activation, bias) : policy};
+          .value = {.width = value_hidden.value_or(hidden), .activation = activation, .bias = bias}};
 }
 
 void check_settings(const Config& config) {

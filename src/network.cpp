@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cupg/error.hpp"
 
 namespace cupg {
@@ -15,32 +17,42 @@ void add_dense(std::vector<TensorInfo>& tensors, const std::string& name, int in
 }
 
 void add_trunk(std::vector<TensorInfo>& tensors, const std::string& name, const Trunk& trunk, int observations) {
-  int in = observations;
-  for (int layer = 0; layer < trunk.layers; ++layer) {
-    const int out = trunk.width[static_cast<std::size_t>(layer)];
-    add_dense(tensors, fmt::format("{}.hidden{}", name, layer + 1), in, out, trunk.bias);
+  int in = observations, number = 0;
+  for (const int out : trunk.width) {
+    add_dense(tensors, fmt::format("{}.hidden{}", name, ++number), in, out, trunk.bias);
     in = out;
   }
 }
 
 std::string describe(const Trunk& trunk) {
   std::string text;
-  for (int layer = 0; layer < trunk.layers; ++layer)
-    text += fmt::format(" -> {} {}", trunk.width[static_cast<std::size_t>(layer)], trunk.activation == Activation::tanh ? "tanh" : "relu");
+  for (auto at = trunk.width.begin(); at != trunk.width.end();) {
+    const auto end = std::find_if(at, trunk.width.end(), [&](int width) { return width != *at; });
+    const std::string count = end - at > 2 ? fmt::format("{} x ", end - at) : "";
+    const auto next = count.empty() ? at + 1 : end;
+    text += fmt::format(" -> {}{} {}", count, *at, trunk.activation == Activation::tanh ? "tanh" : "relu");
+    at = next;
+  }
   return text;
 }
 
 void check(const Trunk& trunk) {
-  if (trunk.layers < 0 || trunk.layers > kMaxHiddenLayers)
-    throw Error(ErrorKind::usage, fmt::format("hidden: {} layers; expected 0 to {}", trunk.layers, kMaxHiddenLayers));
-  for (int layer = 0; layer < trunk.layers; ++layer) {
-    const int width = trunk.width[static_cast<std::size_t>(layer)];
+  if (trunk.layers() > kMaxHiddenLayers)
+    throw Error(ErrorKind::usage, fmt::format("hidden: {} layers; expected 0 to {}", trunk.layers(), kMaxHiddenLayers));
+  for (const int width : trunk.width) {
     if (width < 1 || width > kMaxHiddenWidth)
       throw Error(ErrorKind::usage, fmt::format("hidden: a layer of {} units; expected 1 to {}", width, kMaxHiddenWidth));
   }
 }
 
+bool is_fused(const Trunk& trunk) {
+  return trunk.layers() <= kMaxFusedLayers &&
+         std::all_of(trunk.width.begin(), trunk.width.end(), [](int width) { return width <= kMaxFusedWidth; });
+}
+
 }  // namespace
+
+bool fused(const NetworkShape& shape) { return is_fused(shape.policy) && is_fused(shape.value_trunk()); }
 
 std::vector<TensorInfo> parameter_layout(const NetworkShape& shape) {
   std::vector<TensorInfo> tensors;
@@ -69,7 +81,7 @@ void check(const NetworkShape& shape) {
   check(shape.policy);
   if (shape.shared) return;
   check(shape.value);
-  if (shape.policy.layers > 0 && shape.value.layers > 0 && shape.policy.activation != shape.value.activation)
+  if (shape.policy.layers() > 0 && shape.value.layers() > 0 && shape.policy.activation != shape.value.activation)
     throw Error(ErrorKind::usage, "activation: policy and value differ; expected one activation for both trunks");
 }
 

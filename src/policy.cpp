@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "cupg/error.hpp"
 #include "kernels/math/tanh.hpp"
@@ -31,8 +32,8 @@ class Parameters {
 
   std::vector<float> trunk(const Trunk& trunk, std::span<const float> observation) {
     std::vector<float> x(observation.begin(), observation.end());
-    for (int layer = 0; layer < trunk.layers; ++layer) {
-      x = dense(x, trunk.width[static_cast<std::size_t>(layer)], trunk.bias);
+    for (const int width : trunk.width) {
+      x = dense(x, width, trunk.bias);
       for (float& unit : x) unit = trunk.activation == Activation::tanh ? tanh(unit) : select(unit > 0.0f, unit, 0.0f);
     }
     return x;
@@ -83,8 +84,10 @@ int Policy::act(std::span<const float> observation) const {
 void save_policy(const Policy& policy, const std::filesystem::path& path) { write_file(path, encode_policy(policy)); }
 
 Policy load_policy(const std::filesystem::path& path) {
-  constexpr std::size_t kMostBytes = 16 << 20;  // no network of ours comes near
-  return decode_policy(read_file(path, kMostBytes), path.string());
+  constexpr std::size_t kSmall = 16 << 20, kAny = std::numeric_limits<std::size_t>::max();
+  // a large file is read once its header says that a network of ours has as many bytes
+  const std::size_t said = encoded_bytes(read_start(path, kPolicyStart, kAny), path.string());
+  return decode_policy(read_file(path, std::max(said, kSmall)), path.string());
 }
 
 std::string parameters_sha256(std::span<const float> parameters) { return sha256(std::as_bytes(parameters)); }

@@ -10,7 +10,7 @@ namespace cupg {
 /// Rates of repeated timings of the same work, first (untimed) warm-up excluded.
 struct BenchResult {
   std::vector<double> env_steps_per_second;  ///< one per repeat
-  std::string device, isa;
+  std::string device, isa, math;
   int threads = 1;
   std::int64_t env_steps = 0;  ///< per repeat
 };

@@ -1,5 +1,4 @@
 #pragma once
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -14,17 +13,22 @@ enum class Activation { relu, tanh };
 /// uniform: +-g/sqrt(i).
 enum class Initialisation { he, xavier, orthogonal, uniform };
 
-inline constexpr int kMaxHiddenLayers = 2;
-inline constexpr int kMaxHiddenWidth = 64;
+inline constexpr int kMaxHiddenLayers = 32;
+inline constexpr int kMaxHiddenWidth = 4096;
+/// Networks whose every trunk stays within these run in fused kernels, which promise bits; wider and deeper ones as matrix
+/// products of a library (GEMMs), which promise a tolerance (docs/reproducibility.md).
+inline constexpr int kMaxFusedLayers = 2;
+inline constexpr int kMaxFusedWidth = 64;
 
 /// Hidden layers under a head (or under both, when shared), from the observation up.
 struct Trunk {
-  int layers = 0;                                    ///< 0, 1 or 2 hidden layers
-  std::array<int, kMaxHiddenLayers> width = {0, 0};  ///< units of each, 1 .. 64
+  std::vector<int> width;  ///< units of each hidden layer, 1 .. kMaxHiddenWidth; at most kMaxHiddenLayers of them, or none
   Activation activation = Activation::relu;
   bool bias = true;  ///< of the hidden layers and of the heads on top
 
-  int outputs(int observations) const { return layers == 0 ? observations : width[static_cast<std::size_t>(layers - 1)]; }
+  int layers() const { return static_cast<int>(width.size()); }
+  /// Inputs of the heads on top.
+  int outputs(int observations) const { return width.empty() ? observations : width.back(); }
 };
 
 /// A softmax policy and a linear value on a shared trunk or on two trunks of their own.
@@ -59,7 +63,10 @@ struct TensorInfo {
 std::vector<TensorInfo> parameter_layout(const NetworkShape& shape);
 int parameter_count(const NetworkShape& shape);
 
-/// "4 -> 16 relu -> {softmax 2, value 1}", for people.
+/// Whether the fused kernels take it: every trunk within kMaxFusedLayers and kMaxFusedWidth.
+bool fused(const NetworkShape& shape);
+
+/// "4 -> 16 relu -> {softmax 2, value 1}", for people; layers of one width that follow each other are counted: "8 x 256 relu".
 std::string describe(const NetworkShape& shape);
 
 /// Throws Error (usage) where a width, a layer count or a size is out of its range.

@@ -6,10 +6,16 @@
 #include "sincos.hpp"
 
 namespace cupg {
-/// Rows and columns may be at most this.
-inline constexpr int kInitialiseWidth = 64;
-/// Floats of scratch that initialize_matrix needs: the matrix to be factored, and two numbers for each of its columns.
-inline constexpr int kInitialiseScratch = kInitialiseWidth * (kInitialiseWidth + 2);
+/// Floats of scratch that initialize_matrix needs for every matrix of up to 64 rows and columns: the matrix to be factored, and
+/// two numbers for each of its columns.
+inline constexpr int kInitialiseScratch = 64 * (64 + 2);
+/// Columns that fill_orthogonal_panels takes through a reflection together.
+inline constexpr int kPanel = 64;
+/// Floats of scratch that initialize_matrix_panels needs.
+constexpr std::int64_t initialise_scratch(int rows, int columns) {
+  const std::int64_t m = rows > columns ? rows : columns, n = rows > columns ? columns : rows;
+  return m * kPanel + m * n + 2 * n;
+}
 }  // namespace cupg
 
 CUPG_BEGIN_COPY
@@ -56,19 +62,24 @@ CUPG_FN void reflect(int first, int m, const float* v, float tau, float* x, int 
   for (int i = first; i < m; ++i) x[i * step] = fma(factor, v[i], x[i * step]);
 }
 
+/// Turns the rows k..m-1 of a column into the reflector that leaves R's diagonal there: v_k, its scale and R's sign.
+CUPG_FN void make_reflector(int k, int m, float* v, float& tau, float& sign) {
+  float square = 0.0f;
+  for (int i = k; i < m; ++i) square = fma(v[i], v[i], square);
+  // R's diagonal takes the sign opposite to v_k's head, so that the head grows and nothing cancels
+  sign = v[k] < 0.0f ? 1.0f : -1.0f;
+  v[k] = fma(-sign, sqrt(square), v[k]);
+  float norm = 0.0f;
+  for (int i = k; i < m; ++i) norm = fma(v[i], v[i], norm);
+  tau = norm > 0.0f ? 2.0f / norm : 0.0f;
+}
+
 /// Householder QR of A (m x n, m >= n, column by column in `a`). On return column k of `a` holds from row k on the reflector
 /// v_k, tau[k] its scale, and sign[k] = +-1 the sign of R's diagonal: Q = H_0 H_1 ... H_{n-1}.
 CUPG_FN void householder(int m, int n, float* a, float* tau, float* sign) {
   for (int k = 0; k < n; ++k) {
     float* v = a + k * m;
-    float square = 0.0f;
-    for (int i = k; i < m; ++i) square = fma(v[i], v[i], square);
-    // R's diagonal takes the sign opposite to v_k's head, so that the head grows and nothing cancels
-    sign[k] = v[k] < 0.0f ? 1.0f : -1.0f;
-    v[k] = fma(-sign[k], sqrt(square), v[k]);
-    float norm = 0.0f;
-    for (int i = k; i < m; ++i) norm = fma(v[i], v[i], norm);
-    tau[k] = norm > 0.0f ? 2.0f / norm : 0.0f;
+    make_reflector(k, m, v, tau[k], sign[k]);
     for (int j = k + 1; j < n; ++j) reflect(k, m, v, tau[k], a + j * m, 1);
   }
 }
@@ -93,13 +104,13 @@ CUPG_FN void fill_orthogonal(int rows, int columns, float gain, std::uint32_t te
   }
 }
 
-/// Fills the row-major matrix out[rows = outputs][columns = inputs], rows and columns <= kInitialiseWidth:
+/// Fills the row-major matrix out[rows = outputs][columns = inputs]:
 ///   he          normal, standard deviation gain sqrt(2 / inputs)
 ///   xavier      uniform in +-gain sqrt(6 / (inputs + outputs))
 ///   orthogonal  fill_orthogonal
 ///   uniform     uniform in +-gain / sqrt(inputs): PyTorch's nn.Linear at gain 1
 /// `tensor` numbers the matrices of one agent, `key` is the agent's seed; element i is drawn by word i mod 4 of counter
-/// (i / 4, tensor, initialise, 0). scratch: kInitialiseScratch floats (used by `orthogonal` alone).
+/// (i / 4, tensor, initialise, 0). scratch: initialise_scratch() floats (used by `orthogonal` alone).
 CUPG_FN void initialize_matrix(Initialisation kind, float gain, int rows, int columns, std::uint32_t tensor, std::uint64_t key, float* out,
                                float* scratch) {
   const int count = rows * columns;
@@ -110,6 +121,66 @@ CUPG_FN void initialize_matrix(Initialisation kind, float gain, int rows, int co
     case Initialisation::orthogonal: return fill_orthogonal(rows, columns, gain, tensor, key, out, scratch);
     case Initialisation::uniform: return fill_uniform(count, gain / sqrt(inputs), tensor, key, out);
   }
+}
+
+/// reflect() on kPanel columns side by side: panel is [m][kPanel].
+template <class S>
+CUPG_FN void reflect_panel(int first, int m, const float* v, float tau, float* panel) {
+  constexpr int kGroups = kWidth<S> == 1 ? 8 : kPanel / kWidth<S>;  // chains of additions that hide each other's latency
+  for (int lo = 0; lo < kPanel; lo += kGroups * kWidth<S>) {
+    S dot[kGroups];
+    for (int g = 0; g < kGroups; ++g) dot[g] = S(0.0);
+    const auto at = [&](int i, int g) { return panel + static_cast<std::int64_t>(i) * kPanel + lo + g * kWidth<S>; };
+    for (int i = first; i < m; ++i)
+      for (int g = 0; g < kGroups; ++g) dot[g] = fma(splat<S>(v[i]), load<S>(at(i, g)), dot[g]);
+    for (int g = 0; g < kGroups; ++g) dot[g] = splat<S>(-tau) * dot[g];
+    for (int i = first; i < m; ++i)
+      for (int g = 0; g < kGroups; ++g) store(at(i, g), fma(dot[g], splat<S>(v[i]), load<S>(at(i, g))));
+  }
+}
+
+/// fill_orthogonal, to the bit, for matrices of some size: lanes are columns, kPanel of which stay in the cache while all
+/// reflections pass over them. scratch: initialise_scratch() floats, 64-byte aligned.
+template <class S>
+inline void fill_orthogonal_panels(int rows, int columns, float gain, std::uint32_t tensor, std::uint64_t key, float* out, float* scratch) {
+  const bool tall = rows >= columns;
+  const int m = tall ? rows : columns, n = tall ? columns : rows;
+  const std::int64_t row_step = tall ? columns : 1, column_step = tall ? 1 : columns;
+  float *panel = scratch, *v = panel + static_cast<std::int64_t>(m) * kPanel, *tau = v + static_cast<std::int64_t>(m) * n, *sign = tau + n;
+  const auto reflector = [&](int k) { return v + static_cast<std::int64_t>(k) * m; };
+  const auto at = [&](int i, int c) -> float& { return panel[static_cast<std::int64_t>(i) * kPanel + c]; };
+  fill_normal(rows * columns, 1.0f, tensor, key, out);
+  for (int begin = 0; begin < n; begin += kPanel) {
+    const int width = n - begin < kPanel ? n - begin : kPanel;
+    for (int i = 0; i < m; ++i)
+      for (int c = 0; c < kPanel; ++c) at(i, c) = c < width ? out[i * row_step + (begin + c) * column_step] : 0.0f;
+    for (int k = 0; k < begin; ++k) reflect_panel<S>(k, m, reflector(k), tau[k], panel);
+    for (int k = begin; k < begin + width; ++k) {  // columns that have become reflectors are reflected on, for nobody
+      float* const column = reflector(k);
+      for (int i = 0; i < m; ++i) column[i] = at(i, k - begin);
+      make_reflector(k, m, column, tau[k], sign[k]);
+      reflect_panel<S>(k, m, column, tau[k], panel);
+    }
+  }
+  for (int begin = 0; begin < n; begin += kPanel) {
+    const int end = n - begin < kPanel ? n : begin + kPanel;
+    for (int i = 0; i < m; ++i)
+      for (int c = 0; c < kPanel; ++c) at(i, c) = i == begin + c ? 1.0f : 0.0f;
+    for (int k = end - 1; k >= 0; --k) reflect_panel<S>(k, m, reflector(k), tau[k], panel);
+    for (int i = 0; i < m; ++i)
+      for (int j = begin; j < end; ++j) out[i * row_step + j * column_step] = gain * (sign[j] * at(i, j - begin));
+  }
+}
+
+/// initialize_matrix, to the bit, fast for large matrices. scratch: initialise_scratch() floats, 64-byte aligned (used by
+/// `orthogonal` alone).
+template <class S>
+inline void initialize_matrix_panels(Initialisation kind, float gain, int rows, int columns, std::uint32_t tensor, std::uint64_t key,
+                                     float* out, float* scratch) {
+  constexpr int kSome = 24;  // below, panels would be mostly empty
+  if (kind == Initialisation::orthogonal && rows >= kSome && columns >= kSome)
+    return fill_orthogonal_panels<S>(rows, columns, gain, tensor, key, out, scratch);
+  initialize_matrix(kind, gain, rows, columns, tensor, key, out, scratch);
 }
 
 CUPG_END_COPY

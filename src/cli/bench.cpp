@@ -9,6 +9,7 @@
 #include "src/cli/commands.hpp"
 #include "src/cli/terminal.hpp"
 #include "src/report/json.hpp"
+#include "src/report/summary.hpp"
 #include "src/report/text.hpp"
 #include "src/train/statistics.hpp"
 
@@ -57,6 +58,7 @@ int run_bench(const BenchArguments& a) {
     print(fmt::format("  network {}\n", describe(a.config.network())));
   }
   print(fmt::format("  {}, {}, {} thread{}\n", result.device, result.isa, result.threads, result.threads == 1 ? "" : "s"));
+  if (const std::string math = describe_math(result.math); !math.empty()) print("  " + math + "\n");
   return kFinished;
 }
 

@@ -18,12 +18,11 @@ namespace {
 
 /// A configuration whose network is the policy's.
 Config config_for(const Policy& policy, const Config& machine) {
-  const auto widths = [](const Trunk& trunk) { return std::vector<int>(trunk.width.begin(), trunk.width.begin() + trunk.layers); };
   Config config = machine;
   config.environment = policy.environment;
   config.shared = policy.shape.shared;
-  config.hidden = widths(policy.shape.policy);
-  if (!config.shared) config.value_hidden = widths(policy.shape.value);
+  config.hidden = policy.shape.policy.width;
+  if (!config.shared) config.value_hidden = policy.shape.value.width;
   config.activation = policy.shape.policy.activation;
   config.bias = policy.shape.policy.bias;
   return config;

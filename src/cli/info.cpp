@@ -14,6 +14,7 @@
 #include "src/io/options.hpp"
 #include "src/io/version.hpp"
 #include "src/report/json.hpp"
+#include "src/report/summary.hpp"
 #include "src/report/text.hpp"
 
 namespace cupg::cli {
@@ -58,6 +59,8 @@ nlohmann::ordered_json cuda_json(const CudaInfo& cuda) {
   return {{"devices", std::move(devices)}, {"reason", cuda.reason}};
 }
 
+std::string math_of(const Config& config) { return config.device == Device::reference || fused(config.network()) ? "exact" : "gemm"; }
+
 nlohmann::ordered_json info_json(const Config& config) {
   const DeviceChoice choice = choose_device(config);
   nlohmann::ordered_json known = nlohmann::ordered_json::array();
@@ -77,6 +80,7 @@ nlohmann::ordered_json info_json(const Config& config) {
           {"cuda", cuda_json(CudaInfo())},
           {"environments", std::move(known)},
           {"network", describe(config.network())},
+          {"math", math_of(config)},
           {"parameters", parameter_count(config.network())},
           {"training_bytes", training_bytes(config)},
           {"available_bytes", available_memory()},
@@ -111,6 +115,7 @@ int run_info(const InfoArguments& arguments) {
     line(e.id == 0 ? "environments" : "", fmt::format("{}: {} observations, {} actions, {} steps at most, solved from {:g}", e.name,
                                                       e.observations, e.actions, e.max_episode_steps, e.reward_threshold));
   line("network", fmt::format("{}   ({} parameters)", describe(config.network()), format_count(parameter_count(config.network()))));
+  if (const std::string math = describe_math(math_of(config)); !math.empty()) line("math", math);
   line("batch", fmt::format("{} environments x {} steps = {} samples an update", format_count(config.envs), format_count(config.horizon),
                             format_count(config.batch())));
   line("memory", fmt::format("{} for training, {} available", format_bytes(training_bytes(config)), format_bytes(available_memory())));

@@ -8,6 +8,7 @@
 
 #include "src/engine/cpu_ops.hpp"
 #include "src/engine/engine.hpp"
+#include "src/engine/gemm_engine.hpp"
 #include "src/engine/isa.hpp"
 #include "src/engine/network_plan.hpp"
 #include "src/engine/team.hpp"
@@ -74,7 +75,7 @@ class CpuEngine final : public Engine {
     }
     for (Workspace& w : workspaces_) {
       w.gradient = AlignedArray<float>(gradient_workspace(plan));
-      w.hidden = AlignedArray<float>(kMaxHiddenWidth * kWarp);
+      w.hidden = AlignedArray<float>(kMaxFusedWidth * kWarp);
       if (!config.advantage.normalize)
         w.trajectory = TrajectoryMemory(1, config.horizon, environment_.observations, plan.policy_outputs,
                                         kept_units(plan, 1, config.horizon, kKeepWarp));
@@ -336,6 +337,7 @@ std::unique_ptr<Engine> make_cpu_engine(const Config& config, int agents, int th
 }
 
 std::int64_t engine_bytes(const Config& config, int agents, int threads) {
+  if (!fused(config.network())) return gemm_engine_bytes(config, agents, threads);
   const EnvironmentInfo& environment = find_environment(config.environment);
   const PackedNetwork network(config.network());
   const NetworkPlan& plan = network.plan();
@@ -346,7 +348,7 @@ std::int64_t engine_bytes(const Config& config, int agents, int threads) {
   if (all)
     agent += TrajectoryMemory::bytes(warps, config.horizon, environment.observations, plan.policy_outputs,
                                      kept_units(plan, warps, config.horizon, kKeepAll));
-  std::int64_t thread = 4 * (gradient_workspace(plan) + kMaxHiddenWidth * kWarp);
+  std::int64_t thread = 4 * (gradient_workspace(plan) + kMaxFusedWidth * kWarp);
   if (!all)
     thread += TrajectoryMemory::bytes(1, config.horizon, environment.observations, plan.policy_outputs,
                                       kept_units(plan, 1, config.horizon, kKeepWarp));

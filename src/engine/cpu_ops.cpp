@@ -36,6 +36,11 @@ auto with_network(const NetworkPlan& plan, F f) {
   return plan.shared ? f.template operator()<Relu, true>() : f.template operator()<Relu, false>();
 }
 
+void initialise(Initialisation kind, float gain, int rows, int columns, std::uint32_t tensor, std::uint64_t key, float* out,
+                float* scratch) {
+  initialize_matrix_panels<Narrow>(kind, gain, rows, columns, tensor, key, out, scratch);
+}
+
 void reset(int environment, float* state, std::uint32_t* age, std::uint64_t key, int warp) {
   with_environment(environment, [&]<class Env>() {
     for (int lo = 0; lo < kWarp; lo += kWidth<Wide>) {
@@ -103,6 +108,46 @@ bool evaluate(int environment, const EvaluateArgs& a, int warp, float* scratch, 
   });
 }
 
+void observe(int environment, const float* state, int warp, int count, float* observation) {
+  with_environment(environment, [&]<class Env>() {
+    for (int lo = 0; lo < kWarp; lo += kWidth<Wide>)
+      observe_rows<Env, Wide>(load_state<Env, Wide>(state + warp * Env::kStateSize * kWarp + lo), warp * kWarp + lo, count, observation);
+  });
+}
+
+EpisodeTally step(int environment, const StepArgs& a, int warp) {
+  return with_environment(environment, [&]<class Env>() {
+    EpisodeTally tally;
+    for (int lo = 0; lo < kWarp; lo += kWidth<Wide>) step_lanes<Env, Wide>(a, warp, lo, tally);
+    return tally;
+  });
+}
+
+void loss(const GradientArgs& a, int warp) {
+  const std::int64_t row0 = static_cast<std::int64_t>(warp - a.row_warp) * a.horizon;
+  for (int lo = 0; lo < kWarp; lo += kWidth<Wide>) loss_rows<Wide>(a, row0, lo, lanes_in_use(a.envs, warp));
+}
+
+void play_reset(int environment, float* state, std::uint32_t block, std::uint64_t key, int warp) {
+  with_environment(environment, [&]<class Env>() {
+    for (int lo = 0; lo < kWarp; lo += kWidth<Wide>) {
+      auto s = draw_state<Env, Wide>(iota<Wide>(static_cast<std::uint32_t>(warp * kWarp + lo)), 0, Purpose::evaluate_reset, block, key);
+      store_state<Env, Wide>(state + warp * Env::kStateSize * kWarp + lo, s);
+    }
+  });
+}
+
+std::uint32_t play_step(int environment, const PlayStepArgs& a, int warp) {
+  return with_environment(environment, [&]<class Env>() {
+    std::uint32_t terminated = 0;
+    for (int lo = 0; lo < kWarp; lo += kWidth<Wide>) terminated |= play_step_lanes<Env, Wide>(a, warp, lo);
+    return terminated;
+  });
+}
+
+void activate(const DenseArgs& a) { a.tanh ? dense_activate<Tanh, Narrow>(a) : dense_activate<Relu, Narrow>(a); }
+void activate_backward(const DenseArgs& a) { a.tanh ? dense_backward<Tanh, Narrow>(a) : dense_backward<Relu, Narrow>(a); }
+
 /// One warp, `steps` steps. Random actions: a bit of Philox each, 128 to a call. Balancing: the environment's own feedback law.
 template <class Env, bool Balance>
 [[gnu::noinline]] void bench_env_warp(const BenchEnvArgs& a, int warp) {
@@ -168,8 +213,25 @@ volatile float fma_sink;
 
 #define CUPG_NAME_(x) #x
 #define CUPG_NAME(x) CUPG_NAME_(x)
-constexpr CpuOps kOps{CUPG_NAME(CUPG_COPY), reset,    rollout,   advantage, moment, gradient, tree,
-                      optimize_agent,       evaluate, bench_env, bench_fma};
+constexpr CpuOps kOps{.isa = CUPG_NAME(CUPG_COPY),
+                      .initialise = initialise,
+                      .reset = reset,
+                      .rollout = rollout,
+                      .advantage = advantage,
+                      .warp_moment = moment,
+                      .gradient = gradient,
+                      .tree = tree,
+                      .optimize = optimize_agent,
+                      .evaluate = evaluate,
+                      .observe = observe,
+                      .step = step,
+                      .loss = loss,
+                      .play_reset = play_reset,
+                      .play_step = play_step,
+                      .dense_activate = activate,
+                      .dense_backward = activate_backward,
+                      .bench_env = bench_env,
+                      .bench_fma = bench_fma};
 
 }  // namespace
 CUPG_END_COPY

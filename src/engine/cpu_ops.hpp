@@ -4,11 +4,14 @@
 #include <cstdint>
 
 #include "kernels/advantage/op.hpp"
+#include "kernels/dense/op.hpp"
 #include "kernels/evaluate/op.hpp"
 #include "kernels/gradient/op.hpp"
+#include "kernels/math/initialize.hpp"
 #include "kernels/moments/op.hpp"
 #include "kernels/optimizer/op.hpp"
 #include "kernels/rollout/op.hpp"
+#include "kernels/step/op.hpp"
 
 namespace cupg {
 
@@ -28,6 +31,9 @@ struct BenchEnvArgs {
 
 struct CpuOps {
   const char* isa;
+  /// A tensor's initial weights (kernels/math/initialize.hpp); scratch as initialise_scratch says, 64-byte aligned.
+  void (*initialise)(Initialisation kind, float gain, int rows, int columns, std::uint32_t tensor, std::uint64_t key, float* out,
+                     float* scratch);
   /// Initial environment states of one warp.
   void (*reset)(int environment, float* state, std::uint32_t* age, std::uint64_t key, int warp);
   EpisodeTally (*rollout)(int environment, const RolloutArgs&, int warp, float* scratch);
@@ -38,6 +44,19 @@ struct CpuOps {
   bool (*optimize)(const OptimizerArgs&);
   /// Plays one warp of episodes; `deficit` is added to. False if it stopped early.
   bool (*evaluate)(int environment, const EvaluateArgs&, int warp, float* scratch, double& deficit);
+
+  // For networks that run as matrix products (src/engine/gemm_engine.cpp):
+  /// Observations [count][O] of the samples of one warp.
+  void (*observe)(int environment, const float* state, int warp, int count, float* observation);
+  EpisodeTally (*step)(int environment, const StepArgs&, int warp);
+  /// gradient's first part alone: the outputs of the warp's rows become dJ/d(output).
+  void (*loss)(const GradientArgs&, int warp);
+  /// First states of one warp of an evaluation's episodes, and one step of them: returns the lanes that terminated.
+  void (*play_reset)(int environment, float* state, std::uint32_t block, std::uint64_t key, int warp);
+  std::uint32_t (*play_step)(int environment, const PlayStepArgs&, int warp);
+  void (*dense_activate)(const DenseArgs&);
+  void (*dense_backward)(const DenseArgs&);
+
   void (*bench_env)(int environment, const BenchEnvArgs&, int warp);
   /// Independent fused multiply-adds, as fast as they go: the yardstick of the micro-benchmarks. Returns how many were done, lane
   /// by lane.

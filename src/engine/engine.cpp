@@ -8,7 +8,10 @@
 #include "cupg/error.hpp"
 #include "kernels/math/initialize.hpp"
 #include "kernels/metrics/quantiles.hpp"
+#include "src/engine/aligned.hpp"
 #include "src/engine/device.hpp"
+#include "src/engine/gemm_engine.hpp"
+#include "src/engine/isa.hpp"
 
 #if defined(__SSE__)
 #include <xmmintrin.h>
@@ -34,7 +37,7 @@ std::unique_ptr<Engine> make_engine(const Config& config, int agents, int thread
   const DeviceChoice choice = choose_device(config);
   if (choice.device == Device::reference) return make_reference_engine(config, agents);
   if (choice.device == Device::cuda) return choice.plugin->make_engine(config, agents, choice.index, CudaForm::automatic);
-  return make_cpu_engine(config, agents, threads);
+  return fused(config.network()) ? make_cpu_engine(config, agents, threads) : make_gemm_engine(config, agents, threads);
 }
 
 ThreadPlan plan_threads(const Config& config) {
@@ -51,14 +54,17 @@ ThreadPlan plan_threads(const Config& config) {
 
 void initialise_parameters(const NetworkShape& shape, const NetworkInit& init, std::uint64_t seed, std::span<float> parameters) {
   std::fill(parameters.begin(), parameters.end(), 0.0f);
-  std::vector<float> scratch(static_cast<std::size_t>(kInitialiseScratch));
+  std::int64_t most = 0;
+  for (const TensorInfo& t : parameter_layout(shape)) most = std::max(most, initialise_scratch(t.rows, t.columns));
+  AlignedArray<float> scratch(init.kind == Initialisation::orthogonal ? most : 0);
+  const CpuOps& ops = cpu_ops_for(Isa::automatic);  // they all give the same bits
   std::uint32_t number = 0;
   for (const TensorInfo& t : parameter_layout(shape)) {
     const float gain = t.name == "policy.head.weight"  ? init.policy_gain
                        : t.name == "value.head.weight" ? init.value_gain
                                                        : init.hidden_gain;
     if (t.name.ends_with(".weight"))
-      initialize_matrix(init.kind, gain, t.rows, t.columns, number, seed, parameters.data() + t.offset, scratch.data());
+      ops.initialise(init.kind, gain, t.rows, t.columns, number, seed, parameters.data() + t.offset, scratch.data());
     ++number;
   }
 }

@@ -47,6 +47,8 @@ class Engine {
 
   virtual std::string device() const = 0;
   virtual std::string isa() const = 0;
+  /// "exact" where the bits are promised; "gemm" where a library multiplies matrices in its own order.
+  virtual std::string math() const { return "exact"; }
   virtual int threads() const = 0;
 };
 

@@ -1,10 +1,12 @@
 #include "src/engine/network_plan.hpp"
 
+#include <cassert>
 #include <string>
 
 namespace cupg {
 
 PackedNetwork::PackedNetwork(const NetworkShape& shape) : shape_(shape), tensors_(parameter_layout(shape)) {
+  assert(fused(shape));
   const int p = policy_outputs(shape.actions);
   plan_.actions = shape.actions;
   plan_.policy_outputs = p;
@@ -48,16 +50,16 @@ TowerPlan PackedNetwork::add_tower(const Trunk& trunk, int first_output, int out
   const int inputs = shape_.observations;
   const auto position = [&] { return static_cast<int>(entries_.size()); };
   TowerPlan tower;
-  tower.layers = trunk.layers;
-  tower.width1 = trunk.layers > 0 ? trunk.width[0] : 0;
-  tower.width2 = trunk.layers > 1 ? trunk.width[1] : 0;
+  tower.layers = trunk.layers();
+  tower.width1 = tower.layers > 0 ? trunk.width[0] : 0;
+  tower.width2 = tower.layers > 1 ? trunk.width[1] : 0;
   tower.inputs = inputs;
   tower.outputs = outputs;
-  for (int layer = 1; layer <= trunk.layers; ++layer) {
+  for (int layer = 1; layer <= tower.layers; ++layer) {
     const std::string name = std::string(trunk_name) + ".hidden" + std::to_string(layer);
     const int weight = find(name + ".weight"), bias = find(name + ".bias");
     const int fan_in = layer == 1 ? inputs : trunk.width[0];
-    const bool last = layer == trunk.layers;
+    const bool last = layer == tower.layers;
     (last ? tower.last : tower.first) = position();
     for (int j = 0; j < trunk.width[static_cast<std::size_t>(layer - 1)]; ++j) {
       for (int i = 0; i < fan_in; ++i) add(weight + j * fan_in + i);
@@ -65,7 +67,7 @@ TowerPlan PackedNetwork::add_tower(const Trunk& trunk, int first_output, int out
       if (last) add_outputs(first_output, outputs, j);
     }
   }
-  if (trunk.layers == 0) {
+  if (tower.layers == 0) {
     tower.last = position();
     for (int k = first_output; k < first_output + outputs; ++k)
       for (int i = 0; i < inputs; ++i) add_outputs(k, 1, i);

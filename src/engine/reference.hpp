@@ -40,7 +40,7 @@ class Network {
       if (t.name.ends_with(".weight")) dense.push_back({t.offset, -1, t.columns, t.rows});
       if (t.name.ends_with(".bias")) dense.back().bias = t.offset;
     }
-    const auto layers = static_cast<std::ptrdiff_t>(shape.policy.layers);
+    const auto layers = static_cast<std::ptrdiff_t>(shape.policy.layers());
     policy_trunk_.assign(dense.begin(), dense.begin() + layers);
     if (!shape.shared) value_trunk_.assign(dense.begin() + layers, dense.end() - 2);
     policy_head_ = dense[dense.size() - 2];
@@ -184,6 +184,8 @@ class Agent {
   }
 
   std::vector<Real> parameters;
+  /// Of the last update: [warp][t][lane], for tests that want to know what was summed.
+  const std::vector<Sample>& samples() const { return samples_; }
 
  private:
   /// One Philox call serves four steps.

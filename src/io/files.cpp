@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -103,14 +104,17 @@ void remove_folders(const std::vector<fs::path>& made) {
 
 }  // namespace
 
-std::string read_file(const fs::path& path, std::size_t most_bytes) {
+std::string read_file(const fs::path& path, std::size_t most_bytes) { return read_start(path, most_bytes, most_bytes); }
+
+std::string read_start(const fs::path& path, std::size_t count, std::size_t most_bytes) {
   const Descriptor file(path, O_RDONLY | O_NONBLOCK);  // a pipe that nobody writes to must not hang us
   if (file < 0) fail_to_read(path, system_message(errno));
   struct stat info;
   if (::fstat(file, &info) != 0) fail_to_read(path, system_message(errno));
   if (!S_ISREG(info.st_mode)) fail_to_read(path, S_ISDIR(info.st_mode) ? "it is a folder" : "it is not a regular file");
-  const auto size = static_cast<std::size_t>(info.st_size);
-  if (size > most_bytes) fail_to_read(path, fmt::format("it has {} bytes; expected at most {}", size, most_bytes));
+  const auto whole = static_cast<std::size_t>(info.st_size);
+  if (whole > most_bytes) fail_to_read(path, fmt::format("it has {} bytes; expected at most {}", whole, most_bytes));
+  const std::size_t size = std::min(whole, count);
   std::string bytes(size, '\0');
   for (std::size_t done = 0; done < size;) {
     const ssize_t got = ::read(file, bytes.data() + done, size - done);

@@ -9,6 +9,8 @@ namespace cupg {
 
 /// The whole of a regular file of at most `most_bytes`; throws Error (usage) that names it.
 std::string read_file(const std::filesystem::path& path, std::size_t most_bytes);
+/// Its first `count` bytes, or all of them where there are fewer.
+std::string read_start(const std::filesystem::path& path, std::size_t count, std::size_t most_bytes);
 
 /// Writes a file under a passing name beside `path`, syncs and renames it: a reader sees all of it or nothing. Throws Error
 /// (runtime) that names `path`, and leaves nothing behind then.

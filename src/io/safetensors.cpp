@@ -20,7 +20,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
 
 using Json = nlohmann::ordered_json;
-constexpr std::size_t kLengthBytes = 8, kMostHeaderBytes = 1 << 20;
+constexpr std::size_t kLengthBytes = 8;
 constexpr int kMostDepth = 3;  // header, tensor or __metadata__, shape or data_offsets
 
 [[noreturn]] void refuse(const std::string& source, const std::string& why) {
@@ -29,9 +29,7 @@ constexpr int kMostDepth = 3;  // header, tensor or __metadata__, shape or data_
 
 // ---- the metadata: the network's shape in the words of Config --------------------------------------------------------
 
-std::string widths_text(const Trunk& trunk) {
-  return fmt::format("{}", fmt::join(trunk.width.begin(), trunk.width.begin() + trunk.layers, ","));
-}
+std::string widths_text(const Trunk& trunk) { return fmt::format("{}", fmt::join(trunk.width, ",")); }
 
 Json metadata_of(const Policy& policy) {
   const NetworkShape& s = policy.shape;
@@ -65,18 +63,18 @@ class Metadata {
     return value == second;
   }
   Trunk trunk(const char* key, Activation activation, bool bias) const {
-    Trunk trunk{.layers = 0, .activation = activation, .bias = bias};
+    Trunk trunk{.width = {}, .activation = activation, .bias = bias};
     const std::string& value = text(key);
     const char *at = value.data(), *end = at + value.size();
     while (at != end) {
       int width = 0;
       const auto [next, error] = std::from_chars(at, end, width);
-      const bool good = error == std::errc() && width >= 1 && width <= kMaxHiddenWidth && trunk.layers < kMaxHiddenLayers &&
+      const bool good = error == std::errc() && width >= 1 && width <= kMaxHiddenWidth && trunk.layers() < kMaxHiddenLayers &&
                         (next == end || (*next == ',' && next + 1 != end));
       if (!good)
         refuse(source_,
                fmt::format("{} is \"{}\"; expected up to {} widths of 1 to {}", key, shown(value), kMaxHiddenLayers, kMaxHiddenWidth));
-      trunk.width[static_cast<std::size_t>(trunk.layers++)] = width;
+      trunk.width.push_back(width);
       at = next == end ? end : next + 1;
     }
     return trunk;
@@ -141,6 +139,12 @@ Json parse_header(std::string_view text, const std::string& source) {
   }
 }
 
+/// Bytes of the tensor, from the first tensor's start.
+Json data_offsets(const TensorInfo& tensor) {
+  const std::int64_t begin = 4 * static_cast<std::int64_t>(tensor.offset);
+  return Json::array({begin, begin + 4 * static_cast<std::int64_t>(tensor.elements())});
+}
+
 /// The header's entry of a tensor says what the layout says.
 void check_tensor(const Json& header, const TensorInfo& tensor, const std::string& source) {
   const auto at = header.find(tensor.name);
@@ -153,14 +157,35 @@ void check_tensor(const Json& header, const TensorInfo& tensor, const std::strin
   const bool weight = tensor.name.ends_with(".weight");
   field_is("dtype", "F32");
   field_is("shape", weight ? Json::array({tensor.rows, tensor.columns}) : Json::array({tensor.rows}));
-  field_is("data_offsets", Json::array({4 * tensor.offset, 4 * (tensor.offset + tensor.elements())}));
+  field_is("data_offsets", data_offsets(tensor));
 }
 
 Json tensor_entry(const TensorInfo& tensor) {
   const bool weight = tensor.name.ends_with(".weight");
   return {{"dtype", "F32"},
           {"shape", weight ? Json::array({tensor.rows, tensor.columns}) : Json::array({tensor.rows})},
-          {"data_offsets", Json::array({4 * tensor.offset, 4 * (tensor.offset + tensor.elements())})}};
+          {"data_offsets", data_offsets(tensor)}};
+}
+
+/// The policy that a header describes, parameters still empty; `bytes` is left at the tensors.
+Policy decode_header(std::string_view& bytes, const std::string& source) {
+  if (bytes.empty()) refuse(source, "it is empty");
+  if (bytes.size() < kLengthBytes) refuse(source, fmt::format("it has {} bytes; expected a safetensors file", bytes.size()));
+  std::uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), kLengthBytes);
+  bytes.remove_prefix(kLengthBytes);
+  if (length > kMostHeaderBytes) refuse(source, fmt::format("its header claims {} bytes; expected at most {}", length, kMostHeaderBytes));
+  if (length > bytes.size()) refuse(source, fmt::format("its header claims {} bytes and {} are there: truncated?", length, bytes.size()));
+
+  const Json header = parse_header(bytes.substr(0, length), source);
+  if (!header.is_object()) refuse(source, "its header is not a JSON object");
+  bytes.remove_prefix(length);
+  Policy policy = read_metadata(header, source);
+  const auto layout = parameter_layout(policy.shape);
+  for (const TensorInfo& tensor : layout) check_tensor(header, tensor, source);
+  if (header.size() != layout.size() + 1)
+    refuse(source, fmt::format("its header has {} entries; expected {}", header.size(), layout.size() + 1));
+  return policy;
 }
 
 }  // namespace
@@ -180,23 +205,14 @@ std::string encode_policy(const Policy& policy) {
   return bytes;
 }
 
-Policy decode_policy(std::string_view bytes, const std::string& source) {
-  if (bytes.empty()) refuse(source, "it is empty");
-  if (bytes.size() < kLengthBytes) refuse(source, fmt::format("it has {} bytes; expected a safetensors file", bytes.size()));
-  std::uint64_t length = 0;
-  std::memcpy(&length, bytes.data(), kLengthBytes);
-  bytes.remove_prefix(kLengthBytes);
-  if (length > kMostHeaderBytes) refuse(source, fmt::format("its header claims {} bytes; expected at most {}", length, kMostHeaderBytes));
-  if (length > bytes.size()) refuse(source, fmt::format("its header claims {} bytes and {} are there: truncated?", length, bytes.size()));
+std::size_t encoded_bytes(std::string_view start, const std::string& source) {
+  std::string_view tensors = start;
+  const Policy policy = decode_header(tensors, source);
+  return start.size() - tensors.size() + 4 * static_cast<std::size_t>(parameter_count(policy.shape));
+}
 
-  const Json header = parse_header(bytes.substr(0, length), source);
-  if (!header.is_object()) refuse(source, "its header is not a JSON object");
-  bytes.remove_prefix(length);
-  Policy policy = read_metadata(header, source);
-  const auto layout = parameter_layout(policy.shape);
-  for (const TensorInfo& tensor : layout) check_tensor(header, tensor, source);
-  if (header.size() != layout.size() + 1)
-    refuse(source, fmt::format("its header has {} entries; expected {}", header.size(), layout.size() + 1));
+Policy decode_policy(std::string_view bytes, const std::string& source) {
+  Policy policy = decode_header(bytes, source);
   const auto count = static_cast<std::size_t>(parameter_count(policy.shape));
   if (bytes.size() != 4 * count) refuse(source, fmt::format("its tensors have {} bytes; expected {}", bytes.size(), 4 * count));
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,11 @@ namespace cupg {
 
 /// The file's bytes.
 std::string encode_policy(const Policy& policy);
+/// How much of a file encoded_bytes looks at.
+inline constexpr std::size_t kMostHeaderBytes = 1 << 20, kPolicyStart = 8 + kMostHeaderBytes;
+/// The length that a file should have whose first kPolicyStart bytes (or all) these are: what its header says, checked. Throws as
+/// decode_policy does.
+std::size_t encoded_bytes(std::string_view start, const std::string& source);
 /// Untrusted bytes back into a policy. Throws Error (usage) as "SOURCE: ..." unless every byte is accounted for.
 Policy decode_policy(std::string_view bytes, const std::string& source);
 

@@ -29,7 +29,7 @@ std::string describe_agent(const Config& config, const AgentResult& a) {
 std::string machine(const TrainResult& r) {
   std::string text = fmt::format("{}, {}, {} thread{}", r.device, r.isa, r.threads, r.threads == 1 ? "" : "s");
   if (!r.device_reason.empty()) text += fmt::format("   (not CUDA: {})", r.device_reason);
-  return text;
+  return line("machine", text) + (describe_math(r.math).empty() ? "" : line("math", describe_math(r.math)));
 }
 
 std::string rate(const TrainResult& r) {
@@ -58,7 +58,7 @@ std::string describe_training(const Config& config, const TrainResult& result) {
     if (a.outcome != Outcome::interrupted)
       text += line("return after training", fmt::format("{:.1f}   (solved from {:g}, at most {:g})", a.final_return,
                                                         environment.reward_threshold, environment.max_return));
-    return text + line("training", rate(result)) + line("machine", machine(result));
+    return text + line("training", rate(result)) + machine(result);
   }
   const Summary& s = result.summary;
   std::string text =
@@ -69,7 +69,11 @@ std::string describe_training(const Config& config, const TrainResult& result) {
   if (s.solved_fraction > 0)
     text += line("time to solve", fmt::format("median {}, 99th percentile {}", format_seconds(s.solved_seconds_median),
                                               format_seconds(s.solved_seconds_p99)));
-  return text + line("training", rate(result)) + line("machine", machine(result));
+  return text + line("training", rate(result)) + machine(result);
+}
+
+std::string describe_math(const std::string& math) {
+  return math == "gemm" ? "matrix products (OpenBLAS): promises a tolerance, not the same bits everywhere" : "";
 }
 
 std::string suggest_next(const Config& config, const TrainResult& result, const std::string& run) {

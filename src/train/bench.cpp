@@ -1,10 +1,13 @@
 #include "cupg/bench.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <functional>
 #include <numeric>
 
+#include "cupg/error.hpp"
 #include "src/engine/aligned.hpp"
 #include "src/engine/engine.hpp"
 #include "src/engine/isa.hpp"
@@ -43,7 +46,7 @@ BenchResult bench_train(const Config& config, std::int64_t updates, int repeat) 
   std::vector<int> agents(static_cast<std::size_t>(config.seeds));
   std::iota(agents.begin(), agents.end(), 0);
   for (const int a : agents) engine->reset(a, config.seed + static_cast<std::uint64_t>(a));
-  BenchResult result{{}, engine->device(), engine->isa(), engine->threads(), updates * config.batch() * config.seeds};
+  BenchResult result{{}, engine->device(), engine->isa(), engine->math(), engine->threads(), updates * config.batch() * config.seeds};
   std::vector<UpdateReport> reports(agents.size());
   time_rates(result, repeat, [&] { engine->update(agents, updates, reports); });
   return result;
@@ -51,6 +54,10 @@ BenchResult bench_train(const Config& config, std::int64_t updates, int repeat) 
 
 BenchResult bench_rollout(const Config& config, std::int64_t updates, int repeat) {
   check(config);
+  if (!fused(config.network()))
+    throw Error(ErrorKind::usage,
+                fmt::format("hidden: bench rollout times the fused kernels; expected up to {} widths of 1 to {}, or bench train",
+                            kMaxFusedLayers, kMaxFusedWidth));
   const EnvironmentInfo& environment = find_environment(config.environment);
   const CpuOps& ops = cpu_ops_for(config.isa);
   const PackedNetwork network(config.network());
@@ -61,14 +68,14 @@ BenchResult bench_rollout(const Config& config, std::int64_t updates, int repeat
   std::vector<TrajectoryMemory> rows(static_cast<std::size_t>(team.size()));
   for (TrajectoryMemory& r : rows) r = TrajectoryMemory(1, config.horizon, environment.observations, plan.policy_outputs, 0);
   std::vector<AlignedArray<float>> scratch(static_cast<std::size_t>(team.size()));
-  for (AlignedArray<float>& s : scratch) s = AlignedArray<float>(kMaxHiddenWidth * kWarp);
+  for (AlignedArray<float>& s : scratch) s = AlignedArray<float>(kMaxFusedWidth * kWarp);
   std::vector<float> parameters(static_cast<std::size_t>(plan.parameters));
   AlignedArray<float> packed(padded(plan.packed));
   initialise_parameters(config.network(), config.init, config.seed, parameters);
   network.pack(parameters.data(), packed.data());
   for (int w = 0; w < warps; ++w) ops.reset(environment.id, memory.state.data(), memory.age.data(), config.seed, w);
 
-  BenchResult result{{}, "cpu", isa_name(ops), team.size(), updates * config.batch()};
+  BenchResult result{{}, "cpu", isa_name(ops), "exact", team.size(), updates * config.batch()};
   RolloutArgs args;
   args.plan = &plan;
   args.weights = packed.data();
@@ -103,7 +110,7 @@ BenchResult bench_env(const Config& config, bool balance, std::int64_t steps_per
   for (int w = 0; w < warps; ++w) ops.reset(environment.id, memory.state.data(), memory.age.data(), config.seed, w);
 
   const std::int64_t rounds = (steps_per_env + kSteps - 1) / kSteps;
-  BenchResult result{{}, "cpu", isa_name(ops), team.size(), rounds * kSteps * config.envs};
+  BenchResult result{{}, "cpu", isa_name(ops), "exact", team.size(), rounds * kSteps * config.envs};
   BenchEnvArgs args;
   args.state = memory.state.data();
   args.age = memory.age.data();

@@ -23,6 +23,7 @@ TrainResult train(const Config& config, const TrainHooks& hooks) {
   result.device = engines[0]->device();
   result.device_reason = choose_device(config).reason;
   result.isa = engines[0]->isa();
+  result.math = engines[0]->math();
   result.threads = threads.total;
   result.agents.resize(static_cast<std::size_t>(config.seeds));
   Reporter reporter(config, hooks);

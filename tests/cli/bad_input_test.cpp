@@ -24,7 +24,7 @@ struct BadInput {
 void PrintTo(const BadInput& b, std::ostream* out) { *out << b.name; }
 
 std::string good_policy() {
-  NetworkShape shape{.observations = 4, .actions = 2, .shared = true, .policy = {.layers = 1, .width = {3, 0}}, .value = {}};
+  NetworkShape shape{.observations = 4, .actions = 2, .shared = true, .policy = {.width = {3}}, .value = {}};
   return encode_policy({"CartPole-v1", shape, std::vector<float>(static_cast<std::size_t>(parameter_count(shape)), 0.5f)});
 }
 
@@ -38,7 +38,7 @@ void write_fixtures(const test::TemporaryFolder& folder) {
   folder.write("nan.toml", "gamma = nan\n");
   folder.write("inf.toml", "learning-rate = inf\n");
   folder.write("hidden.toml", "hidden = [16, \"x\"]\n");
-  folder.write("wide.toml", "hidden = [65]\n");
+  folder.write("wide.toml", "hidden = [4097]\n");
   folder.write("table.toml", "[optimizer]\nname = \"adam\"\n");
   folder.write("malformed.toml", "seed = 1\nenvs = = 3\n");
   folder.write("twice.toml", "seed = 1\nseed = 2\n");
@@ -68,6 +68,8 @@ void write_fixtures(const test::TemporaryFolder& folder) {
 
 std::vector<BadInput> bad_inputs() {
   const std::string huge(200, 'x');
+  std::string deep = "8";  // 33 layers
+  for (int i = 0; i < 32; ++i) deep += ",8";
   return {
       // commands and options
       {"NoCommand", {}, kUsage, {"command: missing", "train, eval, bench, info"}},
@@ -115,9 +117,9 @@ std::vector<BadInput> bad_inputs() {
       {"ThreadsNegative", {"train", "--threads", "-2"}, kUsage, {"threads: -2"}},
       {"FlagWithText", {"train", "--normalize=perhaps"}, kUsage, {"normalize: \"perhaps\"", "true or false"}},
       {"HiddenText", {"train", "--hidden", "64,x"}, kUsage, {"hidden: \"64,x\"", "64,64"}},
-      {"HiddenZero", {"train", "--hidden", "0"}, kUsage, {"hidden: [0]", "1 to 64"}},
-      {"HiddenWide", {"train", "--hidden", "65"}, kUsage, {"hidden: [65]", "1 to 64"}},
-      {"HiddenDeep", {"train", "--hidden", "8,8,8"}, kUsage, {"hidden: [8, 8, 8]", "up to 2"}},
+      {"HiddenZero", {"train", "--hidden", "0"}, kUsage, {"hidden: [0]", "1 to 4096"}},
+      {"HiddenWide", {"train", "--hidden", "4097"}, kUsage, {"hidden: [4097]", "1 to 4096"}},
+      {"HiddenDeep", {"train", "--hidden", deep}, kUsage, {"hidden: [8, 8,", "up to 32"}},
       {"HiddenComma", {"train", "--hidden", "8,"}, kUsage, {"hidden: \"8,\""}},
       // combinations
       {"NstepBeyondHorizon", {"train", "--estimator", "nstep", "--nstep", "17", "--horizon", "16"}, kUsage, {"nstep: 17", "horizon = 16"}},
@@ -143,8 +145,8 @@ std::vector<BadInput> bad_inputs() {
       {"ConfigRange", {"train", "--config", "range.toml"}, kUsage, {"range.toml:2", "lambda: 1.01", "from 0 to 1"}},
       {"ConfigNan", {"train", "--config", "nan.toml"}, kUsage, {"nan.toml:1", "gamma: nan"}},
       {"ConfigInf", {"train", "--config", "inf.toml"}, kUsage, {"inf.toml:1", "learning-rate: inf"}},
-      {"ConfigHidden", {"train", "--config", "hidden.toml"}, kUsage, {"hidden.toml:1", "hidden", "1 to 64"}},
-      {"ConfigWide", {"train", "--config", "wide.toml"}, kUsage, {"wide.toml:1", "hidden: [65]"}},
+      {"ConfigHidden", {"train", "--config", "hidden.toml"}, kUsage, {"hidden.toml:1", "hidden", "1 to 4096"}},
+      {"ConfigWide", {"train", "--config", "wide.toml"}, kUsage, {"wide.toml:1", "hidden: [4097]"}},
       {"ConfigChoice", {"train", "--config", "choice.toml"}, kUsage, {"choice.toml:1", "did you mean relu?"}},
       {"ConfigContradiction", {"train", "--config", "contradiction.toml"}, kUsage, {"value-hidden", "separate"}},
       {"ConfigMalformed", {"train", "--config", "malformed.toml"}, kUsage, {"malformed.toml:2"}},

@@ -82,6 +82,37 @@ TEST(CommandLine, ReadsCountsFlagsAndWidths) {
   EXPECT_EQ(config["gamma"], 0.25);  // the last one counts
 }
 
+TEST(Train, WideNetworksSayThatTheyPromiseATolerance) {
+  const test::TemporaryFolder folder;
+  const std::vector<std::string> train{"train", "--hidden", "256,256", "--steps", "2048", "--run"};
+  const auto with = [&](std::vector<std::string> arguments, const std::string& run, const char* more) {
+    arguments.insert(arguments.end(), {run, more});
+    return run_cupg(arguments, {.folder = folder.path()});
+  };
+#if CUPG_HAS_OPENBLAS
+  const auto result = with(train, "a", "--threads=1");
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_NE(result.out.find("promises a tolerance, not the same bits"), std::string::npos) << result.out;
+  EXPECT_EQ(json_of(with(train, "b", "--json"))["math"], "gemm");
+  EXPECT_EQ(json_of(run_cupg({"eval", "a", "--json", "--episodes", "20"}, {.folder = folder.path()}))["episodes"], 20);
+  const auto bench = run_cupg({"bench", "--hidden", "128", "--envs", "8", "--updates", "1", "--repeat", "1"});
+  EXPECT_NE(bench.out.find("promises a tolerance"), std::string::npos) << bench.out << bench.err;
+#endif
+  // a plug-in that cannot be opened: status 3, one line, nothing left behind; small networks do not need it
+  folder.write("libcupg_openblas.so", "no library");
+  ::setenv("CUPG_PLUGIN_PATH", folder.path().c_str(), 1);
+  const auto missing = with(train, "c", "--quiet");
+  EXPECT_EQ(missing.status, 3);
+  EXPECT_EQ(missing.out, "");
+  EXPECT_EQ(std::count(missing.err.begin(), missing.err.end(), '\n'), 1) << missing.err;
+  for (const char* part : {"libcupg_openblas.so, which networks wider than 64 units or deeper than 2 layers need", folder.path().c_str()})
+    EXPECT_NE(missing.err.find(part), std::string::npos) << part << " in: " << missing.err;
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "c"));
+  EXPECT_EQ(json_of(run_cupg({"train", "--steps", "2048", "--run", "d", "--json"}, {.folder = folder.path()}))["math"], "exact");
+  ::unsetenv("CUPG_PLUGIN_PATH");
+  EXPECT_EQ(run_cupg({"bench", "rollout", "--hidden", "65"}).status, 2);
+}
+
 TEST(Train, PrintsOneJsonObjectAndSavesTheRun) {
   const test::TemporaryFolder folder;
   const auto result =

@@ -10,6 +10,7 @@
 #include "kernels/math/initialize.hpp"
 #include "tests/support/bits.hpp"
 #include "tests/support/engines.hpp"
+#include "tests/support/guarded.hpp"
 #include "tests/support/shapes.hpp"
 
 #if defined(__SSE__)
@@ -65,6 +66,22 @@ TEST(InitialiseParameters, DrawsEveryTensorByItsNumberAndGainAndLeavesBiasesZero
     }
     EXPECT_TRUE(same_bits(want, got)) << name(shape);
   }
+}
+
+TEST(InitialiseParameters, PanelsOfColumnsGiveTheBitsOfOneColumnAfterTheOther) {
+  using enum cupg::Initialisation;
+  for (const auto& [rows, columns] : {std::pair{64, 64}, {24, 24}, {23, 90}, {65, 24}, {64, 130}, {129, 128}, {200, 77}})
+    for (const cupg::Initialisation kind : {orthogonal, he, xavier, uniform}) {
+      const auto count = static_cast<std::size_t>(rows * columns);
+      std::vector<float> want(count), scratch(static_cast<std::size_t>(cupg::initialise_scratch(rows, columns)));
+      cupg::initialize_matrix(kind, 0.75f, rows, columns, 3, 77, want.data(), scratch.data());
+      for (const cupg::Isa isa : cupg::available_isas()) {
+        Guarded<float> got(rows * columns), space(cupg::initialise_scratch(rows, columns));
+        cupg::cpu_ops_for(isa).initialise(kind, 0.75f, rows, columns, 3, 77, got.data(), space.data());
+        EXPECT_TRUE(same_bits(want, got)) << rows << " x " << columns << ", " << text(isa);
+        EXPECT_TRUE(got.guards_intact() && space.guards_intact());
+      }
+    }
 }
 
 TEST(Engine, TruncatedEpisodesGoOnOrEndAsTheConfigurationSays) {

@@ -50,7 +50,7 @@ struct Scene {
   }
 
   cupg::EpisodeTally rollout(const cupg::CpuOps& ops, Rows& rows, int limit, bool bootstrap) {
-    Guarded<float> scratch(cupg::kMaxHiddenWidth * kWarp);
+    Guarded<float> scratch(cupg::kMaxFusedWidth * kWarp);
     cupg::RolloutArgs a;
     a.plan = &network.plan();
     a.weights = packed.data();

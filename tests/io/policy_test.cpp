@@ -63,7 +63,7 @@ std::string refusal(const std::string& bytes) {
 TEST(Safetensors, RoundTrip) {
   for (const bool separate : {false, true})
     for (const bool bias : {false, true})
-      for (const std::vector<int>& hidden : {std::vector<int>{}, {5}, {64, 7}})
+      for (const std::vector<int>& hidden : {std::vector<int>{}, {5}, {64, 7}, {256, 65}, {3, 3, 3, 3}})
         for (const Activation activation : {Activation::relu, Activation::tanh}) {
           const Policy policy = make_policy(hidden, separate, bias, activation);
           const Policy back = decode_policy(encode_policy(policy), "p");
@@ -89,6 +89,20 @@ TEST(Safetensors, IsSavedAndLoaded) {
   std::filesystem::remove(path);
   EXPECT_THROW(load_policy(path), Error);
   EXPECT_THROW(save_policy(policy, path / "below"), Error);
+}
+
+TEST(Safetensors, LargeFilesAreReadWhereTheirHeaderSaysSo) {
+  const auto path = std::filesystem::temp_directory_path() / "cupg-large-policy-test.safetensors";
+  Policy policy = make_policy({2100, 2048}, false, true);  // 17 MiB
+  save_policy(policy, path);
+  EXPECT_EQ(load_policy(path).parameters, policy.parameters);
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 4);
+  EXPECT_THROW(load_policy(path), Error);
+  // 1 TiB of nothing behind a small policy's header: refused, not read
+  save_policy(make_policy({5}, false, true), path);
+  std::filesystem::resize_file(path, std::uintmax_t{1} << 40);
+  EXPECT_THROW(load_policy(path), Error);
+  std::filesystem::remove(path);
 }
 
 TEST(Safetensors, EveryTruncationIsRefused) {
@@ -150,7 +164,12 @@ TEST(Safetensors, HostileHeadersAreRefused) {
   refused(replaced(header, "\"hidden\":\"2\"", "\"hidden\":\"2,\""), "hidden");
   refused(replaced(header, "\"hidden\":\"2\"", "\"hidden\":\"1000000000000\""), "hidden");
   refused(replaced(header, "\"hidden\":\"2\"", "\"hidden\":2"), "hidden");
-  refused(replaced(header, "\"hidden\":\"2\"", "\"hidden\":\"65\""), "hidden");
+  refused(replaced(header, "\"hidden\":\"2\"", "\"hidden\":\"4097\""), "hidden");
+  std::string deep = "2";  // 33 layers
+  for (int i = 0; i < 32; ++i) deep += ",2";
+  refused(replaced(header, "\"hidden\":\"2\"", "\"hidden\":\"" + deep + "\""), "hidden");
+  // a network far larger than the file: told by the header, before memory is taken for it
+  refused(replaced(header, "\"hidden\":\"2\"", "\"hidden\":\"4096,4096,4096,4096\""), "shape");
   refused(replaced(header, "\"actions\":\"2\"", "\"actions\":\"3\""), "actions");
   refused(replaced(header, "\"relu\"", "\"gelu\""), "activation");
   refused(replaced(header, "\"shared\":\"true\"", "\"shared\":true"), "shared");

@@ -59,7 +59,7 @@ TEST(Policy, GivesPyTorchsLogitsAndValuesToItsRounding) {
 /// The kernels' towers for one sample in lane type S, from the packed vector.
 template <class Act, bool Shared, class S>
 void tower(const cupg::NetworkPlan& plan, const S* packed, const S (&x)[4], S& d, S& value) {
-  S h1[cupg::kMaxHiddenWidth], policy[1];
+  S h1[cupg::kMaxFusedWidth], policy[1];
   cupg::network_forward<Act, 4, 1, Shared>(plan, packed, x, policy, value, h1);
   d = policy[0];
 }

@@ -78,13 +78,13 @@ TEST(Config, TurnsItsSettingsIntoAShape) {
   EXPECT_EQ(shape.observations, 4);
   EXPECT_EQ(shape.actions, 2);
   EXPECT_FALSE(shape.shared);
-  EXPECT_EQ(shape.policy.layers, 2);
+  EXPECT_EQ(shape.policy.layers(), 2);
   EXPECT_EQ(shape.policy.width[1], 9);
-  EXPECT_EQ(shape.value.layers, 0);
+  EXPECT_EQ(shape.value.layers(), 0);
   EXPECT_FALSE(shape.value.bias);
   EXPECT_EQ(shape.policy.activation, Activation::tanh);
   c.value_hidden.reset();
-  EXPECT_EQ(c.network().value.layers, 2) << "as the policy's unless told";
+  EXPECT_EQ(c.network().value.layers(), 2) << "as the policy's unless told";
 }
 
 TEST(Config, CountsUpdatesUpwards) {
@@ -109,15 +109,14 @@ void expect_usage_error(const NetworkShape& shape, const std::string& part) {
 
 TEST(NetworkCheck, RefusesWhatTheKernelsCannotHold) {
   expect_usage_error(shared_shape({0}), "0 units");
-  expect_usage_error(shared_shape({16, 65}), "65 units");
-  NetworkShape three = shared_shape({4});
-  three.policy.layers = 3;
-  expect_usage_error(three, "3 layers");
+  expect_usage_error(shared_shape({16, 4097}), "4097 units");
+  expect_usage_error(shared_shape(std::vector<int>(33, 4)), "33 layers");
   expect_usage_error(separate_shape({4}, {-1}), "-1 units");
   NetworkShape mixed = separate_shape({4}, {4});
   mixed.value.activation = Activation::tanh;
   expect_usage_error(mixed, "activation");
   EXPECT_NO_THROW(check(shared_shape({64, 64})));
+  EXPECT_NO_THROW(check(shared_shape(std::vector<int>(32, 4096))));
   EXPECT_NO_THROW(check(shared_shape({})));
 }
 

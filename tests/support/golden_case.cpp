@@ -31,8 +31,7 @@ std::vector<GoldenCase> golden_cases() {
     const auto trunk = json.at("trunk").get<std::vector<int>>();  // observations, then hidden layers
     c.shape.observations = trunk[0];
     c.shape.actions = 2;
-    c.shape.policy.layers = static_cast<int>(trunk.size()) - 1;
-    std::copy(trunk.begin() + 1, trunk.end(), c.shape.policy.width.begin());
+    c.shape.policy.width.assign(trunk.begin() + 1, trunk.end());
     c.shape.policy.activation = json.at("activation") == "tanh" ? cupg::Activation::tanh : cupg::Activation::relu;
     c.parameters = c.flat(json.at("params"));
     const auto& in = json.at("inputs");

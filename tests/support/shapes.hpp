@@ -9,9 +9,7 @@
 namespace cupg_test {
 
 inline cupg::Trunk trunk(const std::vector<int>& widths, cupg::Activation activation, bool bias) {
-  cupg::Trunk t{.layers = static_cast<int>(widths.size()), .activation = activation, .bias = bias};
-  for (std::size_t i = 0; i < widths.size(); ++i) t.width[i] = widths[i];
-  return t;
+  return {.width = widths, .activation = activation, .bias = bias};
 }
 /// CartPole's observations and actions on one trunk, or on two.
 inline cupg::NetworkShape shared_shape(const std::vector<int>& widths, cupg::Activation activation = cupg::Activation::relu,
@@ -24,7 +22,7 @@ inline cupg::NetworkShape separate_shape(const std::vector<int>& policy, const s
       .observations = 4, .actions = 2, .shared = false, .policy = trunk(policy, activation, bias), .value = trunk(value, activation, bias)};
 }
 
-/// Every structure that a network can have: 0, 1 and 2 layers, shared, separate, mixed depths; widths that fill no vector.
+/// Every structure that a fused network can have: 0, 1 and 2 layers, shared, separate, mixed depths; widths that fill no vector.
 inline std::vector<cupg::NetworkShape> all_structures() {
   std::vector<cupg::NetworkShape> shapes;
   for (const cupg::Activation activation : {cupg::Activation::relu, cupg::Activation::tanh})

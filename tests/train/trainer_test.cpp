@@ -286,7 +286,7 @@ TEST(Train, RefusesAConfigurationThatCannotRun) {
   c.envs = 0;
   expect_usage(c);
   c = {};
-  c.hidden = {65};
+  c.hidden = {4097};
   expect_usage(c);
   c = {};
   c.environment = "CartPole-v7";

@@ -1,0 +1,32 @@
+#pragma once
+#include "kernels/gemm/plugin.h"
+#include "src/engine/cpu_ops.hpp"
+#include "src/engine/matrix_backend.hpp"
+#include "src/engine/team.hpp"
+
+namespace cupg {
+
+/// The GEMM plug-in of the CPU, opened at the first call. Throws Error (missing) where it cannot be.
+const CupgGemmPlugin& openblas();
+
+/// MatrixBackend on the CPU: products by the plug-in, the rest by one copy of the kernels, on the threads of `team`.
+class CpuMatrixBackend final : public MatrixBackend {
+ public:
+  CpuMatrixBackend(const CupgGemmPlugin& plugin, const CpuOps& ops, Team& team) : plugin_(plugin), ops_(ops), team_(team) {}
+
+  std::shared_ptr<float> allocate(std::int64_t count) override;
+  void fill_zero(float* x, std::int64_t count) override;
+  void gemm(const Gemm& g) override;
+  void activate(bool tanh, std::int64_t rows, int stride, const float* bias, float* hidden) override;
+  void activate_backward(bool tanh, std::int64_t rows, int stride, const float* hidden, float* error, float* sums) override;
+  void broadcast(std::int64_t rows, int columns, const float* row, float* out, int out_stride) override;
+  void column_sums(std::int64_t rows, int columns, const float* x, int x_stride, float* sums) override;
+  void subtract(std::int64_t count, const float* plus, const float* minus, float* out) override;
+
+ private:
+  const CupgGemmPlugin& plugin_;
+  const CpuOps& ops_;
+  Team& team_;
+};
+
+}  // namespace cupg
