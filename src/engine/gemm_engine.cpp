@@ -357,7 +357,8 @@ std::int64_t gemm_engine_bytes(const Config& config, int agents, int threads) {
   const std::int64_t parameters = padded(parameter_count(shape)), warps = warps_of(config.envs),
                      outputs = policy_outputs(shape.actions) + 1;
   const std::int64_t agent = 4 * 3 * parameters + WarpMemory::bytes(environment.id, warps);
-  const std::int64_t network = plan.rows(config.batch()) * DenseNetwork::activation_floats(shape) + plan.slab * DenseNetwork::error_floats(shape);
+  const std::int64_t network =
+      plan.rows(config.batch()) * DenseNetwork::activation_floats(shape) + plan.slab * DenseNetwork::error_floats(shape);
   const std::int64_t samples = (config.horizon + 2) * static_cast<std::int64_t>(config.envs) * environment.observations +
                                std::max<std::int64_t>(config.envs, plan.slab) * outputs;
   constexpr std::int64_t kLibrary = 32 << 20;  // OpenBLAS's own buffer of a thread
