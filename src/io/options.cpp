@@ -142,6 +142,7 @@ const Option kOptions[] = {
     flag("separate", kNetwork, "policy and value have a trunk each", get_separate, set_separate),
     name("activation", kNetwork, "of the hidden layers", CUPG_CHOICE(activation)),
     flag("bias", kNetwork, "layers have biases", CUPG_FIELD(bias)),
+    name("math", kNetwork, "fast: matrix products on a GPU in TF32; no other network is changed by it", CUPG_CHOICE(math)),
     name("init", kNetwork, "how weights are drawn", CUPG_CHOICE(init.kind)),
     real("hidden-gain", kNetwork, "scale of the hidden layers' initial weights", CUPG_FIELD(init.hidden_gain), kPositive),
     real("policy-gain", kNetwork, "scale of the policy head's; small starts near the uniform policy", CUPG_FIELD(init.policy_gain), kNotNegative),
@@ -173,7 +174,6 @@ const Option kOptions[] = {
     real("max-grad-norm", kOptimizer, "gradients are scaled down to this norm; 0: never", CUPG_FIELD(optimizer.max_grad_norm), kNotNegative),
 
     name("device", kMachine, "where to train; reference is the plain yardstick", CUPG_CHOICE(device)),
-    name("math", kMachine, "fast: TF32 where matrix products run on a GPU; exact everywhere else", CUPG_CHOICE(math)),
     where(has_lanes, "device = auto or cpu", name("isa", kMachine, "instruction set", CUPG_CHOICE(isa))),
     where(has_lanes, "device = auto or cpu", count("threads", kMachine, "0: as many as the machine has", CUPG_FIELD(threads), {0, 1024})),
 };

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <ostream>
 
 #include "cupg/network.hpp"
@@ -89,8 +92,8 @@ std::vector<BadInput> bad_inputs() {
       {"UnknownPreset", {"train", "--preset", "shared-nte"}, kUsage, {"preset", "\"shared-nte\"", "did you mean shared-net?"}},
       {"UnknownIsa", {"train", "--isa", "avx1024"}, kUsage, {"isa", "\"avx1024\"", "did you mean avx"}},
       {"UnknownDevice", {"train", "--device", "tpu"}, kUsage, {"device", "\"tpu\""}},
-      {"DeviceCuda", {"train", "--device", "cuda"}, kMissing, {"device: this build has no CUDA plug-in yet"}},
-      {"DeviceCudaInFile", {"train", "--config", "cuda.toml"}, kMissing, {"cuda.toml:1", "CUDA"}},
+      {"DeviceCuda", {"train", "--device", "cuda"}, kMissing, {"device: cuda cannot be used", "expected auto, cpu or reference"}},
+      {"DeviceCudaInFile", {"train", "--config", "cuda.toml"}, kMissing, {"device: cuda cannot be used"}},
       {"UnknownActivation", {"train", "--activation", "rellu"}, kUsage, {"activation", "did you mean relu?"}},
       // numbers
       {"GammaAboveOne", {"train", "--gamma", "1.5"}, kUsage, {"gamma: 1.5", "from 0 to 1"}},
@@ -187,6 +190,7 @@ class BadInputs : public testing::TestWithParam<BadInput> {};
 
 TEST_P(BadInputs, SaysWhatIsWrongInOneLineAndLeavesNothing) {
   const BadInput& input = GetParam();
+  ::setenv("CUDA_VISIBLE_DEVICES", "", 1);  // a device that is there is not to be used
   const test::TemporaryFolder folder;
   write_fixtures(folder);
   const std::vector<std::string> before = folder.list();
@@ -203,6 +207,19 @@ TEST_P(BadInputs, SaysWhatIsWrongInOneLineAndLeavesNothing) {
 
 INSTANTIATE_TEST_SUITE_P(Every, BadInputs, testing::ValuesIn(bad_inputs()),
                          [](const auto& input) { return std::string(input.param.name); });
+
+TEST(Plugin, ThatIsNoLibraryIsToldWithItsPath) {
+  const test::TemporaryFolder folder;
+  const std::filesystem::path file = folder.path() / "libcupg_cuda.so";
+  std::ofstream(file) << "not a library";
+  ::setenv("CUPG_PLUGIN_PATH", folder.path().c_str(), 1);
+  const test::ProcessResult result = test::run_cupg({"train", "--device", "cuda"}, {.folder = folder.path()});
+  ::unsetenv("CUPG_PLUGIN_PATH");
+  EXPECT_EQ(result.status, kMissing);
+  EXPECT_NE(result.err.find(file.string()), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("libcupg_cuda.so, which NVIDIA devices need, could not be opened"), std::string::npos) << result.err;
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+}
 
 // A limit on the size of files is what a full disk looks like: write() fails.
 TEST(FullDisk, IsFoundBeforeTraining) {
