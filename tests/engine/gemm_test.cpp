@@ -19,7 +19,6 @@
 #include "src/engine/plugin.hpp"
 #include "src/engine/reference.hpp"
 #include "src/io/memory.hpp"
-#include "tests/support/comparisons.hpp"
 #include "tests/support/engines.hpp"
 #include "tests/support/golden_case.hpp"
 #include "tests/support/guarded.hpp"
@@ -201,7 +200,6 @@ TEST(DenseNetwork, IsTheReferenceNetworkWithinItsRoundings) {
         const bool huge = parameter_count(shape) > 20000;
         expect_dense(shape, huge ? 9 : 37, huge ? 4 : 16, isa);  // the last slab is a short one
         if (testing::Test::HasFatalFailure()) return;
-        count_shape(name(shape));
       }
 }
 
@@ -313,8 +311,12 @@ TEST(GemmEngine, FirstUpdateIsTheReferenceEnginesWithinItsRoundings) {
 }
 
 TEST(GemmEngine, BatchesOfEverySize) {
-  for (const auto& [envs, horizon] : {std::pair{1, 1}, {1, 40}, {32, 1}, {33, 5}, {64, 3}, {300, 2}})
-    expect_first_update(engine_config(shared_shape({20, 20, 20}), envs, horizon));
+  for (const cupg::Isa isa : cupg::available_isas())
+    for (const auto& [envs, horizon] : {std::pair{1, 1}, {1, 40}, {32, 1}, {33, 5}, {64, 3}, {300, 2}}) {
+      Config c = engine_config(shared_shape({20, 20, 20}), envs, horizon);
+      c.isa = isa;
+      expect_first_update(c);
+    }
 }
 
 TEST(GemmEngine, SlabsOfEverySizeKeptOrComputedAgain) {
@@ -353,9 +355,10 @@ TEST(GemmEngine, TruncatedEpisodesGoOnOrEndAsTheReferenceEngines) {
       c.horizon = 128;
       c.advantage.truncation = truncation;
       c.advantage.estimator = nstep ? cupg::Estimator::nstep : cupg::Estimator::gae;
-      c.optimizer = {.kind = cupg::OptimizerKind::sgd, .learning_rate = 0.01f, .max_grad_norm = 0};
+      c.optimizer = {.kind = cupg::OptimizerKind::sgd, .learning_rate = 0.03f, .max_grad_norm = 0};
       std::vector<float> p = balancing(1);
-      p.back() = 20;  // the value's bias: what is bootstrapped from
+      const float value[] = {30, -20, 50, 10, 20};  // a bootstrap that depends on the state
+      std::copy(value, value + 5, p.end() - 5);
       const auto reference = reference_engine(c), engine = cupg::make_gemm_engine(c, 1, 2);
       for (cupg::Engine* e : {reference.get(), engine.get()}) {
         e->reset(0, 3);
@@ -483,7 +486,7 @@ TEST(GemmEngine, SolvesCartPoleWithTwoLayersOf256) {
   c.hidden = {256, 256};
   c.optimizer.learning_rate = 0.003f;
   c.steps = 600'000;
-  c.seeds = 4;
+  c.seeds = 3;
   const auto start = std::chrono::steady_clock::now();
   const cupg::TrainResult result = cupg::train(c);
   EXPECT_EQ(result.math, "gemm");
