@@ -480,6 +480,23 @@ TEST(GemmEngine, TakesTheMemoryThatItSays) {
   EXPECT_GT(cupg::engine_bytes(c, 1, 1), 4ll * 4 * 31 * 4096 * 4096);
 }
 
+TEST(GemmEngine, SeedsSideBySideAreThoseOfEachAlone) {
+  Config c = plain_config();
+  c.hidden = {40, 70};
+  c.steps = 10 * c.batch();
+  c.seeds = 3;
+  c.threads = 3;
+  const cupg::TrainResult together = cupg::train(c);
+  EXPECT_EQ(together.math, "gemm");
+  ASSERT_EQ(together.agents.size(), 3u);
+  c.seeds = 1;
+  for (const cupg::AgentResult& agent : together.agents) {
+    c.seed = agent.seed;
+    for (c.threads = 1; c.threads <= 2; ++c.threads)  // ten updates: roundings come to some 1e-6
+      EXPECT_FALSE(!(distance(agent.parameters, cupg::train(c).agents[0].parameters) <= 1e-4)) << agent.seed << ", " << c.threads;
+  }
+}
+
 TEST(GemmEngine, SolvesCartPoleWithTwoLayersOf256) {
   if (scale() < 1) GTEST_SKIP() << "minutes under a sanitizer";
   Config c;
