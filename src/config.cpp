@@ -58,9 +58,11 @@ void check(const Config& config) {
   check_settings(config);
   const std::int64_t needed = training_bytes(config), available = available_memory();
   if (needed > available)
-    refuse(fmt::format(
-        "envs: {} x horizon {} with {} seed{} would take {}, and {} are available; expected fewer envs, a shorter horizon or fewer threads",
-        config.envs, config.horizon, config.seeds, config.seeds == 1 ? "" : "s", format_bytes(needed), format_bytes(available)));
+    refuse(
+        fmt::format("envs: {} x horizon {} with {} seed{} would take {}, and {} are available; expected fewer envs, a shorter horizon{} or "
+                    "fewer threads",
+                    config.envs, config.horizon, config.seeds, config.seeds == 1 ? "" : "s", format_bytes(needed), format_bytes(available),
+                    fused(config.network()) ? "" : ", a smaller network"));
 }
 
 }  // namespace cupg

@@ -361,8 +361,11 @@ std::int64_t gemm_engine_bytes(const Config& config, int agents, int threads) {
       plan.rows(config.batch()) * DenseNetwork::activation_floats(shape) + plan.slab * DenseNetwork::error_floats(shape);
   const std::int64_t samples = (config.horizon + 2) * static_cast<std::int64_t>(config.envs) * environment.observations +
                                std::max<std::int64_t>(config.envs, plan.slab) * outputs;
+  std::int64_t initialise = 0;
+  if (config.init.kind == Initialisation::orthogonal)
+    for (const TensorInfo& t : parameter_layout(shape)) initialise = std::max(initialise, initialise_scratch(t.rows, t.columns));
   constexpr std::int64_t kLibrary = 32 << 20;  // OpenBLAS's own buffer of a thread
-  return agents * agent + 4 * (parameters + network + samples) + TrajectoryMemory::bytes(warps, config.horizon, 0, 1, 0) +
+  return agents * agent + 4 * (parameters + network + samples + initialise) + TrajectoryMemory::bytes(warps, config.horizon, 0, 1, 0) +
          threads * kLibrary;
 }
 

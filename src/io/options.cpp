@@ -136,7 +136,7 @@ const Option kOptions[] = {
     count("horizon", kLength, "steps of each environment between two updates", CUPG_FIELD(horizon), {1, 1e6}),
     flag("stop-when-solved", kLength, "stop as soon as the task counts as solved", CUPG_FIELD(stop_when_solved)),
 
-    widths("hidden", kNetwork, "widths of the hidden layers", CUPG_FIELD(hidden)),
+    widths("hidden", kNetwork, "widths of the hidden layers; beyond 64,64 a tolerance, not bits", CUPG_FIELD(hidden)),
     // before `separate`, which it implies, so that an explicit separate = false is seen to contradict it
     widths("value-hidden", kNetwork, "widths of a trunk of the value's own (implies separate)", get_value_hidden, set_value_hidden, "same"),
     flag("separate", kNetwork, "policy and value have a trunk each", get_separate, set_separate),

@@ -168,6 +168,25 @@ TEST(PackedNetwork, CarriesGradientsBackByTheTransposedMap) {
   }
 }
 
+TEST(Describe, CountsLayersOfOneWidth) {
+  EXPECT_EQ(describe(shared_shape({})), "4 -> {softmax 2, value 1}");
+  EXPECT_EQ(describe(shared_shape({64, 64})), "4 -> 64 relu -> 64 relu -> {softmax 2, value 1}");
+  EXPECT_EQ(describe(shared_shape({7, 9, 9, 9, 5})), "4 -> 7 relu -> 3 x 9 relu -> 5 relu -> {softmax 2, value 1}");
+  EXPECT_EQ(describe(separate_shape(std::vector<int>(32, 256), {1}, Activation::tanh)),
+            "4 -> 32 x 256 tanh -> softmax 2, 4 -> 1 tanh -> value 1");
+}
+
+TEST(Fused, IsUpToTwoLayersOf64InEveryTrunk) {
+  for (const NetworkShape& shape : all_structures()) EXPECT_TRUE(fused(shape)) << name(shape);
+  EXPECT_TRUE(fused(shared_shape({64, 64})));
+  for (const NetworkShape& shape :
+       {shared_shape({65}), shared_shape({1, 65}), shared_shape({1, 1, 1}), separate_shape({1}, {65}), separate_shape({1, 1, 1}, {})})
+    EXPECT_FALSE(fused(shape)) << name(shape);
+  NetworkShape shared = shared_shape({64});
+  shared.value.width = {4096, 4096, 4096};  // ignored when shared
+  EXPECT_TRUE(fused(shared));
+}
+
 TEST(NetworkPlan, PadsToWholeRows) {
   EXPECT_EQ(cupg::padded(0), 0);
   EXPECT_EQ(cupg::padded(1), 32);
