@@ -51,11 +51,13 @@ __global__ void missing_syncwarp_kernel(const int* x, int* out) {
   out[threadIdx.x] += copy[warp + 31 - lane];
 }
 
+/// What orders a half does not order the warp. One half only reads, so that no other race is there.
 __global__ void syncwarp_of_a_half_kernel(const int* x, int* out) {
   __shared__ int copy[64];
-  copy[threadIdx.x] = x[threadIdx.x];
-  __syncwarp(threadIdx.x % 32 < 16 ? 0x0000ffffu : 0xffff0000u);
-  out[threadIdx.x] = copy[threadIdx.x ^ 16];  // of the other half
+  const bool writes = threadIdx.x % 32 < 16;
+  if (writes) copy[threadIdx.x] = x[threadIdx.x];
+  __syncwarp(writes ? 0x0000ffffu : 0xffff0000u);
+  if (!writes) out[threadIdx.x] = copy[threadIdx.x ^ 16];
 }
 
 /// A vote orders nothing either.
