@@ -57,19 +57,19 @@ void Block::start_threads() {
     tsan::forget_memory(tags, tags + sizeof tags_);
     fibers_.renew(size_);
     fibers_.launching().tsan_fiber = tsan::current_fiber();
-    for (unsigned i = 0; i < size_; ++i)
-      threads_[i].tsan_fiber = tsan::create_fiber(("block " + to_string(blockIdx) + " thread " + to_string(threads_[i].index)).c_str());
+    create_tsan_fibers();
   }
 }
 
 void Block::stop_threads() {
   if (failure_) fibers_.renew(size_);
-  for (unsigned i = 0; tsan::kActive && i < size_; ++i) {
-    tsan::switch_to(threads_[i].tsan_fiber);
+  for (void* const fiber : tsan_fibers_) {
+    tsan::switch_to(fiber);
     tsan::release(&end_tag_);
     tsan::switch_to(fibers_.launching().tsan_fiber);
-    retired_.push_back(threads_[i].tsan_fiber);
+    retired_.push_back(fiber);
   }
+  tsan_fibers_.clear();
   for (; retired_.size() > kRetiredFibers; retired_.pop_front()) tsan::destroy_fiber(retired_.front());
 }
 
@@ -283,6 +283,23 @@ void Block::check_sites(Thread* const* members, unsigned count) const {
 }
 
 // ---- ThreadSanitizer
+
+/// One for each thread, or each for several threads of a warp, which are then one to ThreadSanitizer.
+void Block::create_tsan_fibers() {
+  const unsigned warps = (size_ + kWarpSize - 1) / kWarpSize, of_warp = std::clamp(kMostTsanFibers / warps, 1u, kWarpSize);
+  Random random(options_.seed + 1);
+  for (unsigned w = 0; w < warps; ++w) {
+    void* fibers[kWarpSize] = {};
+    for (unsigned i = w * kWarpSize; i < std::min(size_, (w + 1) * kWarpSize); ++i) {
+      void*& fiber = fibers[of_warp == kWarpSize ? threads_[i].lane() : random.below(of_warp)];
+      if (fiber == nullptr) {
+        fiber = tsan::create_fiber(("block " + to_string(blockIdx) + " thread " + to_string(threads_[i].index)).c_str());
+        tsan_fibers_.push_back(fiber);
+      }
+      threads_[i].tsan_fiber = fiber;
+    }
+  }
+}
 
 /// What each member did so far comes before what each does from now on. Done here for all of them, and not by each as it comes and
 /// goes, because meetings of other lanes at the same tag may lie between. The tag knows no more than the member that takes part in

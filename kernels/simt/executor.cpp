@@ -1,7 +1,7 @@
 // A launch: checks its shape, then gives every block fresh shared memory and runs it (block.cpp).
 //
 // One core of an AMD EPYC server: 0.7 to 0.8 million warp shuffles a second, which is some 40 ns for a thread's shuffle; as much for
-// a barrier. Under ThreadSanitizer a shuffle takes 80 ns, a barrier 200 ns and the start of a thread 40 us. By
+// a thread at a barrier. Under ThreadSanitizer 80 ns and 200 ns, and the start of a thread takes some 40 us. The first by
 // simt_test --gtest_also_run_disabled_tests --gtest_filter='Speed.*'
 #include "kernels/simt/executor.hpp"
 

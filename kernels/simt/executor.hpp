@@ -1,6 +1,10 @@
 // cupg::simt::launch runs a grid on the CPU: block after block, a fiber for each thread. A thread runs until it waits at a barrier
 // or for its warp, or returns. Mistakes that hardware leaves undefined are errors here. Host threads may call launch; launches are
 // serialised.
+//
+// Under ThreadSanitizer a race is an Error too, between threads of a block and between blocks. It cannot tell all threads of a block
+// of more than 64 apart: the seed chooses which threads of a warp count as one, so run such blocks with several seeds. It reports a
+// race once in a program unless told suppress_equal_stacks=0 suppress_equal_addresses=0.
 #pragma once
 #include <cstddef>
 #include <cstdint>

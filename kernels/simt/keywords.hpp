@@ -20,6 +20,8 @@
 #define __shared__ static __attribute__((used, section("simt_shared")))
 
 // `name` is a T* const to the block's dynamic shared memory.
+// NOLINTBEGIN(bugprone-macro-parentheses): a type and a name
 #define CUPG_DYNAMIC_SHARED(T, name)                                                                    \
   static_assert(alignof(T) <= ::cupg::simt::kSharedAlignment, "dynamic shared memory is less aligned"); \
   T* const name = static_cast<T*>(::cupg::simt::detail::dynamic_shared_memory())
+// NOLINTEND(bugprone-macro-parentheses)

@@ -25,19 +25,16 @@ __global__ void two_barriers_kernel() {
 }
 
 __global__ void two_kinds_of_barrier_kernel() {
-  if (threadIdx.x == 3)
-    __syncthreads();
-  else
-    __syncthreads_count(1);  // on one line
+  threadIdx.x == 3 ? __syncthreads() : static_cast<void>(__syncthreads_count(1));  // on one line
 }
 
-__global__ void early_exit_kernel() {
-  if (threadIdx.x == 17) return;
+__global__ void early_exit_kernel(unsigned thread) {
+  if (threadIdx.x == thread) return;
   __syncthreads();
 }
 
-__global__ void early_exit_from_warp_kernel() {
-  if (threadIdx.x == 33) return;
+__global__ void early_exit_from_warp_kernel(unsigned thread) {
+  if (threadIdx.x == thread) return;
   __syncwarp();
 }
 
@@ -78,6 +75,13 @@ __global__ void long_shuffle_kernel(int* out) { out[threadIdx.x] = __shfl_down_s
 
 __global__ void different_masks_kernel() { __syncwarp(threadIdx.x == 0 ? 0xffffffffu : 0xfffffffeu); }
 
+/// Each of three lanes waits for another one; the others return.
+__global__ void circle_kernel() {
+  if (threadIdx.x == 0) __syncwarp(0b011);
+  if (threadIdx.x == 1) __syncwarp(0b110);
+  if (threadIdx.x == 2) __syncwarp(0b101);
+}
+
 __global__ void barrier_and_warp_kernel() {
   if (threadIdx.x < 4)
     __syncthreads();
@@ -112,9 +116,16 @@ TEST(Errors, TwoBarriers) {
 
 TEST(Errors, TwoKindsOfBarrier) { expect_error({"different calls", "__syncthreads_count"}, two_kinds_of_barrier_kernel, 64); }
 
-TEST(Errors, EarlyExit) { expect_error({"early exit", "1 thread(s) returned: 17"}, early_exit_kernel, 64); }
+TEST(Errors, EarlyExit) {
+  for (const unsigned thread : {0u, 17u, 63u})
+    expect_error({"early exit", " at __syncthreads ", "returned: " + std::to_string(thread)}, early_exit_kernel, 64, thread);
+}
 
-TEST(Errors, EarlyExitFromAWarp) { expect_error({"early exit", "at __syncwarp mask 0xffffffff "}, early_exit_from_warp_kernel, 64); }
+TEST(Errors, EarlyExitFromAWarp) {
+  for (const unsigned thread : {0u, 17u, 31u})
+    expect_error({"early exit", " at __syncwarp mask 0xffffffff ", "returned: " + std::to_string(thread)}, early_exit_from_warp_kernel, 32,
+                 thread);
+}
 
 class ShuffleErrors : public ::testing::Test {
  protected:
@@ -148,12 +159,16 @@ TEST(Errors, Deadlock) {
                barrier_and_warp_kernel, 32);
 }
 
+TEST(Errors, DeadlockInAWarp) {
+  expect_error({"deadlock", "1 thread(s) at __syncwarp mask 0x00000006 ", ": 1", "5 thread(s) returned: 3-7"}, circle_kernel, 8);
+}
+
 TEST(Errors, ThreadsThatHaveReturnedMayBeAllowed) {
   under_schedules(6, [&](int seed) {
     const WithOptions scope({.seed = static_cast<std::uint64_t>(seed), .allow_exited = true});
     int out[128];
-    EXPECT_NO_THROW(launch("early_exit", early_exit_kernel, dim3(2), dim3(64), 0));
-    EXPECT_NO_THROW(launch("early_exit", early_exit_from_warp_kernel, dim3(2), dim3(64), 0));
+    EXPECT_NO_THROW(launch("early_exit", early_exit_kernel, dim3(2), dim3(64), 0, 17u));
+    EXPECT_NO_THROW(launch("early_exit", early_exit_from_warp_kernel, dim3(2), dim3(64), 0, 33u));
     EXPECT_NO_THROW(launch("divergent", divergent_barrier_kernel, dim3(2), dim3(128), 0));
     EXPECT_NO_THROW(launch("divergent", divergent_shuffle_kernel, dim3(1), dim3(32), 0, out));
     EXPECT_THROW(launch("inactive", inactive_lane_kernel, dim3(2), dim3(32), 0, out), Error);

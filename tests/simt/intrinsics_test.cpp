@@ -93,7 +93,7 @@ TEST(Votes, CountTheLanesThatExist) {
         const Votes& mine = votes[static_cast<std::size_t>(i)];
         unsigned ballot = 0;
         for (int lane = 0; lane < (i < 32 ? 32 : 20); ++lane)
-          ballot |= static_cast<unsigned>(predicates[static_cast<std::size_t>(i / 32 * 32 + lane)] != 0) << lane;
+          ballot |= static_cast<unsigned>(predicates.data()[i / 32 * 32 + lane] != 0) << lane;
         const unsigned half = i % 32 < 16 ? 0x0000ffffu : 0xffff0000u;
         EXPECT_EQ(mine.ballot, ballot);
         EXPECT_EQ(mine.half_ballot, ballot & half);

@@ -30,7 +30,7 @@ TEST(Launch, RefusesShapesThatADeviceRefuses) {
   for (const dim3 grid : {dim3(0), dim3(1, 0), dim3(1, 1, 0), dim3(1, 65536), dim3(1, 1, 65536), dim3(0x80000000u)})
     EXPECT_NE(error_of(grid, dim3(32)).find("kernel empty: a grid of"), std::string::npos);
   for (const dim3 block :
-       {dim3(0), dim3(1, 0), dim3(1, 1, 0), dim3(1025), dim3(32, 33), dim3(1, 1, 65), dim3(1 << 16, 1 << 16), dim3(1, 1u << 31, 2)})
+       {dim3(0), dim3(1, 0), dim3(1, 1, 0), dim3(1025), dim3(41, 25), dim3(1, 1, 65), dim3(1 << 16, 1 << 16), dim3(1, 1u << 31, 2)})
     EXPECT_NE(error_of(dim3(1), block).find("kernel empty: a block of"), std::string::npos);
   EXPECT_NE(error_of(dim3(1), dim3(1), kMaxDynamicShared + 1).find("232449 bytes of dynamic shared memory"), std::string::npos);
 }
@@ -89,7 +89,9 @@ TEST(Launch, SeedsChooseTheSchedule) {
   EXPECT_EQ(order_with(7), order_with(7));
   EXPECT_NE(order_with(7), order_with(8));
   std::vector<unsigned> shuffled = order_with(7);
-  EXPECT_NE(shuffled[0] / 40, shuffled[40] / 40) << "blocks run one after the other";
+  for (std::size_t i = 0; i < shuffled.size(); ++i)
+    EXPECT_EQ(shuffled[i] / 40, shuffled[i / 40 * 40] / 40) << "blocks run one after the other";
+  EXPECT_FALSE(shuffled[0] < shuffled[40] && shuffled[40] < shuffled[80] && shuffled[80] < shuffled[120]) << "blocks are shuffled";
   EXPECT_FALSE(std::is_sorted(shuffled.begin(), shuffled.begin() + 40)) << "threads are shuffled";
   std::sort(shuffled.begin(), shuffled.end());
   EXPECT_EQ(shuffled, ascending);
@@ -156,7 +158,7 @@ TEST(Launch, OffersBarriersToKernelsOnly) {
 }
 
 __global__ void deep_kernel(int* out, int depth) {
-  volatile char frame[64 * 1024];
+  volatile char frame[512 * 1024];
   frame[0] = static_cast<char>(depth);
   frame[sizeof frame - 1] = static_cast<char>(depth);
   __syncthreads();
@@ -165,11 +167,12 @@ __global__ void deep_kernel(int* out, int depth) {
 
 TEST(Options, AskForLargerStacks) {
   std::vector<int> got(100);
-  for (const std::size_t stack : {std::size_t{128} * 1024, std::size_t{1024} * 1024, std::size_t{128} * 1024}) {
+  for (const std::size_t stack : {std::size_t{1024} * 1024, std::size_t{2048} * 1024}) {
     const WithOptions scope({.stack = stack});
     launch("deep", deep_kernel, dim3(1), dim3(100), 0, got.data(), 21);
     EXPECT_EQ(got, std::vector<int>(100, 42));
   }
+  EXPECT_EQ(error_of(dim3(1), dim3(64)), "");
 }
 
 TEST(Options, AreRestored) {
@@ -208,13 +211,15 @@ __global__ void increment_kernel(int* x) {
 }
 
 TEST(HostThreads, LaunchOneAfterTheOther) {
-  constexpr int kThreads = 4, kLaunches = 20;
-  std::atomic<int> errors = 0;
+  constexpr int kThreads = 4;
+  const int launches = scaled(500);
+  std::atomic<int> errors = 0, waiting = kThreads;
   std::vector<std::vector<int>> numbers(kThreads, std::vector<int>(32));
   std::vector<std::thread> threads;
   for (std::vector<int>& mine : numbers)
-    threads.emplace_back([&mine, &errors] {
-      for (int i = 0; i < kLaunches; ++i) {
+    threads.emplace_back([&mine, &errors, &waiting, launches] {
+      for (--waiting; waiting > 0;) std::this_thread::yield();
+      for (int i = 0; i < launches; ++i) {
         launch("increment", increment_kernel, dim3(1), dim3(32), 0, mine.data());
         try {
           launch("throwing", throwing_kernel, dim3(1), dim3(64), 0, 40u, 0u);
@@ -224,8 +229,8 @@ TEST(HostThreads, LaunchOneAfterTheOther) {
       }
     });
   for (std::thread& thread : threads) thread.join();
-  for (const std::vector<int>& mine : numbers) EXPECT_EQ(mine, std::vector<int>(32, kLaunches));
-  EXPECT_EQ(errors, kThreads * kLaunches);
+  for (const std::vector<int>& mine : numbers) EXPECT_EQ(mine, std::vector<int>(32, launches));
+  EXPECT_EQ(errors, kThreads * launches);
 }
 
 }  // namespace

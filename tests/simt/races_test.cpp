@@ -51,11 +51,13 @@ __global__ void missing_syncwarp_kernel(const int* x, int* out) {
   out[threadIdx.x] += copy[warp + 31 - lane];
 }
 
+/// What orders a half does not order the warp. One half only reads, so that no other race is there.
 __global__ void syncwarp_of_a_half_kernel(const int* x, int* out) {
   __shared__ int copy[64];
-  copy[threadIdx.x] = x[threadIdx.x];
-  __syncwarp(threadIdx.x % 32 < 16 ? 0x0000ffffu : 0xffff0000u);
-  out[threadIdx.x] = copy[threadIdx.x ^ 16];  // of the other half
+  const bool writes = threadIdx.x % 32 < 16;
+  if (writes) copy[threadIdx.x] = x[threadIdx.x];
+  __syncwarp(writes ? 0x0000ffffu : 0xffff0000u);
+  if (!writes) out[threadIdx.x] = copy[threadIdx.x ^ 16];
 }
 
 /// A vote orders nothing either.
@@ -74,6 +76,25 @@ __global__ void plain_update_kernel(const int* x, int* out) {
   sum += x[threadIdx.x];
   __syncthreads();
   if (threadIdx.x == 0) out[blockIdx.x] = sum;
+}
+
+/// The first and the last thread of a block write one number.
+__global__ void two_warps_kernel(const int* x, int* out) {
+  __shared__ int number;
+  __syncthreads();
+  __syncwarp();
+  if (threadIdx.x == 0 || threadIdx.x == blockDim.x - 1) number = x[0];
+  __syncthreads();
+  if (threadIdx.x == 0) out[0] = number;
+}
+
+/// The lanes of one warp read what the others write.
+__global__ void lanes_kernel(const int* x, int* out) {
+  __shared__ int copy[32];
+  __syncthreads();
+  if (threadIdx.x >= 32) return;
+  copy[threadIdx.x] = x[threadIdx.x];
+  out[threadIdx.x] = copy[threadIdx.x ^ 1];
 }
 
 __global__ void half_atomic_update_kernel(const int* x, int* out) {
@@ -119,20 +140,23 @@ __global__ void good_kernel(const int* x, int* out) {
 
 class Races : public ::testing::Test {
  protected:
-  /// With more than 64 threads a block, ThreadSanitizer would reuse what it knows of the first block's threads for the second's.
   /// `blocks`: 1 where the race is between threads of a block, so that no other can be found.
-  void expect_race(void (*kernel)(const int*, int*), unsigned blocks = 1) {
-    under_schedules(6, [&](int seed) {
+  void expect_race(void (*kernel)(const int*, int*), unsigned blocks = 1, unsigned threads = 64) {
+    under_schedules(8, [&](int seed) {
       std::vector<int> out(128);
       try {
-        launch("racing", kernel, dim3(blocks), dim3(blocks == 1 ? 64 : 128), 64 * sizeof(int), x_.data(), out.data());
-        ADD_FAILURE() << "no race was found with seed " << seed;
+        launch("racing", kernel, dim3(blocks), dim3(threads), 64 * sizeof(int), x_.data(), out.data());
+        ADD_FAILURE() << "no race was found with " << threads << " threads, seed " << seed;
       } catch (const Error& error) {
         EXPECT_EQ(std::string(error.what()).rfind("simt: kernel racing: data race, found in block (", 0), 0u) << error.what();
       }
       EXPECT_NO_THROW(launch("good", good_kernel, dim3(2), dim3(64), 64 * sizeof(int), x_.data(), out.data()));
       EXPECT_EQ(out, std::vector<int>(128, 2 * 3));
     });
+  }
+
+  void expect_race_between_blocks(void (*kernel)(const int*, int*)) {
+    for (const unsigned threads : {1u, 32u, 64u, 96u, 128u, 256u, 1024u}) expect_race(kernel, 2, threads);
   }
 
   std::vector<int> x_ = std::vector<int>(64, 3);
@@ -146,8 +170,14 @@ TEST_F(Races, SyncwarpOfAHalf) { expect_race(syncwarp_of_a_half_kernel); }
 TEST_F(Races, VoteInsteadOfSyncwarp) { expect_race(vote_instead_of_syncwarp_kernel); }
 TEST_F(Races, PlainUpdate) { expect_race(plain_update_kernel); }
 TEST_F(Races, UpdateThatIsAtomicInPart) { expect_race(half_atomic_update_kernel); }
-TEST_F(Races, BetweenBlocks) { expect_race(blocks_update_kernel, 2); }
-TEST_F(Races, BetweenBlocksWithBarriers) { expect_race(blocks_update_after_barriers_kernel, 2); }
-TEST_F(Races, MissingFence) { expect_race(missing_fence_kernel, 2); }
+TEST_F(Races, BetweenWarpsOfALargeBlock) {
+  for (const unsigned threads : {128u, 256u, 1024u}) expect_race(two_warps_kernel, 1, threads);
+}
+TEST_F(Races, BetweenLanesOfALargeBlock) {
+  for (const unsigned threads : {128u, 256u, 1024u}) expect_race(lanes_kernel, 1, threads);
+}
+TEST_F(Races, BetweenBlocks) { expect_race_between_blocks(blocks_update_kernel); }
+TEST_F(Races, BetweenBlocksWithBarriers) { expect_race_between_blocks(blocks_update_after_barriers_kernel); }
+TEST_F(Races, MissingFence) { expect_race_between_blocks(missing_fence_kernel); }
 
 }  // namespace

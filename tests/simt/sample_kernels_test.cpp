@@ -60,8 +60,8 @@ TEST(SampleKernels, Matmul) {
     for (int i = 0; i < m; ++i)
       for (int j = 0; j < n; ++j) {
         float sum = 0;
-        for (int l = 0; l < k; ++l) sum = std::fma(a[static_cast<std::size_t>(i * k + l)], b[static_cast<std::size_t>(l * n + j)], sum);
-        want[static_cast<std::size_t>(i * n + j)] = sum;
+        for (int l = 0; l < k; ++l) sum = std::fma(a.data()[i * k + l], b.data()[l * n + j], sum);
+        want.data()[i * n + j] = sum;
       }
     under_schedules(kSchedules, [&, m = m, n = n, k = k](int seed) {
       std::fill(got.begin(), got.end(), -1.0f);
