@@ -88,12 +88,33 @@ build() {
   at_root logged "build-$1" cmake --build --preset "$1" --parallel "$jobs" "${targets[@]}"
 }
 
+# nvcc's path, where there is one.
+find_nvcc() { PATH=$PATH:/usr/local/cuda/bin command -v nvcc; }
+
+# cuda_options ARCHITECTURES: CMake options that build the CUDA plug-in with nvcc where there is one, and leave it out elsewhere.
+cuda_options() {
+  local nvcc
+  if nvcc=$(find_nvcc); then
+    printf '%s\n' -DCUPG_CUDA=ON "-DCMAKE_CUDA_ARCHITECTURES=$1" "-DCMAKE_CUDA_COMPILER=$nvcc"
+  else
+    echo -DCUPG_CUDA=OFF
+  fi
+}
+# A device takes part in training only where it is seen here: building for it takes a minute.
+has_device() { command -v nvidia-smi > /dev/null && nvidia-smi -L > /dev/null 2>&1; }
+
 # build_command: build/release/cupg, without the tests unless a test run has configured them.
 build_command() {
   local start=$EPOCHREALTIME
   need_packages "${build_packages[@]}"
   [[ -e $root/build/release/build.ninja ]] || say "building cupg in build/release (once)"
-  [[ -e $root/build/release/build.ninja ]] || configure release -DCUPG_TESTS=OFF -DCUPG_BENCHMARKS=OFF || return 1
-  build release cupg_cli || return 1
+  local targets=(cupg_cli) cuda=(-DCUPG_CUDA=OFF)
+  if has_device; then
+    mapfile -t cuda < <(cuda_options native)
+    if [[ ${cuda[0]} == *=ON ]]; then targets+=(cupg_cuda); else say "a GPU, but no nvcc: without the CUDA toolkit (12.0 or newer) the CPU trains"; fi
+  fi
+  [[ -e $root/build/release/build.ninja ]] || configure release -DCUPG_TESTS=OFF -DCUPG_BENCHMARKS=OFF "${cuda[@]}" || return 1
+  grep -q '^CUPG_CUDA:.*=ON' "$root/build/release/CMakeCache.txt" || targets=(cupg_cli)
+  build release "${targets[@]}" || return 1
   [[ $(seconds_since "$start") == [01].* ]] || say "built in $(seconds_since "$start")"
 }

@@ -1,5 +1,5 @@
 // Advantages (op.hpp) by CUDA threads: a thread is an environment and walks its rows from the last to the first.
-// Launch: kAdvantageWarps warps a block, grid.x blocks of warps, grid.y agents. Bound: memory; 12 bytes read, 4 written a sample.
+// Launch: kAdvantageWarps warps a block, grid.x blocks of warps, grid.y agents. Bound: memory; 8 bytes read, 4 written a sample.
 #pragma once
 #include "kernels/agents.hpp"
 #include "kernels/reduce/reduce.cuh"
