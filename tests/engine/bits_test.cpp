@@ -14,6 +14,7 @@
 #include "tests/support/comparisons.hpp"
 #include "tests/support/engines.hpp"
 #include "tests/support/golden.hpp"
+#include "tests/support/pairwise.hpp"
 #include "tests/support/scale.hpp"
 
 namespace {
@@ -97,54 +98,11 @@ const std::vector<Factor>& factors() {
 
 using Choice = std::vector<std::size_t>;  // a level for each factor
 
-/// A table in which any two levels of any two factors meet at least once: rows are filled greedily with what is still missing.
+/// A table in which any two levels of any two factors meet at least once.
 std::vector<Choice> pairwise_table() {
-  const auto& f = factors();
-  std::vector<std::vector<bool>> met;  // [pair of factors][level, level]
-  const auto pair_at = [&](std::size_t a, std::size_t b) { return a * f.size() + b; };
-  met.resize(f.size() * f.size());
-  std::size_t missing = 0;
-  for (std::size_t a = 0; a < f.size(); ++a)
-    for (std::size_t b = a + 1; b < f.size(); ++b) {
-      met[pair_at(a, b)].assign(f[a].levels.size() * f[b].levels.size(), false);
-      missing += met[pair_at(a, b)].size();
-    }
-  const auto slot = [&](std::size_t a, std::size_t la, std::size_t b, std::size_t lb) {
-    return met[pair_at(a, b)].begin() + static_cast<std::ptrdiff_t>(la * f[b].levels.size() + lb);
-  };
-  std::vector<Choice> table;
-  while (missing > 0) {
-    Choice row(f.size(), 0);
-    std::vector<bool> fixed(f.size(), false);
-    // start from the first pair that is missing, then give each other factor the level that meets most new ones
-    for (std::size_t a = 0; a < f.size() && !fixed[0] && std::none_of(fixed.begin(), fixed.end(), [](bool x) { return x; }); ++a)
-      for (std::size_t b = a + 1; b < f.size() && !fixed[a]; ++b) {
-        const auto& m = met[pair_at(a, b)];
-        const auto at = std::find(m.begin(), m.end(), false);
-        if (at == m.end()) continue;
-        const auto i = static_cast<std::size_t>(at - m.begin());
-        row[a] = i / f[b].levels.size(), row[b] = i % f[b].levels.size();
-        fixed[a] = fixed[b] = true;
-      }
-    for (std::size_t k = 0; k < f.size(); ++k) {
-      if (fixed[k]) continue;
-      std::size_t best = 0, best_new = 0;
-      for (std::size_t l = 0; l < f[k].levels.size(); ++l) {
-        const std::size_t level = (l + table.size()) % f[k].levels.size();  // ties go round
-        std::size_t fresh = 0;
-        for (std::size_t o = 0; o < f.size(); ++o)
-          if (fixed[o]) fresh += o < k ? !*slot(o, row[o], k, level) : !*slot(k, level, o, row[o]);
-        if (l == 0 || fresh > best_new) best = level, best_new = fresh;
-      }
-      row[k] = best;
-      fixed[k] = true;
-    }
-    for (std::size_t a = 0; a < f.size(); ++a)
-      for (std::size_t b = a + 1; b < f.size(); ++b)
-        if (auto m = slot(a, row[a], b, row[b]); !*m) *m = true, --missing;
-    table.push_back(row);
-  }
-  return table;
+  std::vector<std::size_t> levels;
+  for (const Factor& f : factors()) levels.push_back(f.levels.size());
+  return cupg_test::pairwise_table(levels);
 }
 
 struct Case {
