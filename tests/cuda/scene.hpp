@@ -307,7 +307,7 @@ struct Scene {
 class OnDevice {
  public:
   /// at_once: warps of one agent that have a workspace of their own.
-  explicit OnDevice(const Scene& scene, int at_once = -1) : network_(scene.network) {
+  explicit OnDevice(const Scene& scene, int at_once = -1) {
     const Setting& s = scene.setting;
     each_array(scene.memory, arrays_,
                [&](const char*, const auto& host, auto& device) { device = std::remove_reference_t<decltype(device)>(stream, host); });
@@ -382,7 +382,6 @@ class OnDevice {
   cupg::Agents agents;
 
  private:
-  const cupg::PackedNetwork& network_;
   Arrays<DeviceArray> arrays_;
   DeviceArray<float> workspace_;
   DeviceArray<std::uint32_t> entries_, chosen_;

@@ -14,6 +14,7 @@
 #include "tests/support/comparisons.hpp"
 #include "tests/support/engines.hpp"
 #include "tests/support/golden.hpp"
+#include "tests/support/hashed_cases.hpp"
 #include "tests/support/pairwise.hpp"
 #include "tests/support/scale.hpp"
 
@@ -104,12 +105,6 @@ std::vector<Choice> pairwise_table() {
   for (const Factor& f : factors()) levels.push_back(f.levels.size());
   return cupg_test::pairwise_table(levels);
 }
-
-struct Case {
-  std::string name;
-  Config config = plain_config();
-  std::int64_t updates = 1;
-};
 
 /// Multiplications of one sample, roughly: what the reference engine's time goes by.
 double work(const Config& c) {
@@ -222,52 +217,6 @@ TEST(Bits, EverySeedOfASetHasTheBitsItHasAlone) {
     EXPECT_TRUE(same_bits(trained(*reference, 100 + static_cast<std::uint64_t>(a), 30), want));
     count_comparison("update", "population");
   }
-}
-
-/// Configurations whose parameters are committed as SHA-256: they may change by decision only.
-std::vector<Case> hashed_cases() {
-  const auto with = [](const char* name, std::int64_t updates, auto change) {
-    Case c;
-    c.name = name;
-    c.updates = updates;
-    c.config.steps = 2'000'000;
-    change(c.config);
-    return c;
-  };
-  return {
-      with("initial parameters", 0, [](Config&) {}),
-      with("initial parameters, he, two layers", 0,
-           [](Config& c) {
-             c.init.kind = Initialisation::he, c.hidden = {64, 33};
-           }),
-      with("initial parameters, xavier, separate", 0, [](Config& c) { c.init.kind = Initialisation::xavier, c.shared = false; }),
-      with("initial parameters, uniform, linear", 0, [](Config& c) { c.init.kind = Initialisation::uniform, c.hidden = {}; }),
-      with("the defaults", 100, [](Config& c) { c = Config(); }),
-      with("32 x 16, relu 16", 200, [](Config&) {}),
-      with("CartPole-v0, 32 x 16, relu 16, with truncations", 400, [](Config& c) { c.environment = "CartPole-v0"; }),
-      with("70 x 7, normalised", 40, [](Config& c) { c.envs = 70, c.horizon = 7, c.advantage.normalize = true; }),
-      with("33 x 8, separate tanh 9 and linear", 40,
-           [](Config& c) {
-             c.envs = 33, c.horizon = 8, c.shared = false, c.activation = Activation::tanh, c.hidden = {9},
-             c.value_hidden = std::vector<int>{};
-           }),
-      with("4 x 33, separate tanh 64-64", 3,
-           [](Config& c) {
-             c.envs = 4, c.horizon = 33, c.shared = false, c.activation = Activation::tanh, c.hidden = {64, 64};
-           }),
-      with("8 x 8, 8-step, rmsprop inside, truncation terminal", 60,
-           [](Config& c) {
-             c.envs = 8, c.horizon = 8, c.advantage.estimator = Estimator::nstep, c.advantage.nstep = 8,
-             c.advantage.truncation = Truncation::terminal;
-             c.optimizer.kind = OptimizerKind::rmsprop, c.optimizer.rmsprop_eps = RmspropEps::inside, c.optimizer.learning_rate = 0.005f;
-           }),
-      with("31 x 5, linear, no bias, sgd, linear schedule, unclipped", 60,
-           [](Config& c) {
-             c.envs = 31, c.horizon = 5, c.hidden = {}, c.bias = false, c.optimizer.kind = OptimizerKind::sgd,
-             c.optimizer.schedule = Schedule::linear, c.optimizer.max_grad_norm = 0, c.steps = 31 * 5 * 100;
-           }),
-      with("1000 x 3, relu 33", 20, [](Config& c) { c.envs = 1000, c.horizon = 3, c.hidden = {33}; }),
-  };
 }
 
 TEST(Bits, ParametersHaveTheCommittedHashes) {
