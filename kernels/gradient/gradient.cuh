@@ -48,7 +48,11 @@ __device__ __forceinline__ void tower_partials(const Tower& plan, const float* w
 #ifdef __CUDA_ARCH__
 #pragma unroll 1
 #endif
-      for (int j = 0; j < plan.width1; j += U) units.template operator()<U>(j + U <= plan.width1 ? j : plan.width1 - U);
+      for (int j = 0; j < plan.width1; j += U) {
+        const bool again = j + U > plan.width1;
+        if (again) __syncwarp();  // other lanes wrote those sums
+        units.template operator()<U>(again ? plan.width1 - U : j);
+      }
     }
   } else if constexpr (std::is_same_v<Tower, TowerPlan>) {
     const int begin = plan.layers == 2 ? plan.first : plan.last, end = plan.end;

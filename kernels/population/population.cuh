@@ -173,6 +173,7 @@ __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
       for (int warp = warp0; warp < agents.warps; warp += block_warps) {
         collect(warp, warp - warp0);
         gradient(warp, warp - warp0, {});
+        __syncwarp();  // the flags, read by all, are written by lane 0
       }
     }
     __syncthreads();

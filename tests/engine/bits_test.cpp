@@ -14,6 +14,8 @@
 #include "tests/support/comparisons.hpp"
 #include "tests/support/engines.hpp"
 #include "tests/support/golden.hpp"
+#include "tests/support/hashed_cases.hpp"
+#include "tests/support/pairwise.hpp"
 #include "tests/support/scale.hpp"
 
 namespace {
@@ -97,61 +99,12 @@ const std::vector<Factor>& factors() {
 
 using Choice = std::vector<std::size_t>;  // a level for each factor
 
-/// A table in which any two levels of any two factors meet at least once: rows are filled greedily with what is still missing.
+/// A table in which any two levels of any two factors meet at least once.
 std::vector<Choice> pairwise_table() {
-  const auto& f = factors();
-  std::vector<std::vector<bool>> met;  // [pair of factors][level, level]
-  const auto pair_at = [&](std::size_t a, std::size_t b) { return a * f.size() + b; };
-  met.resize(f.size() * f.size());
-  std::size_t missing = 0;
-  for (std::size_t a = 0; a < f.size(); ++a)
-    for (std::size_t b = a + 1; b < f.size(); ++b) {
-      met[pair_at(a, b)].assign(f[a].levels.size() * f[b].levels.size(), false);
-      missing += met[pair_at(a, b)].size();
-    }
-  const auto slot = [&](std::size_t a, std::size_t la, std::size_t b, std::size_t lb) {
-    return met[pair_at(a, b)].begin() + static_cast<std::ptrdiff_t>(la * f[b].levels.size() + lb);
-  };
-  std::vector<Choice> table;
-  while (missing > 0) {
-    Choice row(f.size(), 0);
-    std::vector<bool> fixed(f.size(), false);
-    // start from the first pair that is missing, then give each other factor the level that meets most new ones
-    for (std::size_t a = 0; a < f.size() && !fixed[0] && std::none_of(fixed.begin(), fixed.end(), [](bool x) { return x; }); ++a)
-      for (std::size_t b = a + 1; b < f.size() && !fixed[a]; ++b) {
-        const auto& m = met[pair_at(a, b)];
-        const auto at = std::find(m.begin(), m.end(), false);
-        if (at == m.end()) continue;
-        const auto i = static_cast<std::size_t>(at - m.begin());
-        row[a] = i / f[b].levels.size(), row[b] = i % f[b].levels.size();
-        fixed[a] = fixed[b] = true;
-      }
-    for (std::size_t k = 0; k < f.size(); ++k) {
-      if (fixed[k]) continue;
-      std::size_t best = 0, best_new = 0;
-      for (std::size_t l = 0; l < f[k].levels.size(); ++l) {
-        const std::size_t level = (l + table.size()) % f[k].levels.size();  // ties go round
-        std::size_t fresh = 0;
-        for (std::size_t o = 0; o < f.size(); ++o)
-          if (fixed[o]) fresh += o < k ? !*slot(o, row[o], k, level) : !*slot(k, level, o, row[o]);
-        if (l == 0 || fresh > best_new) best = level, best_new = fresh;
-      }
-      row[k] = best;
-      fixed[k] = true;
-    }
-    for (std::size_t a = 0; a < f.size(); ++a)
-      for (std::size_t b = a + 1; b < f.size(); ++b)
-        if (auto m = slot(a, row[a], b, row[b]); !*m) *m = true, --missing;
-    table.push_back(row);
-  }
-  return table;
+  std::vector<std::size_t> levels;
+  for (const Factor& f : factors()) levels.push_back(f.levels.size());
+  return cupg_test::pairwise_table(levels);
 }
-
-struct Case {
-  std::string name;
-  Config config = plain_config();
-  std::int64_t updates = 1;
-};
 
 /// Multiplications of one sample, roughly: what the reference engine's time goes by.
 double work(const Config& c) {
@@ -264,52 +217,6 @@ TEST(Bits, EverySeedOfASetHasTheBitsItHasAlone) {
     EXPECT_TRUE(same_bits(trained(*reference, 100 + static_cast<std::uint64_t>(a), 30), want));
     count_comparison("update", "population");
   }
-}
-
-/// Configurations whose parameters are committed as SHA-256: they may change by decision only.
-std::vector<Case> hashed_cases() {
-  const auto with = [](const char* name, std::int64_t updates, auto change) {
-    Case c;
-    c.name = name;
-    c.updates = updates;
-    c.config.steps = 2'000'000;
-    change(c.config);
-    return c;
-  };
-  return {
-      with("initial parameters", 0, [](Config&) {}),
-      with("initial parameters, he, two layers", 0,
-           [](Config& c) {
-             c.init.kind = Initialisation::he, c.hidden = {64, 33};
-           }),
-      with("initial parameters, xavier, separate", 0, [](Config& c) { c.init.kind = Initialisation::xavier, c.shared = false; }),
-      with("initial parameters, uniform, linear", 0, [](Config& c) { c.init.kind = Initialisation::uniform, c.hidden = {}; }),
-      with("the defaults", 100, [](Config& c) { c = Config(); }),
-      with("32 x 16, relu 16", 200, [](Config&) {}),
-      with("CartPole-v0, 32 x 16, relu 16, with truncations", 400, [](Config& c) { c.environment = "CartPole-v0"; }),
-      with("70 x 7, normalised", 40, [](Config& c) { c.envs = 70, c.horizon = 7, c.advantage.normalize = true; }),
-      with("33 x 8, separate tanh 9 and linear", 40,
-           [](Config& c) {
-             c.envs = 33, c.horizon = 8, c.shared = false, c.activation = Activation::tanh, c.hidden = {9},
-             c.value_hidden = std::vector<int>{};
-           }),
-      with("4 x 33, separate tanh 64-64", 3,
-           [](Config& c) {
-             c.envs = 4, c.horizon = 33, c.shared = false, c.activation = Activation::tanh, c.hidden = {64, 64};
-           }),
-      with("8 x 8, 8-step, rmsprop inside, truncation terminal", 60,
-           [](Config& c) {
-             c.envs = 8, c.horizon = 8, c.advantage.estimator = Estimator::nstep, c.advantage.nstep = 8,
-             c.advantage.truncation = Truncation::terminal;
-             c.optimizer.kind = OptimizerKind::rmsprop, c.optimizer.rmsprop_eps = RmspropEps::inside, c.optimizer.learning_rate = 0.005f;
-           }),
-      with("31 x 5, linear, no bias, sgd, linear schedule, unclipped", 60,
-           [](Config& c) {
-             c.envs = 31, c.horizon = 5, c.hidden = {}, c.bias = false, c.optimizer.kind = OptimizerKind::sgd,
-             c.optimizer.schedule = Schedule::linear, c.optimizer.max_grad_norm = 0, c.steps = 31 * 5 * 100;
-           }),
-      with("1000 x 3, relu 33", 20, [](Config& c) { c.envs = 1000, c.horizon = 3, c.hidden = {33}; }),
-  };
 }
 
 TEST(Bits, ParametersHaveTheCommittedHashes) {
