@@ -448,7 +448,7 @@ inline const std::vector<int>& kernel_horizons() {
 inline double work(const NetworkShape& n) {
   const auto trunk = [](const cupg::Trunk& t) {
     double sum = 0, in = 4;
-    for (int l = 0; l < t.layers; ++l) sum += in * t.width[static_cast<std::size_t>(l)], in = t.width[static_cast<std::size_t>(l)];
+    for (int l = 0; l < t.layers(); ++l) sum += in * t.width[static_cast<std::size_t>(l)], in = t.width[static_cast<std::size_t>(l)];
     return sum + 3 * in;
   };
   return 60 + trunk(n.policy) + (n.shared ? 0 : trunk(n.value));
