@@ -45,7 +45,7 @@ class Buffer {
   Buffer(std::int64_t count, const char*)
       : data_(count == 0 ? nullptr : static_cast<T*>(::operator new(static_cast<std::size_t>(count) * sizeof(T), kAlignment))),
         count_(count) {
-    std::memset(static_cast<void*>(data_.get()), 0, static_cast<std::size_t>(count) * sizeof(T));
+    if (count > 0) std::memset(static_cast<void*>(data_.get()), 0, static_cast<std::size_t>(count) * sizeof(T));
   }
   T* data() const { return data_.get(); }
   std::int64_t size() const { return count_; }

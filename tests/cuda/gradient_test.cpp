@@ -104,6 +104,7 @@ TEST_F(CudaReduce, IsTheTreeForAnyNumberOfRows) {
         for (int i = 0; i < packed; ++i) {
           const std::int64_t at = (std::int64_t{slot} * scene.warps + w) * stride + i;
           scene.memory.partials[at] = x[static_cast<std::size_t>(at)] * (w % 5 == 0 ? 256.0f : 1.0f);
+          if (i == 3) scene.memory.partials[at] = -0.0f;  // stays so, unless a row that is not there is added
         }
     OnDevice device(scene);
     const Schedule schedule(row[3]);

@@ -75,7 +75,7 @@ void expect_trained(Scene& scene, const PopulationForm& form, int updates, std::
 
 TEST_F(CudaPopulation, HasTheCpusBits) {
   const auto& shapes = kernel_shapes();
-  const int envs[] = {1, 31, 33, 64, 140, 300}, horizons[] = {1, 3, 7, 20}, nsteps[] = {0, 0, 3};
+  const int envs[] = {1, 31, 33, 64, 140, 1100}, horizons[] = {1, 3, 7, 20}, nsteps[] = {0, 0, 3};
   int launches = 0, forms[2][2] = {};
   for (const auto& row : pairwise_table({shapes.size(), std::size(envs), std::size(horizons), 4, 4, 4, 3, kSchedules, 3})) {
     Setting s;
