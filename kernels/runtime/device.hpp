@@ -48,6 +48,7 @@ class Buffer {
     const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(T);
     check(cudaMalloc(reinterpret_cast<void**>(&data_), bytes), "cudaMalloc of " + std::to_string(bytes) + " bytes for " + what);
     check(cudaMemset(data_, 0, bytes), "cudaMemset");
+    check(cudaStreamSynchronize(nullptr), "cudaMemset");  // streams of our own do not wait for it
   }
   ~Buffer() { cudaFree(data_); }
   Buffer(Buffer&& other) noexcept { *this = std::move(other); }

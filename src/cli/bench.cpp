@@ -58,7 +58,7 @@ int run_bench(const BenchArguments& a) {
     print(fmt::format("  network {}\n", describe(a.config.network())));
   }
   print(fmt::format("  {}, {}, {} thread{}\n", result.device, result.isa, result.threads, result.threads == 1 ? "" : "s"));
-  if (const std::string math = describe_math(result.math); !math.empty()) print("  " + math + "\n");
+  if (const std::string math = describe_math(result.math, result.device); !math.empty()) print("  " + math + "\n");
   return kFinished;
 }
 

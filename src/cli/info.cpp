@@ -59,7 +59,10 @@ nlohmann::ordered_json cuda_json(const CudaInfo& cuda) {
   return {{"devices", std::move(devices)}, {"reason", cuda.reason}};
 }
 
-std::string math_of(const Config& config) { return config.device == Device::reference || fused(config.network()) ? "exact" : "gemm"; }
+std::string math_of(const Config& config, const DeviceChoice& choice) {
+  if (choice.device == Device::reference || fused(config.network())) return "exact";
+  return choice.device == Device::cuda && config.math == Math::fast ? "gemm, tf32" : "gemm";
+}
 
 nlohmann::ordered_json info_json(const Config& config) {
   const DeviceChoice choice = choose_device(config);
@@ -80,7 +83,7 @@ nlohmann::ordered_json info_json(const Config& config) {
           {"cuda", cuda_json(CudaInfo())},
           {"environments", std::move(known)},
           {"network", describe(config.network())},
-          {"math", math_of(config)},
+          {"math", math_of(config, choice)},
           {"parameters", parameter_count(config.network())},
           {"training_bytes", training_bytes(config)},
           {"available_bytes", available_memory()},
@@ -115,7 +118,7 @@ int run_info(const InfoArguments& arguments) {
     line(e.id == 0 ? "environments" : "", fmt::format("{}: {} observations, {} actions, {} steps at most, solved from {:g}", e.name,
                                                       e.observations, e.actions, e.max_episode_steps, e.reward_threshold));
   line("network", fmt::format("{}   ({} parameters)", describe(config.network()), format_count(parameter_count(config.network()))));
-  if (const std::string math = describe_math(math_of(config)); !math.empty()) line("math", math);
+  if (const std::string math = describe_math(math_of(config, choice), device_of(choice)); !math.empty()) line("math", math);
   line("batch", fmt::format("{} environments x {} steps = {} samples an update", format_count(config.envs), format_count(config.horizon),
                             format_count(config.batch())));
   line("memory", fmt::format("{} for training, {} available", format_bytes(training_bytes(config)), format_bytes(available_memory())));

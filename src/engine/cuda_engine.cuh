@@ -38,6 +38,42 @@ inline Agents agent_settings(const Config& config, const EnvironmentInfo& enviro
   return a;
 }
 
+/// What has happened to an agent between two looks at its state.
+inline UpdateReport report_since(const AgentState& before, const AgentState& now) {
+  UpdateReport r;
+  const auto since = [](unsigned long long a, unsigned long long b) { return static_cast<std::int64_t>(a - b); };
+  r.episodes = {since(now.episodes.episodes, before.episodes.episodes), since(now.episodes.terminated, before.episodes.terminated),
+                since(now.episodes.steps, before.episodes.steps)};
+  r.updates = now.optimizer.updates - before.optimizer.updates;
+  r.finite = now.halted == 0;
+  r.parameters_finite = now.diverged == 0;
+  return r;
+}
+
+/// The evaluation from the returns of all its episodes, which lie in host and in device memory. One that cannot reach stop_below
+/// counts as incomplete all the same.
+inline Evaluation finish_evaluation(const EnvironmentInfo& environment, const EvaluationRequest& request, const float* host,
+                                    const float* device) {
+  double deficit = 0;
+  for (int e = 0; e < request.episodes; ++e) deficit += environment.max_return - static_cast<double>(host[e]);
+  const bool complete = !(deficit > request.episodes * (environment.max_return - request.stop_below));
+  EvaluationRequest without_quantiles = request;
+  without_quantiles.quantiles = false;
+  Evaluation result = summarise_evaluation({host, host + request.episodes}, without_quantiles, complete);
+  if (request.quantiles) result.quantiles = return_quantiles(device, request.episodes);
+  return result;
+}
+
+/// What the kernels were run by: "sm_90", or the executor.
+inline std::string architecture_of(const DeviceProperties& device) {
+  return device.multiprocessors == 0 ? "emulated" : "sm_" + std::to_string(device.major * 10 + device.minor);
+}
+
+/// The optimiser's second moment before the first update.
+inline float first_second_moment(const OptimizerSettings& o) {
+  return o.kind == OptimizerKind::rmsprop && o.rmsprop_eps == RmspropEps::inside ? 1.0f : 0.0f;
+}
+
 /// The form of execution and what follows from it.
 struct CudaShape {
   PopulationShape population;
@@ -120,8 +156,7 @@ class CudaEngine final : public Engine {
     host_state_ = runtime::PinnedBuffer<AgentState>(slots_, "agents");
     host_chosen_ = runtime::PinnedBuffer<int>(slots_, "agents");
     seen_.resize(static_cast<std::size_t>(slots_));
-    const bool ones = config.optimizer.kind == OptimizerKind::rmsprop && config.optimizer.rmsprop_eps == RmspropEps::inside;
-    first_v_.assign(static_cast<std::size_t>(parameter_stride(agents_)), ones ? 1.0f : 0.0f);
+    first_v_.assign(static_cast<std::size_t>(parameter_stride(agents_)), first_second_moment(config.optimizer));
     stream_.synchronize("setting up");
   }
 
@@ -212,10 +247,7 @@ class CudaEngine final : public Engine {
   }
 
   std::string device() const override { return "cuda"; }
-  /// What the kernels were run by: "sm_90", or the executor.
-  std::string isa() const override {
-    return device_.multiprocessors == 0 ? "emulated" : "sm_" + std::to_string(device_.major * 10 + device_.minor);
-  }
+  std::string isa() const override { return architecture_of(device_); }
   int threads() const override { return 1; }
 
  private:
@@ -281,13 +313,7 @@ class CudaEngine final : public Engine {
   UpdateReport report(int agent) {
     AgentState& now = host_state_[agent];
     AgentState& before = seen_[static_cast<std::size_t>(agent)];
-    UpdateReport r;
-    const auto since = [](unsigned long long a, unsigned long long b) { return static_cast<std::int64_t>(a - b); };
-    r.episodes = {since(now.episodes.episodes, before.episodes.episodes), since(now.episodes.terminated, before.episodes.terminated),
-                  since(now.episodes.steps, before.episodes.steps)};
-    r.updates = now.optimizer.updates - before.optimizer.updates;
-    r.finite = now.halted == 0;
-    r.parameters_finite = now.diverged == 0;
+    const UpdateReport r = report_since(before, now);
     before = now;
     if (now.halted != 0) {  // another call may try again, as on the CPU
       now.halted = 0;
@@ -318,13 +344,7 @@ class CudaEngine final : public Engine {
     for (std::int64_t i = 0; i < count; ++i) {
       const EvaluationRequest& request = requests[static_cast<std::size_t>(i)];
       const float* const first = host_returns_.data() + i * lanes;
-      double deficit = 0;
-      for (int e = 0; e < request.episodes; ++e) deficit += environment_.max_return - static_cast<double>(first[e]);
-      const bool complete = !(deficit > request.episodes * (environment_.max_return - request.stop_below));
-      EvaluationRequest without_quantiles = request;
-      without_quantiles.quantiles = false;
-      results[i] = summarise_evaluation({first, first + request.episodes}, without_quantiles, complete);
-      if (request.quantiles) results[i].quantiles = return_quantiles(returns_.data() + i * lanes, request.episodes);
+      results[i] = finish_evaluation(environment_, request, first, returns_.data() + i * lanes);
     }
   }
 

@@ -1,5 +1,5 @@
 // What libcupg_cuda.so exports.
-#include "src/engine/cuda_engine.cuh"
+#include "src/engine/cuda_gemm_engine.cuh"
 
 namespace cupg {
 namespace {
@@ -18,17 +18,11 @@ std::vector<DeviceProperties> devices() {
   return all;
 }
 
-int most_agents(const Config& config, int device, int wanted) { return CudaEngine::most_agents(config, device, wanted); }
-
-std::unique_ptr<Engine> make_cuda_engine(const Config& config, int agents, int device, CudaForm form) {
-  return std::make_unique<CudaEngine>(config, agents, device, form);
-}
-
 }  // namespace
 }  // namespace cupg
 
 extern "C" __attribute__((visibility("default"))) const cupg::CudaPlugin* cupg_cuda_plugin() {
-  static const cupg::CudaPlugin plugin{CUPG_VERSION,  sizeof(cupg::Config), cupg::usable_device,
-                                       cupg::devices, cupg::most_agents,    cupg::make_cuda_engine};
+  static const cupg::CudaPlugin plugin{CUPG_VERSION,  sizeof(cupg::Config),     cupg::usable_device,
+                                       cupg::devices, cupg::most_device_agents, cupg::make_device_engine};
   return &plugin;
 }

@@ -6,6 +6,7 @@
 
 #include "kernels/runtime/properties.hpp"
 #include "src/engine/engine.hpp"
+#include "src/engine/gemm_engine.hpp"
 
 namespace cupg {
 
@@ -31,5 +32,9 @@ inline constexpr const char* kCudaPluginSymbol = "cupg_cuda_plugin";
 
 /// The CUDA engine on the host executor, for tests and derivative checks. Slow.
 std::unique_ptr<Engine> make_emulated_engine(const Config& config, int agents, CudaForm form = CudaForm::automatic);
+/// That of wide and deep networks for any network, its products by the OpenBLAS plug-in.
+std::unique_ptr<Engine> make_emulated_gemm_engine(const Config& config, int agents, const GemmPlan& plan);
+/// As CudaPlugin::most_agents, on a device with 80 GiB.
+int most_emulated_agents(const Config& config, int wanted);
 
 }  // namespace cupg

@@ -1,10 +1,14 @@
 // The CUDA engine, compiled for the host executor.
-#include "src/engine/cuda_engine.cuh"
+#include "src/engine/cuda_gemm_engine.cuh"
 
 namespace cupg {
 
 std::unique_ptr<Engine> make_emulated_engine(const Config& config, int agents, CudaForm form) {
-  return std::make_unique<CudaEngine>(config, agents, 0, form);
+  return make_device_engine(config, agents, 0, form);
 }
+std::unique_ptr<Engine> make_emulated_gemm_engine(const Config& config, int agents, const GemmPlan& plan) {
+  return std::make_unique<CudaGemmEngine>(config, agents, 0, plan);
+}
+int most_emulated_agents(const Config& config, int wanted) { return most_device_agents(config, 0, wanted); }
 
 }  // namespace cupg

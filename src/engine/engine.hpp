@@ -47,7 +47,8 @@ class Engine {
 
   virtual std::string device() const = 0;
   virtual std::string isa() const = 0;
-  /// "exact" where the bits are promised; "gemm" where a library multiplies matrices in its own order.
+  /// "exact" where the bits are promised; "gemm" where a library multiplies matrices in its own order, "gemm, tf32" where it
+  /// may round their elements to 10 bits of mantissa before.
   virtual std::string math() const { return "exact"; }
   virtual int threads() const = 0;
 };

@@ -29,7 +29,7 @@ std::string describe_agent(const Config& config, const AgentResult& a) {
 std::string machine(const TrainResult& r) {
   std::string text = fmt::format("{}, {}, {} thread{}", r.device, r.isa, r.threads, r.threads == 1 ? "" : "s");
   if (!r.device_reason.empty()) text += fmt::format("   (not CUDA: {})", r.device_reason);
-  return line("machine", text) + (describe_math(r.math).empty() ? "" : line("math", describe_math(r.math)));
+  return line("machine", text) + (describe_math(r.math, r.device).empty() ? "" : line("math", describe_math(r.math, r.device)));
 }
 
 std::string rate(const TrainResult& r) {
@@ -72,8 +72,10 @@ std::string describe_training(const Config& config, const TrainResult& result) {
   return text + line("training", rate(result)) + machine(result);
 }
 
-std::string describe_math(const std::string& math) {
-  return math == "gemm" ? "matrix products (OpenBLAS): promises a tolerance, not the same bits everywhere" : "";
+std::string describe_math(const std::string& math, const std::string& device) {
+  if (!math.starts_with("gemm")) return "";
+  return fmt::format("matrix products ({}{}): promises a tolerance, not the same bits everywhere", device == "cuda" ? "cuBLAS" : "OpenBLAS",
+                     math == "gemm" ? "" : ", TF32");
 }
 
 std::string suggest_next(const Config& config, const TrainResult& result, const std::string& run) {

@@ -1,0 +1,269 @@
+// The device engine of wide and deep networks on the host executor, its products by OpenBLAS: first updates against the reference
+// engine within the bounds that tests/support/wide.hpp derives, later ones and evaluations against the CPU's GemmEngine.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "cupg/error.hpp"
+#include "src/engine/cuda_plugin.hpp"
+#include "src/engine/gemm_engine.hpp"
+#include "tests/support/engines.hpp"
+#include "tests/support/scale.hpp"
+#include "tests/support/shapes.hpp"
+#include "tests/support/wide.hpp"
+
+namespace {
+
+using namespace cupg_test;
+
+const bool kPluginIsFound = [] { return ::setenv("CUPG_PLUGIN_PATH", CUPG_PLUGIN_FOLDER, 0) == 0; }();
+
+/// A slab that divides nothing, so that every loop over slabs has a short last one.
+constexpr cupg::GemmPlan kOddSlabs{.slab = 23, .keep = true}, kOddSlabsAgain{.slab = 23, .keep = false};
+
+std::unique_ptr<cupg::Engine> device_engine(const Config& c, int agents = 1, const cupg::GemmPlan& plan = kOddSlabs) {
+  return cupg::make_emulated_gemm_engine(c, agents, plan);
+}
+std::unique_ptr<cupg::Engine> cpu_gemm_engine(const Config& c, int agents = 1) { return cupg::make_gemm_engine(c, agents, 1); }
+
+TEST(DeviceGemmEngine, FirstUpdateIsTheReferenceEnginesWithinItsRoundings) {
+  for (const auto& shapes : {all_structures(), wide_structures()})
+    for (const NetworkShape& shape : shapes) {
+      const bool huge = parameter_count(shape) > 20000;
+      if (huge && scale() < 1) continue;
+      Config c = engine_config(shape, huge ? 5 : 37, huge ? 3 : 7);
+      if (huge) c.init.kind = cupg::Initialisation::xavier;
+      expect_first_update(c, *device_engine(c));
+      if (testing::Test::HasFatalFailure()) return;
+      count_shape(name(shape));
+    }
+}
+
+TEST(DeviceGemmEngine, BatchesAndSlabsOfEverySize) {
+  for (const auto& [envs, horizon] : {std::pair{1, 1}, {1, 40}, {32, 1}, {33, 5}, {64, 3}, {150, 2}})
+    for (const cupg::GemmPlan& plan : {kOddSlabs, kOddSlabsAgain, cupg::GemmPlan{.slab = 1000, .keep = true}}) {
+      const Config c = engine_config(separate_shape({20, 20, 20}, {70}), envs, horizon);
+      expect_first_update(c, *device_engine(c, 1, plan));
+      if (testing::Test::HasFatalFailure()) return;
+    }
+}
+
+/// The same updates by both engines: counts equal, parameters within `tolerance` of the largest. Returns the device's parameters.
+std::vector<float> expect_same_updates(const Config& c, std::int64_t updates, double tolerance, const std::vector<float>& start = {},
+                                       const cupg::GemmPlan& plan = kOddSlabs) {
+  const auto cpu = cpu_gemm_engine(c), device = device_engine(c, 1, plan);
+  for (cupg::Engine* e : {cpu.get(), device.get()}) {
+    e->reset(0, 3);
+    if (!start.empty()) e->set_parameters(0, start);
+  }
+  for (std::int64_t k = 0; k < updates; ++k) {  // the first is enqueued, the second recorded, the others are repeated
+    const cupg::UpdateReport want = update(*cpu, 1), got = update(*device, 1);
+    EXPECT_EQ(want.episodes.episodes, got.episodes.episodes);
+    EXPECT_EQ(want.episodes.terminated, got.episodes.terminated);
+    EXPECT_EQ(want.episodes.steps, got.episodes.steps);
+    EXPECT_EQ(got.updates, 1);
+    EXPECT_TRUE(got.finite && got.parameters_finite);
+    EXPECT_FALSE(!(distance(cpu->parameters(0), device->parameters(0)) <= tolerance)) << "after update " << k + 1;
+  }
+  return parameters(*device);
+}
+
+TEST(DeviceGemmEngine, NormalisesAndOptimisesAsTheCpuEngine) {
+  // five updates; roundings come to some 1e-6 of the largest parameter, every setting changes 1e-3 of it
+  constexpr double kRoundings = 2e-5;
+  std::vector<std::vector<float>> ends;
+  for (const bool normalize : {false, true})
+    for (const cupg::OptimizerKind kind : {cupg::OptimizerKind::sgd, cupg::OptimizerKind::rmsprop, cupg::OptimizerKind::adam}) {
+      Config c = engine_config(shared_shape({9, 9, 9}, Activation::tanh), 40, 9);
+      c.advantage.normalize = normalize;
+      c.optimizer = {.kind = kind, .learning_rate = 0.02f, .schedule = cupg::Schedule::linear, .max_grad_norm = 1};
+      c.optimizer.rmsprop_eps = normalize ? cupg::RmspropEps::inside : cupg::RmspropEps::outside;
+      c.steps = 8 * c.batch();
+      ends.push_back(expect_same_updates(c, 5, kRoundings));
+      for (std::size_t i = 0; i + 1 < ends.size(); ++i) EXPECT_GT(distance(ends[i], ends.back()), 10 * kRoundings);
+    }
+}
+
+TEST(DeviceGemmEngine, ManyParametersAreManyBlocks) {
+  Config c = engine_config(shared_shape({128, 128}), 33, 5);  // 17,411 parameters: blocks whose last is not full
+  c.optimizer = {.kind = cupg::OptimizerKind::adam, .learning_rate = 0.001f, .max_grad_norm = 0.5f};
+  expect_same_updates(c, 4, 1e-3, {}, kOddSlabsAgain);  // Adam's first steps are lr sign(g): a rounding near 0 counts whole
+}
+
+TEST(DeviceGemmEngine, TruncatedEpisodesGoOnOrEndAsTheCpuEngines) {
+  // A policy that balances: every environment is cut by CartPole-v0's limit, twice in 512 steps, or three times in a rollout of 401.
+  constexpr double kRoundings = 2e-5;
+  for (const int horizon : {128, 401}) {
+    std::vector<std::vector<float>> ends;
+    for (const cupg::Truncation truncation : {cupg::Truncation::bootstrap, cupg::Truncation::terminal})
+      for (const bool nstep : {false, true}) {
+        if (horizon > 128 && (nstep || scale() < 1)) continue;
+        Config c = plain_config();
+        c.environment = "CartPole-v0";
+        c.hidden = {};
+        c.envs = 40;
+        c.horizon = horizon;
+        c.advantage.truncation = truncation;
+        c.advantage.estimator = nstep ? cupg::Estimator::nstep : cupg::Estimator::gae;
+        c.optimizer = {.kind = cupg::OptimizerKind::sgd, .learning_rate = 0.01f, .max_grad_norm = 0};
+        std::vector<float> p = balancing(1);
+        p.back() = 20;  // the value's bias: what is bootstrapped from
+        ends.push_back(expect_same_updates(c, horizon > 128 ? 1 : 4, kRoundings, p));
+        for (std::size_t i = 0; i + 1 < ends.size(); ++i) EXPECT_GT(distance(ends[i], ends.back()), 10 * kRoundings);
+      }
+  }
+}
+
+TEST(DeviceGemmEngine, EvaluatesAsTheCpuEngine) {
+  Config c = plain_config();
+  c.hidden = {};
+  const auto cpu = cpu_gemm_engine(c), device = device_engine(c);
+  for (const float quality : {1.0f, 0.05f, -1.0f})
+    for (const bool greedy : {true, false}) {
+      if (scale() < 1 && quality == 1 && !greedy) continue;
+      for (cupg::Engine* e : {cpu.get(), device.get()}) {
+        e->reset(0, 5);
+        e->set_parameters(0, balancing(quality));
+      }
+      const int episodes = greedy ? 70 : 33;  // fewer than before: the arrays of an evaluation are larger then
+      const cupg::EvaluationRequest request{.episodes = episodes, .greedy = greedy, .block = 9, .quantiles = true};
+      const cupg::Evaluation want = cpu->evaluate(0, request), got = device->evaluate(0, request);
+      // whole episodes: a draw within a rounding of its threshold would show here, and none of these is
+      EXPECT_EQ(want.returns, got.returns) << quality << greedy;
+      EXPECT_EQ(want.quantiles, got.quantiles);
+      EXPECT_TRUE(got.complete);
+      EXPECT_TRUE(same_bits(device->parameters(0), std::span<const float>(balancing(quality)))) << "an evaluation changes nothing";
+    }
+  const cupg::EvaluationRequest early{.episodes = 40, .block = 9, .stop_below = 475};
+  EXPECT_FALSE(device->evaluate(0, early).complete);
+  EXPECT_EQ(device->evaluate(0, {.episodes = 0}).episodes, 0);
+}
+
+TEST(DeviceGemmEngine, KUpdatesAreKTimesOneAndPopulationsAreIndependent) {
+  Config c = plain_config();
+  c.hidden = {30, 20, 10};
+  c.envs = 40;
+  c.horizon = 5;
+  const auto whole = device_engine(c), parts = device_engine(c, 3);
+  whole->reset(0, 1), parts->reset(0, 8), parts->reset(1, 1), parts->reset(2, 9);
+  const cupg::UpdateReport all = update(*whole, 6);
+  cupg::EpisodeTally tally;
+  for (const std::int64_t updates : {1, 3, 2}) {
+    const int some[] = {2, 1};
+    cupg::UpdateReport reports[2];
+    parts->update(some, updates, reports);
+    EXPECT_EQ(reports[0].updates, updates);
+    tally += reports[1].episodes;
+    parts->evaluate(0, {.episodes = 10, .block = 3});
+  }
+  EXPECT_TRUE(same_bits(whole->parameters(0), parts->parameters(1))) << "the same products";
+  EXPECT_FALSE(same_bits(whole->parameters(0), parts->parameters(2)));
+  EXPECT_EQ(all.episodes.episodes, tally.episodes);
+  EXPECT_EQ(all.episodes.steps, tally.steps);
+
+  parts->reset(2, 1);  // everything of the agent before is forgotten
+  update(*parts, 6, 2);
+  EXPECT_TRUE(same_bits(whole->parameters(0), parts->parameters(2)));
+  const std::vector<float> untouched = trained(*device_engine(c), 8, 0);
+  EXPECT_TRUE(same_bits(std::span<const float>(untouched), parts->parameters(0)));
+}
+
+TEST(DeviceGemmEngine, AGradientThatIsNotFiniteChangesNothing) {
+  Config c = plain_config();
+  c.hidden = {70};
+  const auto engine = device_engine(c, 2);
+  for (const float bad : {std::nanf(""), 1e38f}) {
+    engine->reset(0, 1), engine->reset(1, 2);
+    update(*engine, 2);
+    std::vector<float> p = parameters(*engine);
+    for (float& x : p) x = x == 0 ? bad : x * bad;
+    engine->set_parameters(0, p);
+    const int both[] = {0, 1};
+    cupg::UpdateReport reports[2];
+    engine->update(both, 3, reports);
+    EXPECT_FALSE(reports[0].finite);
+    EXPECT_EQ(reports[0].updates, 0);
+    EXPECT_EQ(reports[0].parameters_finite, cupg::all_finite(p));
+    EXPECT_TRUE(same_bits(std::span<const float>(p), engine->parameters(0)));
+    EXPECT_EQ(reports[1].updates, 3) << "the other agent goes on";
+    // as on the CPU, another call may try again
+    engine->set_parameters(0, parameters(*engine, 1));
+    EXPECT_EQ(update(*engine, 2).updates, 2);
+  }
+}
+
+TEST(DeviceGemmEngine, IsChosenBeyondTheFusedKernelsAloneAndSaysWhatItPromises) {
+  Config c = plain_config();
+  const auto math = [&](const std::vector<int>& hidden) {
+    c.hidden = hidden;
+    return cupg::make_emulated_engine(c, 1)->math();
+  };
+  EXPECT_EQ(math({64, 64}), "exact");
+  EXPECT_EQ(math({65}), "gemm");
+  EXPECT_EQ(math({2, 2, 2}), "gemm");
+  c.math = cupg::Math::fast;
+  EXPECT_EQ(math({65}), "gemm, tf32");
+  EXPECT_EQ(math({64}), "exact");
+  const auto engine = cupg::make_emulated_engine(c, 1);
+  EXPECT_EQ(engine->device(), "cuda");
+  EXPECT_EQ(engine->isa(), "emulated");
+}
+
+TEST(DeviceGemmEngine, AsManyAgentsAsTheDeviceHasRoomFor) {
+  Config c = plain_config();
+  c.hidden = {256, 256};
+  EXPECT_EQ(cupg::most_emulated_agents(c, 100), 100);
+  const int small = cupg::most_emulated_agents(c, 1 << 20);
+  EXPECT_GT(small, 10'000);  // some 0.8 MB each in 64 GiB
+  EXPECT_LT(small, 100'000);
+  c.hidden = {4096, 4096};
+  c.envs = 65536;
+  c.horizon = 128;
+  const int large = cupg::most_emulated_agents(c, 1 << 20);  // some 200 MB each
+  EXPECT_GT(large, 100);
+  EXPECT_LT(large, 350);
+  c.envs = 1'000'000;
+  c.horizon = 1'000'000;
+  EXPECT_EQ(cupg::most_emulated_agents(c, 1 << 20), 1) << "and its memory will be refused by name";
+}
+
+TEST(DeviceGemmEngine, LearnsCartPoleWithTwoLayersOf256) {
+  if (scale() < 1) GTEST_SKIP() << "minutes under a sanitizer";
+  Config c;
+  c.hidden = {256, 256};
+  c.optimizer.learning_rate = 0.003f;
+  const auto engine = cupg::make_emulated_engine(c, 1);
+  engine->reset(0, 1);
+  const auto start = std::chrono::steady_clock::now();
+  const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+  const double before = engine->evaluate(0, {.episodes = 20, .greedy = false}).mean_return;
+  std::int64_t updates = 0;
+  double after = 0;
+  for (std::uint32_t block = 1; after < 150 && updates < 400; ++block) {
+    updates += update(*engine, 40).updates;
+    after = engine->evaluate(0, {.episodes = 20, .greedy = false, .block = block}).mean_return;
+  }
+  EXPECT_LT(before, 40);
+  EXPECT_GE(after, 150) << "after " << updates << " updates";
+  std::printf("mean return %.1f, after %lld updates %.1f; %.1f s\n", before, static_cast<long long>(updates), after, seconds());
+}
+
+TEST(DeviceGemmEngine, SaysWhereItsPluginWasLookedFor) {
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";  // a fresh process, which has not opened it
+  const auto try_without = [] {
+    ::setenv("CUPG_PLUGIN_PATH", testing::TempDir().c_str(), 1);
+    Config c = plain_config();
+    c.hidden = {65};
+    try {
+      cupg::make_emulated_engine(c, 1);
+    } catch (const cupg::Error& e) {
+      std::fprintf(stderr, "%s: %s\n", e.kind() == cupg::ErrorKind::missing ? "missing" : "another kind", e.what());
+      std::exit(3);
+    }
+    std::exit(0);
+  };
+  EXPECT_EXIT(try_without(), testing::ExitedWithCode(3), "missing: libcupg_openblas.so, which networks wider than 64 units .*looked in");
+}
+
+}  // namespace
