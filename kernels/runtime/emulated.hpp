@@ -42,10 +42,11 @@ template <class T>
 class Buffer {
  public:
   Buffer() = default;
-  Buffer(std::int64_t count, const char*)
-      : data_(count == 0 ? nullptr : static_cast<T*>(::operator new(static_cast<std::size_t>(count) * sizeof(T), kAlignment))),
-        count_(count) {
-    if (count > 0) std::memset(static_cast<void*>(data_.get()), 0, static_cast<std::size_t>(count) * sizeof(T));
+  Buffer(std::int64_t count, const char*) : count_(count) {
+    if (count <= 0) return;
+    const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(T);
+    data_.reset(static_cast<T*>(::operator new(bytes, kAlignment)));
+    std::memset(static_cast<void*>(data_.get()), 0, bytes);
   }
   T* data() const { return data_.get(); }
   std::int64_t size() const { return count_; }
