@@ -1,5 +1,5 @@
 # FOLDER: what ptxas said, *.raw; REPORT: table to write; LIMITS: lines "kernel pattern | most registers | most bytes spilled | most bytes of
-# stack". The first pattern that matches a kernel's name (kernel<template arguments>) holds for it.
+# stack". The first pattern that matches "architecture kernel<template arguments>" holds for it.
 file(GLOB raw ${FOLDER}/*.raw)
 set(lines "")
 foreach(file IN LISTS raw)
@@ -45,7 +45,7 @@ foreach(line IN LISTS lines)
       string(STRIP "${CMAKE_MATCH_2}" most_registers)
       string(STRIP "${CMAKE_MATCH_3}" most_spilled)
       string(STRIP "${CMAKE_MATCH_4}" most_stack)
-      if(name MATCHES "${pattern}")
+      if("${architecture} ${name}" MATCHES "${pattern}")
         if(registers GREATER most_registers OR spilled GREATER most_spilled OR stack GREATER most_stack)
           string(APPEND wrong "\n  ${architecture} ${name}: ${registers} registers, ${spilled} bytes spilled, ${stack} of stack; at most ${most_registers}, ${most_spilled}, ${most_stack}")
         endif()
