@@ -43,7 +43,7 @@ class Buffer {
  public:
   Buffer() = default;
   Buffer(std::int64_t count, const char*)
-      : data_(count == 0 ? nullptr : static_cast<T*>(::operator new(static_cast<std::size_t>(count) * sizeof(T), kAlignment))),
+      : data_(count <= 0 ? nullptr : static_cast<T*>(::operator new(static_cast<std::size_t>(count) * sizeof(T), kAlignment))),
         count_(count) {
     if (count > 0) std::memset(static_cast<void*>(data_.get()), 0, static_cast<std::size_t>(count) * sizeof(T));
   }
