@@ -233,6 +233,7 @@ __global__ void __launch_bounds__(kStepWarps* kWarp)
     if (ended) b.returns[episode] = static_cast<float>(Env::kReward) * static_cast<float>(t + 1);
   }
   const std::uint32_t ended_bits = __ballot_sync(kAllLanes, ended);
+  __syncwarp();  // all have read which play
   if (lane != 0 || ended_bits == 0) return;
   b.playing[warp] = playing & ~ended_bits;
   atomicSub(b.left, static_cast<std::uint32_t>(__popc(ended_bits)));

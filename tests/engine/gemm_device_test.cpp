@@ -1,5 +1,6 @@
-// The device engine of wide and deep networks on the host executor, its products by OpenBLAS: first updates against the reference
-// engine within the bounds that tests/support/wide.hpp derives, later ones and evaluations against the CPU's GemmEngine.
+// The device engine of wide and deep networks: on the host executor, its products by OpenBLAS, and, where there is one, on a device
+// by way of the plug-in, its products by cuBLAS. First updates against the reference engine within the bounds that
+// tests/support/wide.hpp derives, later ones and evaluations against the CPU's GemmEngine.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -7,6 +8,7 @@
 
 #include "cupg/error.hpp"
 #include "src/engine/cuda_plugin.hpp"
+#include "src/engine/device.hpp"
 #include "src/engine/gemm_engine.hpp"
 #include "tests/support/engines.hpp"
 #include "tests/support/scale.hpp"
@@ -22,36 +24,71 @@ const bool kPluginIsFound = [] { return ::setenv("CUPG_PLUGIN_PATH", CUPG_PLUGIN
 /// A slab that divides nothing, so that every loop over slabs has a short last one.
 constexpr cupg::GemmPlan kOddSlabs{.slab = 23, .keep = true}, kOddSlabsAgain{.slab = 23, .keep = false};
 
-std::unique_ptr<cupg::Engine> device_engine(const Config& c, int agents = 1, const cupg::GemmPlan& plan = kOddSlabs) {
-  return cupg::make_emulated_gemm_engine(c, agents, plan);
-}
 std::unique_ptr<cupg::Engine> cpu_gemm_engine(const Config& c, int agents = 1) { return cupg::make_gemm_engine(c, agents, 1); }
 
-TEST(DeviceGemmEngine, FirstUpdateIsTheReferenceEnginesWithinItsRoundings) {
+/// balancing() in a network of 65 ReLU units: two of them hold w x and -w x, the others nothing. The value is its bias.
+std::vector<float> wide_balancing(const NetworkShape& shape, float quality, float value) {
+  const std::vector<float> linear = balancing(quality);
+  std::vector<float> p(index(parameter_count(shape)), 0.0f);
+  for (const cupg::TensorInfo& t : parameter_layout(shape)) {
+    float* const at = p.data() + t.offset;
+    if (t.name == "shared.hidden1.weight")
+      for (int i = 0; i < 4; ++i) at[i] = linear[index(4 + i)], at[4 + i] = -linear[index(4 + i)];
+    if (t.name == "policy.head.weight") at[t.columns] = 1, at[t.columns + 1] = -1;
+    if (t.name == "value.head.bias") at[0] = value;
+  }
+  return p;
+}
+
+enum class Place { executor, device };
+
+struct DeviceGemmEngine : testing::TestWithParam<Place> {
+  void SetUp() override {
+    if (GetParam() == Place::executor) return;
+    std::string reason;
+    plugin_ = cupg::find_cuda_plugin(reason);
+    if (plugin_ == nullptr || (index_ = plugin_->usable_device(reason)) < 0) GTEST_SKIP() << "no CUDA device: " << reason;
+  }
+  /// A device plans its slabs itself, and has this engine for wide networks alone.
+  std::unique_ptr<cupg::Engine> device_engine(const Config& c, int agents = 1, const cupg::GemmPlan& plan = kOddSlabs) const {
+    if (GetParam() == Place::executor) return cupg::make_emulated_gemm_engine(c, agents, plan);
+    return plugin_->make_engine(c, agents, index_, cupg::CudaForm::automatic);
+  }
+  std::vector<float> expect_same_updates(const Config& c, std::int64_t updates, double tolerance, const std::vector<float>& start = {},
+                                         const cupg::GemmPlan& plan = kOddSlabs) const;
+
+ private:
+  const cupg::CudaPlugin* plugin_ = nullptr;
+  int index_ = 0;
+};
+INSTANTIATE_TEST_SUITE_P(On, DeviceGemmEngine, testing::Values(Place::executor, Place::device),
+                         [](const auto& p) { return p.param == Place::executor ? "Executor" : "Device"; });
+
+TEST_P(DeviceGemmEngine, FirstUpdateIsTheReferenceEnginesWithinItsRoundings) {
   for (const auto& shapes : {all_structures(), wide_structures()})
     for (const NetworkShape& shape : shapes) {
       const bool huge = parameter_count(shape) > 20000;
       if (huge && scale() < 1) continue;
       Config c = engine_config(shape, huge ? 5 : 37, huge ? 3 : 7);
       if (huge) c.init.kind = cupg::Initialisation::xavier;
-      expect_first_update(c, *device_engine(c));
+      expect_first_update_by(*device_engine(c), c);
       if (testing::Test::HasFatalFailure()) return;
       count_shape(name(shape));
     }
 }
 
-TEST(DeviceGemmEngine, BatchesAndSlabsOfEverySize) {
+TEST_P(DeviceGemmEngine, BatchesAndSlabsOfEverySize) {
   for (const auto& [envs, horizon] : {std::pair{1, 1}, {1, 40}, {32, 1}, {33, 5}, {64, 3}, {150, 2}})
     for (const cupg::GemmPlan& plan : {kOddSlabs, kOddSlabsAgain, cupg::GemmPlan{.slab = 1000, .keep = true}}) {
       const Config c = engine_config(separate_shape({20, 20, 20}, {70}), envs, horizon);
-      expect_first_update(c, *device_engine(c, 1, plan));
+      expect_first_update_by(*device_engine(c, 1, plan), c);
       if (testing::Test::HasFatalFailure()) return;
     }
 }
 
 /// The same updates by both engines: counts equal, parameters within `tolerance` of the largest. Returns the device's parameters.
-std::vector<float> expect_same_updates(const Config& c, std::int64_t updates, double tolerance, const std::vector<float>& start = {},
-                                       const cupg::GemmPlan& plan = kOddSlabs) {
+std::vector<float> DeviceGemmEngine::expect_same_updates(const Config& c, std::int64_t updates, double tolerance,
+                                                         const std::vector<float>& start, const cupg::GemmPlan& plan) const {
   const auto cpu = cpu_gemm_engine(c), device = device_engine(c, 1, plan);
   for (cupg::Engine* e : {cpu.get(), device.get()}) {
     e->reset(0, 3);
@@ -69,7 +106,7 @@ std::vector<float> expect_same_updates(const Config& c, std::int64_t updates, do
   return parameters(*device);
 }
 
-TEST(DeviceGemmEngine, NormalisesAndOptimisesAsTheCpuEngine) {
+TEST_P(DeviceGemmEngine, NormalisesAndOptimisesAsTheCpuEngine) {
   // five updates; roundings come to some 1e-6 of the largest parameter, every setting changes 1e-3 of it
   constexpr double kRoundings = 2e-5;
   std::vector<std::vector<float>> ends;
@@ -85,14 +122,14 @@ TEST(DeviceGemmEngine, NormalisesAndOptimisesAsTheCpuEngine) {
     }
 }
 
-TEST(DeviceGemmEngine, ManyParametersAreManyBlocks) {
+TEST_P(DeviceGemmEngine, ManyParametersAreManyBlocks) {
   Config c = engine_config(shared_shape({128, 128}), 33, 5);  // 17,411 parameters: blocks whose last is not full
   c.optimizer = {.kind = cupg::OptimizerKind::adam, .learning_rate = 0.001f, .max_grad_norm = 0.5f};
   expect_same_updates(c, 4, 1e-3, {}, kOddSlabsAgain);  // Adam's first steps are lr sign(g): a rounding near 0 counts whole
 }
 
-TEST(DeviceGemmEngine, TruncatedEpisodesGoOnOrEndAsTheCpuEngines) {
-  // A policy that balances: every environment is cut by CartPole-v0's limit, twice in 512 steps, or three times in a rollout of 401.
+TEST_P(DeviceGemmEngine, TruncatedEpisodesGoOnOrEndAsTheCpuEngines) {
+  // A policy that balances: every environment is cut by CartPole-v0's limit, twice in 512 steps, or in a rollout of 401.
   constexpr double kRoundings = 2e-5;
   for (const int horizon : {128, 401}) {
     std::vector<std::vector<float>> ends;
@@ -101,30 +138,30 @@ TEST(DeviceGemmEngine, TruncatedEpisodesGoOnOrEndAsTheCpuEngines) {
         if (horizon > 128 && (nstep || scale() < 1)) continue;
         Config c = plain_config();
         c.environment = "CartPole-v0";
-        c.hidden = {};
+        c.hidden = {65};
         c.envs = 40;
         c.horizon = horizon;
         c.advantage.truncation = truncation;
         c.advantage.estimator = nstep ? cupg::Estimator::nstep : cupg::Estimator::gae;
         c.optimizer = {.kind = cupg::OptimizerKind::sgd, .learning_rate = 0.01f, .max_grad_norm = 0};
-        std::vector<float> p = balancing(1);
-        p.back() = 20;  // the value's bias: what is bootstrapped from
+        // the value is what is bootstrapped from
+        const std::vector<float> p = wide_balancing(c.network(), 1, 20);
         ends.push_back(expect_same_updates(c, horizon > 128 ? 1 : 4, kRoundings, p));
         for (std::size_t i = 0; i + 1 < ends.size(); ++i) EXPECT_GT(distance(ends[i], ends.back()), 10 * kRoundings);
       }
   }
 }
 
-TEST(DeviceGemmEngine, EvaluatesAsTheCpuEngine) {
+TEST_P(DeviceGemmEngine, EvaluatesAsTheCpuEngine) {
   Config c = plain_config();
-  c.hidden = {};
+  c.hidden = {65};
   const auto cpu = cpu_gemm_engine(c), device = device_engine(c);
   for (const float quality : {1.0f, 0.05f, -1.0f})
     for (const bool greedy : {true, false}) {
       if (scale() < 1 && quality == 1 && !greedy) continue;
       for (cupg::Engine* e : {cpu.get(), device.get()}) {
         e->reset(0, 5);
-        e->set_parameters(0, balancing(quality));
+        e->set_parameters(0, wide_balancing(c.network(), quality, 0));
       }
       const int episodes = greedy ? 70 : 33;  // fewer than before: the arrays of an evaluation are larger then
       const cupg::EvaluationRequest request{.episodes = episodes, .greedy = greedy, .block = 9, .quantiles = true};
@@ -133,14 +170,14 @@ TEST(DeviceGemmEngine, EvaluatesAsTheCpuEngine) {
       EXPECT_EQ(want.returns, got.returns) << quality << greedy;
       EXPECT_EQ(want.quantiles, got.quantiles);
       EXPECT_TRUE(got.complete);
-      EXPECT_TRUE(same_bits(device->parameters(0), std::span<const float>(balancing(quality)))) << "an evaluation changes nothing";
+      EXPECT_TRUE(same_bits(wide_balancing(c.network(), quality, 0), device->parameters(0))) << "an evaluation changes nothing";
     }
   const cupg::EvaluationRequest early{.episodes = 40, .block = 9, .stop_below = 475};
   EXPECT_FALSE(device->evaluate(0, early).complete);
   EXPECT_EQ(device->evaluate(0, {.episodes = 0}).episodes, 0);
 }
 
-TEST(DeviceGemmEngine, KUpdatesAreKTimesOneAndPopulationsAreIndependent) {
+TEST_P(DeviceGemmEngine, KUpdatesAreKTimesOneAndPopulationsAreIndependent) {
   Config c = plain_config();
   c.hidden = {30, 20, 10};
   c.envs = 40;
@@ -169,7 +206,7 @@ TEST(DeviceGemmEngine, KUpdatesAreKTimesOneAndPopulationsAreIndependent) {
   EXPECT_TRUE(same_bits(std::span<const float>(untouched), parts->parameters(0)));
 }
 
-TEST(DeviceGemmEngine, AGradientThatIsNotFiniteChangesNothing) {
+TEST_P(DeviceGemmEngine, AGradientThatIsNotFiniteChangesNothing) {
   Config c = plain_config();
   c.hidden = {70};
   const auto engine = device_engine(c, 2);
@@ -193,7 +230,7 @@ TEST(DeviceGemmEngine, AGradientThatIsNotFiniteChangesNothing) {
   }
 }
 
-TEST(DeviceGemmEngine, IsChosenBeyondTheFusedKernelsAloneAndSaysWhatItPromises) {
+TEST(DeviceGemm, IsChosenBeyondTheFusedKernelsAloneAndSaysWhatItPromises) {
   Config c = plain_config();
   const auto math = [&](const std::vector<int>& hidden) {
     c.hidden = hidden;
@@ -210,7 +247,7 @@ TEST(DeviceGemmEngine, IsChosenBeyondTheFusedKernelsAloneAndSaysWhatItPromises) 
   EXPECT_EQ(engine->isa(), "emulated");
 }
 
-TEST(DeviceGemmEngine, AsManyAgentsAsTheDeviceHasRoomFor) {
+TEST(DeviceGemm, AsManyAgentsAsTheDeviceHasRoomFor) {
   Config c = plain_config();
   c.hidden = {256, 256};
   EXPECT_EQ(cupg::most_emulated_agents(c, 100), 100);
@@ -228,7 +265,7 @@ TEST(DeviceGemmEngine, AsManyAgentsAsTheDeviceHasRoomFor) {
   EXPECT_EQ(cupg::most_emulated_agents(c, 1 << 20), 1) << "and its memory will be refused by name";
 }
 
-TEST(DeviceGemmEngine, LearnsCartPoleWithTwoLayersOf256) {
+TEST(DeviceGemm, LearnsCartPoleWithTwoLayersOf256) {
   if (scale() < 1) GTEST_SKIP() << "minutes under a sanitizer";
   Config c;
   c.hidden = {256, 256};
@@ -249,7 +286,7 @@ TEST(DeviceGemmEngine, LearnsCartPoleWithTwoLayersOf256) {
   std::printf("mean return %.1f, after %lld updates %.1f; %.1f s\n", before, static_cast<long long>(updates), after, seconds());
 }
 
-TEST(DeviceGemmEngine, SaysWhereItsPluginWasLookedFor) {
+TEST(DeviceGemm, SaysWhereItsPluginWasLookedFor) {
   testing::GTEST_FLAG(death_test_style) = "threadsafe";  // a fresh process, which has not opened it
   const auto try_without = [] {
     ::setenv("CUPG_PLUGIN_PATH", testing::TempDir().c_str(), 1);

@@ -129,9 +129,7 @@ TEST(DenseNetwork, IsPyTorchs) {
 
 // ---- the engine -------------------------------------------------------------------------------------------------------------
 
-void expect_first_update(const Config& c, const cupg::GemmPlan& plan) {
-  cupg_test::expect_first_update(c, *cupg::make_gemm_engine(c, 1, 1, plan));
-}
+void expect_first_update(const Config& c, const cupg::GemmPlan& plan) { expect_first_update_by(*cupg::make_gemm_engine(c, 1, 1, plan), c); }
 void expect_first_update(const Config& c) { expect_first_update(c, cupg::plan_gemm(c)); }
 
 TEST(GemmEngine, FirstUpdateIsTheReferenceEnginesWithinItsRoundings) {

@@ -147,7 +147,7 @@ inline Config engine_config(const NetworkShape& shape, int envs, int horizon) {
 }
 
 /// An engine's first update against the reference engine's, gradient by gradient.
-inline void expect_first_update(const Config& c, cupg::Engine& tested) {
+inline void expect_first_update_by(cupg::Engine& tested, const Config& c) {
   const cupg::EnvironmentInfo& environment = cupg::find_environment(c.environment);
   const NetworkShape shape = c.network();
   cupg::reference::Agent<cupg::CartPole, float> reference(c, environment);
