@@ -101,10 +101,10 @@ int run_info(const InfoArguments& arguments) {
     print(dump_line(info_json(config)));
     return kFinished;
   }
+  const DeviceChoice choice = choose_device(config);
   line("cupg", version());
   line("compiler", compiler());
   line("processor", processor_name());
-  const DeviceChoice choice = choose_device(config);
   line("isa", fmt::format("{}   (this processor: {})", isa_of(config, choice), fmt::join(isa_names(), ", ")));
   line("threads", fmt::format("{}", plan_threads(config).total));
   line("device", fmt::format("{}   (device = {} chooses it)", device_of(choice), text_value(*find_option("device"), config)));

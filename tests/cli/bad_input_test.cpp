@@ -183,6 +183,7 @@ std::vector<BadInput> bad_inputs() {
       {"BenchActionsElsewhere", {"bench", "train", "--actions", "random"}, kUsage, {"actions", "bench env"}},
       {"BenchReferenceElsewhere", {"bench", "env", "--device", "reference"}, kUsage, {"device: reference", "bench train"}},
       {"InfoGamma", {"info", "--gamma", "7"}, kUsage, {"gamma: 7"}},
+      {"InfoCuda", {"info", "--device", "cuda"}, kMissing, {"device: cuda cannot be used"}},
   };
 }
 
