@@ -11,10 +11,8 @@ namespace cupg {
 namespace {
 
 bool has_driver() {
-  void* const library = ::dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
-  if (library == nullptr) return false;
-  ::dlclose(library);
-  return true;
+  static const bool found = ::dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL) != nullptr;  // stays open: it would be opened again
+  return found;
 }
 
 /// What there is, found out once: opening a device takes a tenth of a second.
