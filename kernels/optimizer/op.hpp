@@ -41,6 +41,11 @@ CUPG_FN Real scheduled_learning_rate(const OptimizerSettings& o, std::int64_t k,
   return rate * (static_cast<Real>(total - k) / static_cast<Real>(total));
 }
 
+/// Every second moment before the first update: 0, but 1 for RMSProp as in TensorFlow.
+CUPG_FN float first_second_moment(const OptimizerSettings& o) {
+  return o.kind == OptimizerKind::rmsprop && o.rmsprop_eps == RmspropEps::inside ? 1.0f : 0.0f;
+}
+
 template <class S>
 CUPG_FN S adam_step(S p, S g, S& m, S& v, S lr, S beta1, S beta2, S correction1, S correction2, S eps) {
   m = fma(beta1, m, (S(1.0) - beta1) * g);

@@ -50,6 +50,40 @@ inline UpdateReport report_since(const AgentState& before, const AgentState& now
   return r;
 }
 
+/// The agents' states on the host: as they were last read, and as they were last reported.
+class HostStates {
+ public:
+  HostStates() = default;
+  explicit HostStates(int slots) : now_(slots, "agents"), reported_(static_cast<std::size_t>(slots)) {}
+
+  /// A fresh agent; data() is to be sent.
+  void reset(int agent, std::uint64_t seed) {
+    now_[agent] = AgentState{};
+    now_[agent].key = seed;
+    reported_[static_cast<std::size_t>(agent)] = {};
+  }
+  const AgentState* data() const { return now_.data(); }
+
+  /// Waits for the device and tells what has happened to the agents since their last reports.
+  void read(runtime::Stream& stream, AgentState* device, std::span<const int> agents, std::span<UpdateReport> reports) {
+    runtime::download(stream, now_.data(), device, now_.size());
+    stream.synchronize("training");
+    for (std::size_t i = 0; i < agents.size(); ++i) {
+      AgentState& now = now_[agents[i]];
+      AgentState& before = reported_[static_cast<std::size_t>(agents[i])];
+      reports[i] = report_since(before, now);
+      before = now;
+      if (now.halted == 0) continue;
+      now.halted = 0;  // another call may try again, as on the CPU
+      runtime::upload(stream, device + agents[i], &now, 1);
+    }
+  }
+
+ private:
+  runtime::PinnedBuffer<AgentState> now_;
+  std::vector<AgentState> reported_;
+};
+
 /// The evaluation from the returns of all its episodes, which lie in host and in device memory. One that cannot reach stop_below
 /// counts as incomplete all the same.
 inline Evaluation finish_evaluation(const EnvironmentInfo& environment, const EvaluationRequest& request, const float* host,
@@ -67,11 +101,6 @@ inline Evaluation finish_evaluation(const EnvironmentInfo& environment, const Ev
 /// What the kernels were run by: "sm_90", or the executor.
 inline std::string architecture_of(const DeviceProperties& device) {
   return device.multiprocessors == 0 ? "emulated" : "sm_" + std::to_string(device.major * 10 + device.minor);
-}
-
-/// The optimiser's second moment before the first update.
-inline float first_second_moment(const OptimizerSettings& o) {
-  return o.kind == OptimizerKind::rmsprop && o.rmsprop_eps == RmspropEps::inside ? 1.0f : 0.0f;
 }
 
 /// The form of execution and what follows from it.
@@ -153,9 +182,8 @@ class CudaEngine final : public Engine {
     agents_.plan.entries = entries_.data();
     host_parameters_ = runtime::PinnedBuffer<float>(arrays_.parameters.size(), "parameters");
     host_packed_ = runtime::PinnedBuffer<float>(arrays_.packed.size(), "weights");
-    host_state_ = runtime::PinnedBuffer<AgentState>(slots_, "agents");
+    states_ = HostStates(slots_);
     host_chosen_ = runtime::PinnedBuffer<int>(slots_, "agents");
-    seen_.resize(static_cast<std::size_t>(slots_));
     first_v_.assign(static_cast<std::size_t>(parameter_stride(agents_)), first_second_moment(config.optimizer));
     stream_.synchronize("setting up");
   }
@@ -181,9 +209,7 @@ class CudaEngine final : public Engine {
     float* const parameters = host_parameters_.data() + agent * p;
     initialise_parameters(config_.network(), config_.init, seed, {parameters, static_cast<std::size_t>(network_.plan().parameters)});
     network_.pack(parameters, host_packed_.data() + agent * w);
-    host_state_[agent] = AgentState{};
-    host_state_[agent].key = seed;
-    seen_[static_cast<std::size_t>(agent)] = {};
+    states_.reset(agent, seed);
     pending_.push_back(agent);
   }
 
@@ -201,9 +227,7 @@ class CudaEngine final : public Engine {
       for (std::int64_t left = updates; left > 0; left -= most)
         launch_population(stream_, environment_.id, agents_, shape_.population, static_cast<int>(std::min(left, most)), count);
     }
-    runtime::download(stream_, host_state_.data(), arrays_.state.data(), slots_);
-    stream_.synchronize("training");
-    for (std::size_t i = 0; i < agents.size(); ++i) reports[i] = report(agents[i]);
+    states_.read(stream_, arrays_.state.data(), agents, reports);
   }
 
   Evaluation evaluate(int agent, const EvaluationRequest& request) override {
@@ -265,7 +289,7 @@ class CudaEngine final : public Engine {
       const std::int64_t first = pending_[i], count = static_cast<std::int64_t>(end - i);
       runtime::upload(stream_, arrays_.parameters.data() + first * p, host_parameters_.data() + first * p, count * p);
       runtime::upload(stream_, arrays_.packed.data() + first * w, host_packed_.data() + first * w, count * w);
-      runtime::upload(stream_, arrays_.state.data() + first, host_state_.data() + first, count);
+      runtime::upload(stream_, arrays_.state.data() + first, states_.data() + first, count);
       runtime::clear(stream_, arrays_.first_moment.data() + first * p, count * p);
       runtime::clear(stream_, arrays_.gradient.data() + first * p, count * p);
       if (first_v_[0] == 0.0f) {
@@ -309,19 +333,6 @@ class CudaEngine final : public Engine {
     launch_optimizer(stream_, agents_, count);
   }
 
-  /// What has happened to an agent since the last report.
-  UpdateReport report(int agent) {
-    AgentState& now = host_state_[agent];
-    AgentState& before = seen_[static_cast<std::size_t>(agent)];
-    const UpdateReport r = report_since(before, now);
-    before = now;
-    if (now.halted != 0) {  // another call may try again, as on the CPU
-      now.halted = 0;
-      runtime::upload(stream_, arrays_.state.data() + agent, &now, 1);
-    }
-    return r;
-  }
-
   void evaluate_run(std::span<const int> agents, std::span<const EvaluationRequest> requests, Evaluation* results) {
     const EvaluationRequest& common = requests[0];
     const auto count = static_cast<std::int64_t>(agents.size()),
@@ -361,12 +372,11 @@ class CudaEngine final : public Engine {
   runtime::Buffer<EvaluationJob> jobs_;
   runtime::Buffer<float> returns_;
   runtime::PinnedBuffer<float> host_parameters_, host_packed_, host_returns_;
-  runtime::PinnedBuffer<AgentState> host_state_;
+  HostStates states_;
   runtime::PinnedBuffer<int> host_chosen_;
   runtime::PinnedBuffer<EvaluationJob> host_jobs_;
-  std::vector<AgentState> seen_;  ///< as of the last report
-  std::vector<float> first_v_;    ///< the optimiser's second moment before the first update
-  std::vector<int> pending_;      ///< agents that were reset and are not yet on the device
+  std::vector<float> first_v_;  ///< the optimiser's second moment before the first update
+  std::vector<int> pending_;    ///< agents that were reset and are not yet on the device
   std::int64_t chosen_count_ = -1;
   std::map<int, runtime::Graph> graphs_;  ///< by number of agents
 };

@@ -143,10 +143,9 @@ class CudaGemmEngine final : public Engine {
     host_parameters_ = runtime::PinnedBuffer<float>(p, "parameters");
     host_second_moment_ = runtime::PinnedBuffer<float>(p, "parameters");
     std::fill_n(host_second_moment_.data(), p, first_second_moment(config.optimizer));
-    host_state_ = runtime::PinnedBuffer<AgentState>(slots_, "agents");
+    states_ = HostStates(slots_);
     slot_ = runtime::PinnedBuffer<int>(slots_, "agents");
     for (int i = 0; i < slots_; ++i) slot_[i] = i;
-    seen_.resize(static_cast<std::size_t>(slots_));
     stream_.synchronize("setting up");
   }
 
@@ -178,13 +177,11 @@ class CudaGemmEngine final : public Engine {
     const std::int64_t p = parameter_stride(agents_), at = agent * p;
     std::fill_n(host_parameters_.data(), p, 0.0f);
     initialise_parameters(config_.network(), config_.init, seed, {host_parameters_.data(), count()});
-    host_state_[agent] = AgentState{};
-    host_state_[agent].key = seed;
-    seen_[static_cast<std::size_t>(agent)] = {};
+    states_.reset(agent, seed);
     runtime::upload(stream_, arrays_.parameters.data() + at, host_parameters_.data(), p);
     runtime::clear(stream_, arrays_.first_moment.data() + at, p);
     runtime::upload(stream_, arrays_.second_moment.data() + at, host_second_moment_.data(), p);
-    runtime::upload(stream_, arrays_.state.data() + agent, host_state_.data() + agent, 1);
+    runtime::upload(stream_, arrays_.state.data() + agent, states_.data() + agent, 1);
     choose(agent);
     launch_reset(stream_, environment_.id, agents_, 1);
     stream_.synchronize("initialising an agent");
@@ -201,9 +198,7 @@ class CudaGemmEngine final : public Engine {
       for (std::int64_t k = 0; k < updates; ++k) update_chosen();
       backend_.subtract(p, arrays_.own_parameters.data(), nullptr, place);
     }
-    runtime::download(stream_, host_state_.data(), arrays_.state.data(), slots_);
-    stream_.synchronize("training");
-    for (std::size_t i = 0; i < agents.size(); ++i) reports[i] = report(agents[i]);
+    states_.read(stream_, arrays_.state.data(), agents, reports);
   }
 
   Evaluation evaluate(int agent, const EvaluationRequest& request) override;
@@ -325,18 +320,6 @@ class CudaGemmEngine final : public Engine {
     network_.end_gradient(arrays_.gradient.data());
   }
 
-  UpdateReport report(int agent) {
-    AgentState& now = host_state_[agent];
-    AgentState& before = seen_[static_cast<std::size_t>(agent)];
-    const UpdateReport r = report_since(before, now);
-    before = now;
-    if (now.halted != 0) {  // another call may try again, as on the CPU
-      now.halted = 0;
-      runtime::upload(stream_, arrays_.state.data() + agent, &now, 1);
-    }
-    return r;
-  }
-
   /// f.template operator()<Environment>()
   template <class F>
   void with_dynamics(F f) {
@@ -364,10 +347,9 @@ class CudaGemmEngine final : public Engine {
   CudaPlayArrays play_;
   mutable runtime::PinnedBuffer<float> host_parameters_;
   runtime::PinnedBuffer<float> host_second_moment_;  ///< before the first update
-  runtime::PinnedBuffer<AgentState> host_state_;
+  HostStates states_;
   runtime::PinnedBuffer<int> slot_;                   ///< [slots] 0, 1, 2, ...: where `chosen` is copied from
   mutable std::map<int, std::vector<float>> copies_;  ///< of parameters that were asked for
-  std::vector<AgentState> seen_;                      ///< as of the last report
   bool warm_ = false;
   std::optional<runtime::Graph> graph_;
 };

@@ -67,8 +67,7 @@ class GemmEngine final : public Engine {
     a.step = 0;
     a.optimizer = {};
     std::fill_n(a.first_moment.data(), a.first_moment.size(), 0.0f);
-    const bool ones = config_.optimizer.kind == OptimizerKind::rmsprop && config_.optimizer.rmsprop_eps == RmspropEps::inside;
-    std::fill_n(a.second_moment.data(), a.second_moment.size(), ones ? 1.0f : 0.0f);
+    std::fill_n(a.second_moment.data(), a.second_moment.size(), first_second_moment(config_.optimizer));
     initialise_parameters(shape_, config_.init, seed, {a.parameters.data(), static_cast<std::size_t>(count_)});
     for (int w = 0; w < warps_; ++w) ops_.reset(environment_.id, a.environments.state.data(), a.environments.age.data(), seed, w);
   }

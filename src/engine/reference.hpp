@@ -155,8 +155,7 @@ class Agent {
     initialise_parameters(config_.network(), config_.init, seed, initial);
     parameters.assign(initial.begin(), initial.end());
     first_moment_.assign(initial.size(), Real(0));
-    const bool ones = config_.optimizer.kind == OptimizerKind::rmsprop && config_.optimizer.rmsprop_eps == RmspropEps::inside;
-    second_moment_.assign(initial.size(), ones ? Real(1) : Real(0));
+    second_moment_.assign(initial.size(), Real(first_second_moment(config_.optimizer)));
     state_.clear();
     for (int e = 0; e < config_.envs; ++e)
       state_.push_back(draw_state<Env, Real>(static_cast<std::uint32_t>(e), 0, Purpose::reset, 1, seed));
