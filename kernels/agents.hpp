@@ -30,7 +30,7 @@ struct Agents {
   // ---- settings
   NetworkPlan plan;  ///< `entries` lies in device memory
   OptimizerSettings optimizer;
-  A2cCoefficients<float> coefficients{};
+  Coefficients<float> coefficients{};
   std::int64_t total_updates = 0;  ///< K of the linear schedule
   int envs = 0;                    ///< N
   int warps = 0;                   ///< ceil(N / 32)

@@ -7,6 +7,7 @@
 
 #include "cupg/environment.hpp"
 #include "cupg/error.hpp"
+#include "src/engine/chunk_plan.hpp"
 #include "src/io/memory.hpp"
 #include "src/io/options.hpp"
 
@@ -15,15 +16,60 @@ namespace {
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorKind::usage, message); }
 
+/// Settings that the objective gives no meaning to.
+void check_objective(const Config& c, const ObjectiveInfo& objective) {
+  if (!objective.ratio && (c.epochs > 1 || c.minibatches > 1))
+    refuse(fmt::format("{}: {} with algo = {}; expected 1: learning from a sample twice needs a probability ratio, as algo = ppo has",
+                       c.epochs > 1 ? "epochs" : "minibatches", c.epochs > 1 ? c.epochs : c.minibatches, c.algorithm));
+  if (objective.ratio && (c.exploration.start > 0 || c.exploration.end > 0))
+    refuse(fmt::format("epsilon-start: {} with algo = {}; expected 0: the probability ratio is that of the policy itself",
+                       shortest(c.exploration.start), c.algorithm));
+  if (objective.value) return;
+  if (c.advantage.estimator != Estimator::returns)
+    refuse(fmt::format("estimator: {} with algo = {}; expected returns: it learns no value", c.advantage.estimator == Estimator::gae ? "gae" : "nstep",
+                       c.algorithm));
+  if (c.collect != Collect::episodes || c.advantage.truncation != Truncation::terminal)
+    refuse(fmt::format("{} with algo = {}; expected batch = episodes and truncation = terminal: it learns no value that could stand for what "
+                       "follows a cut",
+                       c.collect != Collect::episodes ? "batch: steps" : "truncation: bootstrap", c.algorithm));
+}
+
+/// How samples are collected and dealt out.
+void check_batches(const Config& c) {
+  const bool episodes = c.collect == Collect::episodes;
+  if (episodes && c.minibatches > 1)
+    refuse(fmt::format("minibatches: {} with batch = episodes; expected 1: episodes have no length to be divided", c.minibatches));
+  if (!episodes && c.batch() % c.minibatches != 0)
+    refuse(fmt::format("minibatches: {} with envs = {} and horizon = {}; expected a divisor of the batch of {}", c.minibatches, c.envs, c.horizon,
+                       c.batch()));
+  if (c.batch() > (std::int64_t{1} << 31) - 1 && c.minibatches > 1)
+    refuse(fmt::format("minibatches: {} of a batch of {}; expected a batch below 2^31", c.minibatches, c.batch()));
+  if (episodes && c.episode_limit == 0)
+    refuse("episode-limit: 0 with batch = episodes; expected a limit, as 617332: whole episodes are kept until they end");
+  if (!episodes && c.advantage.normalize && c.advantage.normalize_over == NormalizeOver::episode)
+    refuse("normalize-over: episode with batch = steps; expected batch = episodes, or normalize-over = batch");
+  if (c.shared && c.optimizer.value_learning_rate > 0)
+    refuse(fmt::format("value-learning-rate: {} with separate = false; expected separate = true: a shared trunk has one learning rate",
+                       shortest(c.optimizer.value_learning_rate)));
+}
+
 /// What a single setting's range cannot say.
 void check_combinations(const Config& c) {
   if (c.shared && c.value_hidden)
     refuse(fmt::format("value-hidden: {} with separate = false; expected separate = true, or value-hidden = \"same\"",
                        toml_value(*c.value_hidden)));
-  if (c.advantage.estimator == Estimator::nstep && c.advantage.nstep > c.horizon)
+  if (c.advantage.estimator == Estimator::nstep && c.collect == Collect::steps && c.advantage.nstep > c.horizon)
     refuse(fmt::format("nstep: {} with horizon = {}; expected at most the horizon", c.advantage.nstep, c.horizon));
+  check_objective(c, find_objective(c.algorithm));
+  check_batches(c);
+  if (chunked(c) && !fused(c.network()))
+    refuse(fmt::format("hidden: {} with these settings; expected at most {} layers of {} units: wider networks train with algo = a2c on "
+                       "fixed horizons alone",
+                       toml_value(c.hidden), kMaxFusedLayers, kMaxFusedWidth));
   constexpr std::int64_t kMostStepsOfAnEnvironment = 0xffffffff;  // they are numbered in 32 bits
-  if (c.updates() > kMostStepsOfAnEnvironment / c.horizon)
+  if (c.collect == Collect::episodes && c.steps > kMostStepsOfAnEnvironment)
+    refuse(fmt::format("steps: {} with batch = episodes; expected less than 2^32", c.steps));
+  if (c.collect == Collect::steps && c.updates() > kMostStepsOfAnEnvironment / c.horizon)
     refuse(fmt::format("steps: {} with envs = {} are {} steps of each environment; expected less than 2^32: more envs or fewer steps",
                        c.steps, c.envs, c.updates() * c.horizon));
   constexpr std::int64_t kMostSteps = 1'000'000'000'000'000'000;

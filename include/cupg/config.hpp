@@ -14,6 +14,8 @@ namespace cupg {
 enum class Device { automatic, cpu, cuda, reference };
 /// exact: the promise of equal bits. fast: networks that run as matrix products may use the device's own precision (TF32) there.
 enum class Math { exact, fast };
+/// What an update learns from: `horizon` steps of every environment, or one whole episode of each.
+enum class Collect { steps, episodes };
 enum class Isa { automatic, scalar, avx2, avx512 };
 
 /// Everything that a training run depends on. The parameters after k updates follow from this and the agent's seed alone;
@@ -28,6 +30,11 @@ struct Config {
   bool stop_when_solved = true;
   int envs = 32;     ///< N: environments stepped side by side for one agent
   int horizon = 24;  ///< T: steps of each environment between two updates
+  Collect collect = Collect::steps;
+  std::int64_t update_limit = 0;               ///< updates after which an agent stops, too; 0: `steps` alone ends it
+  std::optional<std::int64_t> episode_limit;   ///< steps after which a training episode is cut; 0: never; nothing: the environment's limit
+  int epochs = 1;                              ///< passes over a batch
+  int minibatches = 1;                         ///< parts that each pass makes an optimizer step with, in an order drawn anew
 
   bool shared = true;                            ///< one trunk for policy and value
   std::vector<int> hidden = {16};                ///< widths of the (policy's) hidden layers
@@ -38,6 +45,7 @@ struct Config {
 
   AdvantageSettings advantage;
   ObjectiveSettings objective;
+  Exploration exploration;
   OptimizerSettings optimizer;
 
   Device device = Device::automatic;
@@ -46,9 +54,14 @@ struct Config {
   int threads = 0;  ///< of the CPU engine; 0: as many as the machine has
 
   NetworkShape network() const;
-  std::int64_t batch() const { return static_cast<std::int64_t>(envs) * horizon; }
-  /// K: updates until `steps` are done, rounded up.
-  std::int64_t updates() const { return (steps + batch() - 1) / batch(); }
+  /// Environment steps between two updates; of whole episodes, as many as there are environments at least.
+  std::int64_t batch() const { return static_cast<std::int64_t>(envs) * (collect == Collect::steps ? horizon : 1); }
+  /// K: updates until `steps` are done, rounded up, or update_limit where that is less. With whole episodes, whose length nobody knows
+  /// beforehand, an agent may reach `steps` earlier.
+  std::int64_t updates() const {
+    const std::int64_t most = (steps + batch() - 1) / batch();
+    return update_limit > 0 && update_limit < most ? update_limit : most;
+  }
 };
 
 /// Throws Error (usage) that names the option, its value and what would be right.

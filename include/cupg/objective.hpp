@@ -1,9 +1,15 @@
 #pragma once
+#include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace cupg {
 
-enum class Estimator { gae, nstep };
+/// gae and nstep as published; returns: the discounted return to go, G, minus V where the objective learns one.
+enum class Estimator { gae, nstep, returns };
+
+/// What advantages are normalised over: the whole batch, each minibatch, or each episode (whole episodes only).
+enum class NormalizeOver { batch, minibatch, episode };
 
 /// What happens to the value of the state in which the time limit cut an episode.
 enum class Truncation {
@@ -18,13 +24,41 @@ struct AdvantageSettings {
   float lambda = 0.98f;  ///< GAE's, in [0, 1]; 0 is TD(0), 1 is the discounted return minus the value
   int nstep = 5;         ///< rewards summed before the value takes over; at most the horizon
   Truncation truncation = Truncation::bootstrap;
-  bool normalize = false;  ///< (A - mean) / (sd + 1e-8) over the batch, population sd
+  bool normalize = false;  ///< (A - mean) / (sd + 1e-8), population sd
+  NormalizeOver normalize_over = NormalizeOver::batch;
 };
 
-/// loss = mean over the batch of -A log p(a|s) - entropy_coef H + value_coef (V - R)^2 / 2.
+/// How J's over the samples of a (mini)batch become its loss.
+enum class LossSum { mean, sum };
+
+/// Of PPO's clip: linear falls with the updates to 0 as a learning rate does.
+enum class ClipSchedule { constant, linear };
+
+/// The policy that acts while it learns: with probability epsilon an action drawn uniformly. It falls linearly over the agent's first
+/// `steps` environment steps and is constant within an update.
+struct Exploration {
+  float start = 0, end = 0;
+  std::int64_t steps = 75'000;
+};
+
+/// Coefficients of the objectives (objectives/).
 struct ObjectiveSettings {
   float entropy_coef = 0.005f;
-  float value_coef = 0.1f;
+  float value_coef = 0.1f;  ///< of (V - R)^2 / 2
+  LossSum loss = LossSum::mean;
+  float clip = 0.2f;        ///< PPO: the ratio is clipped to 1 - clip .. 1 + clip
+  ClipSchedule clip_schedule = ClipSchedule::constant;
+  float value_clip = 0;     ///< PPO: V moves at most so far from the old V; 0: as far as it likes. Follows the clip's schedule
+  float target_kl = 0;      ///< epochs end where the mean of (r - 1) - log r over the last minibatch exceeds it; 0: never
 };
+
+/// What the registered objectives are called and use (objectives/registry.hpp).
+struct ObjectiveInfo {
+  std::string_view name, source;
+  bool value, entropy, ratio;
+};
+std::span<const ObjectiveInfo> objectives();
+/// Throws Error (usage) where there is none of that name.
+const ObjectiveInfo& find_objective(std::string_view name);
 
 }  // namespace cupg

@@ -5,12 +5,14 @@ namespace cupg {
 enum class OptimizerKind { adam, rmsprop, sgd };
 /// Where RMSProp adds eps: PyTorch sqrt(v) + eps with v0 = 0; TensorFlow sqrt(v + eps) with v0 = 1.
 enum class RmspropEps { outside, inside };
-enum class Schedule { constant, linear };
+enum class Schedule { constant, linear, exponential };
 
 struct OptimizerSettings {
   OptimizerKind kind = OptimizerKind::adam;
   float learning_rate = 0.055f;
-  Schedule schedule = Schedule::constant;  ///< linear: lr (K - k) / K at update k of K
+  float value_learning_rate = 0;           ///< of the value's own network; 0: learning_rate
+  Schedule schedule = Schedule::constant;  ///< linear: lr (K - k) / K at update k of K; exponential: lr decay^k
+  float decay = 0.998f;                    ///< of the exponential schedule
   float beta1 = 0.7f, beta2 = 0.9f;        ///< Adam's decays
   float alpha = 0.99f;                     ///< RMSProp's decay
   float eps = 1e-8f;

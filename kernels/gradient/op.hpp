@@ -25,7 +25,7 @@ struct GradientArgs {
   int horizon = 0;
   float mean = 0, inverse_sd = 1;  ///< advantage normalisation (Moments)
   float inverse_batch = 0;         ///< 1 / B
-  A2cCoefficients<float> coefficients{};
+  Coefficients<float> coefficients{};
   float* partials = nullptr;   ///< [warps][padded(plan.packed)], = this warp's sums
   float* workspace = nullptr;  ///< gradient_workspace() floats, 64-byte aligned
 };

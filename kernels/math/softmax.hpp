@@ -30,6 +30,12 @@ struct TwoActions {
   /// Draws action 1 where u < P(action 1), as u + u exp(-d) < 1: no division. u in [0, 1).
   static CUPG_FN Mask<S> sample(S d, S u) { return fma(u, odds(d), u) < S(1.0); }
 
+  /// The same where with probability epsilon the action is drawn uniformly: u < epsilon / 2 + (1 - epsilon) P(action 1).
+  static CUPG_FN Mask<S> sample_mixed(S d, S u, S epsilon) {
+    const S rest = u - S(0.5) * epsilon;
+    return fma(rest, odds(d), rest) < S(1.0) - epsilon;
+  }
+
   /// The greedy action is 1; a tie takes the lower index.
   static CUPG_FN Mask<S> greedy(S d) { return d > S(0.0); }
 };

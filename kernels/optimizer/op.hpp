@@ -15,11 +15,13 @@ namespace cupg {
 /// What an optimiser remembers of one agent beside the moments.
 struct OptimizerState {
   float beta1_power = 1, beta2_power = 1;  ///< beta^t after t updates
-  std::int64_t updates = 0;                ///< k: updates made
+  std::int64_t updates = 0;                ///< optimizer steps made; where every update is one step, k
+  float decay_power = 1;                   ///< decay^k of the exponential schedule
 };
 
 struct OptimizerArgs {
   OptimizerSettings settings;
+  std::int64_t update = -1;        ///< k of the schedules; < 0: every step is an update
   std::int64_t total_updates = 0;  ///< K of the linear schedule
   int count = 0;                   ///< parameters, padded to whole rows of 32 with zeros
   float* gradient = nullptr;       ///< [count], in; clipped on return
@@ -27,18 +29,29 @@ struct OptimizerArgs {
   float* first_moment = nullptr;   ///< [count], Adam's m
   float* second_moment = nullptr;  ///< [count], Adam's or RMSProp's v
   OptimizerState* state = nullptr;
+  /// [count / 32] a bit for each parameter of the value's own network, which has a learning rate of its own; null: none has
+  const std::uint32_t* value_network = nullptr;
 };
 
 }  // namespace cupg
 
 CUPG_BEGIN_COPY
 
-/// lr (K - k) / K, or lr.
+/// What a linear schedule leaves at update k of K.
 template <class Real>
-CUPG_FN Real scheduled_learning_rate(const OptimizerSettings& o, std::int64_t k, std::int64_t total) {
-  const Real rate = static_cast<Real>(o.learning_rate);
-  if (o.schedule == Schedule::constant) return rate;
-  return rate * (static_cast<Real>(total - k) / static_cast<Real>(total));
+CUPG_FN Real linear_schedule(std::int64_t k, std::int64_t total) {
+  return static_cast<Real>(total - k) / static_cast<Real>(total);
+}
+
+/// lr, lr (K - k) / K or lr decay^k.
+template <class Real>
+CUPG_FN Real scheduled_rate(const OptimizerSettings& o, Real rate, std::int64_t k, std::int64_t total, Real decay_power) {
+  switch (o.schedule) {
+    case Schedule::constant: return rate;
+    case Schedule::linear: return rate * linear_schedule<Real>(k, total);
+    case Schedule::exponential: return rate * decay_power;
+  }
+  return rate;
 }
 
 /// Every second moment before the first update: 0, but 1 for RMSProp as in TensorFlow.
@@ -83,18 +96,22 @@ CUPG_FN float squared_norm(const float* g, int count) {
 struct StepSize {
   float scale;                     ///< of the gradient: min(1, c / ||g||)
   float learning_rate;             ///< of this update
+  float value_learning_rate;       ///< of the value's own network
   float correction1, correction2;  ///< 1 / (1 - beta^t)
 };
 
 /// Whether a squared norm is a number that an update can be made with.
 CUPG_FN bool usable_norm(float norm2) { return norm2 <= 3.402823466e38f; }
 
-/// Advances the state by an update with a gradient of this squared norm.
-CUPG_FN StepSize begin_step(const OptimizerSettings& o, std::int64_t total_updates, float norm2, OptimizerState& state) {
+/// Advances the state by a step with a gradient of this squared norm. k: the update; < 0: as many as there were steps.
+CUPG_FN StepSize begin_step(const OptimizerSettings& o, std::int64_t k, std::int64_t total_updates, float norm2, OptimizerState& state) {
   StepSize step;
   const float norm = sqrt(norm2);
   step.scale = o.max_grad_norm > 0.0f && norm > o.max_grad_norm ? o.max_grad_norm / norm : 1.0f;
-  step.learning_rate = scheduled_learning_rate<float>(o, state.updates, total_updates);
+  if (k < 0) k = state.updates;
+  step.learning_rate = scheduled_rate<float>(o, o.learning_rate, k, total_updates, state.decay_power);
+  step.value_learning_rate =
+      o.value_learning_rate > 0 ? scheduled_rate<float>(o, o.value_learning_rate, k, total_updates, state.decay_power) : step.learning_rate;
   state.updates += 1;
   state.beta1_power *= o.beta1;
   state.beta2_power *= o.beta2;
@@ -107,7 +124,10 @@ CUPG_FN StepSize begin_step(const OptimizerSettings& o, std::int64_t total_updat
 template <class S>
 CUPG_FN void step_parameters(const OptimizerArgs& a, const StepSize& step, int i) {
   const OptimizerSettings& o = a.settings;
-  const S lr = splat<S>(step.learning_rate), g = load<S>(a.gradient + i) * splat<S>(step.scale);
+  S lr = splat<S>(step.learning_rate);
+  if (a.value_network != nullptr)
+    lr = select(from_bits<S>(a.value_network[i / kWarp] >> (i % kWarp)), splat<S>(step.value_learning_rate), lr);
+  const S g = load<S>(a.gradient + i) * splat<S>(step.scale);
   S p = load<S>(a.parameters + i);
   if (o.kind == OptimizerKind::adam) {
     S m = load<S>(a.first_moment + i), v = load<S>(a.second_moment + i);
@@ -131,7 +151,7 @@ template <class S>
 inline bool optimize(const OptimizerArgs& a) {
   const float norm2 = squared_norm<S>(a.gradient, a.count);
   if (!usable_norm(norm2)) return false;
-  const StepSize step = begin_step(a.settings, a.total_updates, norm2, *a.state);
+  const StepSize step = begin_step(a.settings, a.update, a.total_updates, norm2, *a.state);
   for (int i = 0; i < a.count; i += kWidth<S>) step_parameters<S>(a, step, i);
   return true;
 }

@@ -28,7 +28,7 @@ __device__ __forceinline__ bool optimize_block(const OptimizerArgs& a, const Net
   OptimizerState state = *a.state;
   __syncthreads();  // all have read the gradient and the state
   if (!usable_norm(norm2)) return false;
-  const StepSize step = begin_step(a.settings, a.total_updates, norm2, state);
+  const StepSize step = begin_step(a.settings, a.update, a.total_updates, norm2, state);
   for (int i = thread; i < a.count; i += threads) step_parameters<float>(a, step, i);
   if (thread == 0) *a.state = state;
   __syncthreads();

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <atomic>
 
+#include "src/engine/chunk_engine.hpp"
+#include "src/engine/cpu_evaluate.hpp"
 #include "src/engine/cpu_ops.hpp"
 #include "src/engine/engine.hpp"
 #include "src/engine/gemm_engine.hpp"
@@ -75,7 +77,7 @@ class CpuEngine final : public Engine {
     }
     for (Workspace& w : workspaces_) {
       w.gradient = AlignedArray<float>(gradient_workspace(plan));
-      w.hidden = AlignedArray<float>(kMaxFusedWidth * kWarp);
+      w.hidden = AlignedArray<float>(kEvaluateScratch);
       if (!config.advantage.normalize)
         w.trajectory = TrajectoryMemory(1, config.horizon, environment_.observations, plan.policy_outputs,
                                         kept_units(plan, 1, config.horizon, kKeepWarp));
@@ -99,43 +101,17 @@ class CpuEngine final : public Engine {
     for (UpdateReport& r : reports) r = {};
     if (updates <= 0) return;
     update_agents(agents, updates, reports);
-    for (std::size_t i = 0; i < agents.size(); ++i) reports[i].parameters_finite = all_finite(parameters(agents[i]));
+    for (std::size_t i = 0; i < agents.size(); ++i) {
+      reports[i].env_steps = reports[i].updates * config_.batch();
+      reports[i].parameters_finite = all_finite(parameters(agents[i]));
+    }
   }
 
   Evaluation evaluate(int agent, const EvaluationRequest& request) override {
     const Agent& a = at(agent);
-    const int warps = warps_of(request.episodes);
-    AlignedArray<float> returns(static_cast<std::int64_t>(warps) * kWarp);
-    EvaluateArgs args;
-    args.plan = &network_.plan();
-    args.weights = a.packed.data();
-    args.episodes = request.episodes;
-    args.max_episode_steps = environment_.max_episode_steps;
-    args.greedy = request.greedy;
-    args.key = a.seed;
-    args.block = request.block;
-    args.max_return = environment_.max_return;
-    args.allowed_deficit = request.episodes * (environment_.max_return - request.stop_below);
-    args.returns = returns.data();
-
-    // The verdict does not depend on who plays which warp: it is "complete" exactly if the whole deficit is allowed.
-    std::atomic<int> next{0};
-    std::atomic<double> deficit{0.0};
-    std::atomic<bool> complete{true};
-    const auto play = [&](int member) {
-      for (int w = next++; w < warps && complete; w = next++) {
-        const double before = deficit;
-        double now = before;
-        if (!ops_.evaluate(environment_.id, args, w, workspaces_[static_cast<std::size_t>(member)].hidden.data(), now)) complete = false;
-        if (deficit.fetch_add(now - before) + (now - before) > args.allowed_deficit) complete = false;
-      }
-    };
-    if (warps == 1) {
-      play(0);
-    } else {
-      team_.run(play);
-    }
-    return summarise_evaluation({returns.data(), returns.data() + request.episodes}, request, complete);
+    std::vector<float*> scratch;
+    for (Workspace& w : workspaces_) scratch.push_back(w.hidden.data());
+    return evaluate_packed(ops_, team_, environment_, network_.plan(), a.packed.data(), a.seed, request, scratch);
   }
 
   std::span<const float> parameters(int agent) const override {
@@ -207,7 +183,7 @@ class CpuEngine final : public Engine {
     g.mean = moments.mean;
     g.inverse_sd = moments.inverse_sd;
     g.inverse_batch = 1.0f / static_cast<float>(config_.batch());
-    g.coefficients = {config_.objective.entropy_coef, config_.objective.value_coef};
+    g.coefficients = {.entropy = config_.objective.entropy_coef, .value = config_.objective.value_coef};
     g.partials = a.partials.data();
     g.workspace = workspace.gradient.data();
     return g;
@@ -332,11 +308,13 @@ class CpuEngine final : public Engine {
 }  // namespace
 
 std::unique_ptr<Engine> make_cpu_engine(const Config& config, int agents, int threads) {
+  if (chunked(config)) return make_chunk_engine(config, agents, threads);
   return std::make_unique<CpuEngine>(config, agents, threads);
 }
 
 std::int64_t engine_bytes(const Config& config, int agents, int threads) {
   if (!fused(config.network())) return gemm_engine_bytes(config, agents, threads);
+  if (chunked(config)) return chunk_engine_bytes(config, agents, threads);
   const EnvironmentInfo& environment = find_environment(config.environment);
   const PackedNetwork network(config.network());
   const NetworkPlan& plan = network.plan();
@@ -347,7 +325,7 @@ std::int64_t engine_bytes(const Config& config, int agents, int threads) {
   if (all)
     agent += TrajectoryMemory::bytes(warps, config.horizon, environment.observations, plan.policy_outputs,
                                      kept_units(plan, warps, config.horizon, kKeepAll));
-  std::int64_t thread = 4 * (gradient_workspace(plan) + kMaxFusedWidth * kWarp);
+  std::int64_t thread = 4 * (gradient_workspace(plan) + kEvaluateScratch);
   if (!all)
     thread += TrajectoryMemory::bytes(1, config.horizon, environment.observations, plan.policy_outputs,
                                       kept_units(plan, 1, config.horizon, kKeepWarp));

@@ -148,6 +148,28 @@ std::uint32_t play_step(int environment, const PlayStepArgs& a, int warp) {
 void activate(const DenseArgs& a) { a.tanh ? dense_activate<Tanh, Narrow>(a) : dense_activate<Relu, Narrow>(a); }
 void activate_backward(const DenseArgs& a) { a.tanh ? dense_backward<Tanh, Narrow>(a) : dense_backward<Relu, Narrow>(a); }
 
+EpisodeTally collect_step(int environment, const CollectArgs& a, int warp) {
+  return with_environment(environment, [&]<class Env>() {
+    EpisodeTally tally;
+    for (int lo = 0; lo < kWarp; lo += kWidth<Narrow>) collect_lanes<Env, Narrow>(a, warp, lo, tally);
+    return tally;
+  });
+}
+void observe_padded(int environment, const float* states, int warp, int envs, float* observation) {
+  with_environment(environment, [&]<class Env>() { observe_warp<Env>(states, warp, envs, observation); });
+}
+void forward_of_chunk(const ChunkForwardArgs& a) { a.plan->tanh ? chunk_forward<Tanh, Narrow>(a) : chunk_forward<Relu, Narrow>(a); }
+void gradient_of_chunk(const ChunkGradientArgs& a) { a.plan->tanh ? chunk_gradient<Tanh, Narrow>(a) : chunk_gradient<Relu, Narrow>(a); }
+void pack_chunks(const ChunkPlan& plan, const float* parameters, float* packed) { chunk_pack(plan, parameters, packed); }
+void unpack_chunks(const ChunkPlan& plan, const float* partial, float* gradient) { chunk_unpack(plan, partial, gradient); }
+
+ObjectiveRows objective_of(int id) {
+#define CUPG_ROWS(OBJECTIVE) objective_rows<OBJECTIVE, 2, Narrow>,
+  static constexpr ObjectiveRows rows[] = {CUPG_OBJECTIVES(CUPG_ROWS)};
+#undef CUPG_ROWS
+  return rows[id];
+}
+
 /// One warp, `steps` steps. Random actions: a bit of Philox each, 128 to a call. Balancing: the environment's own feedback law.
 template <class Env, bool Balance>
 [[gnu::noinline]] void bench_env_warp(const BenchEnvArgs& a, int warp) {
@@ -223,6 +245,13 @@ constexpr CpuOps kOps{.isa = CUPG_NAME(CUPG_COPY),
                       .tree = tree,
                       .optimize = optimize_agent,
                       .evaluate = evaluate,
+                      .collect = collect_step,
+                      .observe_padded = observe_padded,
+                      .chunk_forward = forward_of_chunk,
+                      .chunk_gradient = gradient_of_chunk,
+                      .chunk_pack = pack_chunks,
+                      .chunk_unpack = unpack_chunks,
+                      .objective = objective_of,
                       .observe = observe,
                       .step = step,
                       .loss = loss,

@@ -4,6 +4,8 @@
 #include <cstdint>
 
 #include "kernels/advantage/op.hpp"
+#include "kernels/chunk/op.hpp"
+#include "kernels/collect/op.hpp"
 #include "kernels/dense/op.hpp"
 #include "kernels/evaluate/op.hpp"
 #include "kernels/gradient/op.hpp"
@@ -44,6 +46,17 @@ struct CpuOps {
   bool (*optimize)(const OptimizerArgs&);
   /// Plays one warp of episodes; `deficit` is added to. False if it stopped early.
   bool (*evaluate)(int environment, const EvaluateArgs&, int warp, float* scratch, double& deficit);
+
+  // For updates that run in chunks (src/engine/chunk_engine.cpp):
+  EpisodeTally (*collect)(int environment, const CollectArgs&, int warp);
+  /// [N][padded O] observations of one warp's states.
+  void (*observe_padded)(int environment, const float* states, int warp, int envs, float* observation);
+  void (*chunk_forward)(const ChunkForwardArgs&);
+  void (*chunk_gradient)(const ChunkGradientArgs&);
+  void (*chunk_pack)(const ChunkPlan&, const float* parameters, float* packed);
+  void (*chunk_unpack)(const ChunkPlan&, const float* partial, float* gradient);
+  /// The derivatives of the registered objective of this number.
+  ObjectiveRows (*objective)(int id);
 
   // For networks that run as matrix products (src/engine/gemm_engine.cpp):
   /// Observations [count][O] of the samples of one warp.

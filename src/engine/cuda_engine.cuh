@@ -20,7 +20,7 @@ inline Agents agent_settings(const Config& config, const EnvironmentInfo& enviro
   Agents a;
   a.plan = plan;
   a.optimizer = config.optimizer;
-  a.coefficients = {config.objective.entropy_coef, config.objective.value_coef};
+  a.coefficients = {.entropy = config.objective.entropy_coef, .value = config.objective.value_coef};
   a.total_updates = config.updates();
   a.envs = config.envs;
   a.warps = config.envs / kWarp + (config.envs % kWarp != 0);
@@ -39,12 +39,13 @@ inline Agents agent_settings(const Config& config, const EnvironmentInfo& enviro
 }
 
 /// What has happened to an agent between two looks at its state.
-inline UpdateReport report_since(const AgentState& before, const AgentState& now) {
+inline UpdateReport report_since(const AgentState& before, const AgentState& now, std::int64_t batch) {
   UpdateReport r;
   const auto since = [](unsigned long long a, unsigned long long b) { return static_cast<std::int64_t>(a - b); };
   r.episodes = {since(now.episodes.episodes, before.episodes.episodes), since(now.episodes.terminated, before.episodes.terminated),
                 since(now.episodes.steps, before.episodes.steps)};
   r.updates = now.optimizer.updates - before.optimizer.updates;
+  r.env_steps = r.updates * batch;
   r.finite = now.halted == 0;
   r.parameters_finite = now.diverged == 0;
   return r;
@@ -54,7 +55,7 @@ inline UpdateReport report_since(const AgentState& before, const AgentState& now
 class HostStates {
  public:
   HostStates() = default;
-  explicit HostStates(int slots) : now_(slots, "agents"), reported_(static_cast<std::size_t>(slots)) {}
+  HostStates(int slots, std::int64_t batch) : now_(slots, "agents"), reported_(static_cast<std::size_t>(slots)), batch_(batch) {}
 
   /// A fresh agent; data() is to be sent.
   void reset(int agent, std::uint64_t seed) {
@@ -71,7 +72,7 @@ class HostStates {
     for (std::size_t i = 0; i < agents.size(); ++i) {
       AgentState& now = now_[agents[i]];
       AgentState& before = reported_[static_cast<std::size_t>(agents[i])];
-      reports[i] = report_since(before, now);
+      reports[i] = report_since(before, now, batch_);
       before = now;
       if (now.halted == 0) continue;
       now.halted = 0;  // another call may try again, as on the CPU
@@ -82,6 +83,7 @@ class HostStates {
  private:
   runtime::PinnedBuffer<AgentState> now_;
   std::vector<AgentState> reported_;
+  std::int64_t batch_ = 0;  // environment steps of an update
 };
 
 /// The evaluation from the returns of all its episodes, which lie in host and in device memory. One that cannot reach stop_below
@@ -182,7 +184,7 @@ class CudaEngine final : public Engine {
     agents_.plan.entries = entries_.data();
     host_parameters_ = runtime::PinnedBuffer<float>(arrays_.parameters.size(), "parameters");
     host_packed_ = runtime::PinnedBuffer<float>(arrays_.packed.size(), "weights");
-    states_ = HostStates(slots_);
+    states_ = HostStates(slots_, config_.batch());
     host_chosen_ = runtime::PinnedBuffer<int>(slots_, "agents");
     first_v_.assign(static_cast<std::size_t>(parameter_stride(agents_)), first_second_moment(config.optimizer));
     stream_.synchronize("setting up");

@@ -143,7 +143,7 @@ class CudaGemmEngine final : public Engine {
     host_parameters_ = runtime::PinnedBuffer<float>(p, "parameters");
     host_second_moment_ = runtime::PinnedBuffer<float>(p, "parameters");
     std::fill_n(host_second_moment_.data(), p, first_second_moment(config.optimizer));
-    states_ = HostStates(slots_);
+    states_ = HostStates(slots_, config_.batch());
     slot_ = runtime::PinnedBuffer<int>(slots_, "agents");
     for (int i = 0; i < slots_; ++i) slot_[i] = i;
     stream_.synchronize("setting up");

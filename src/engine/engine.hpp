@@ -17,6 +17,7 @@ namespace cupg {
 struct UpdateReport {
   EpisodeTally episodes;
   std::int64_t updates = 0;       ///< updates made; fewer than asked for where the agent diverged
+  std::int64_t env_steps = 0;     ///< environment steps that they took
   bool finite = true;             ///< false: a gradient was NaN or infinite; the agent stands before that update
   bool parameters_finite = true;  ///< false: a parameter is NaN or infinite
 };

@@ -80,6 +80,7 @@ class GemmEngine final : public Engine {
         report.finite = update(at(agents[i]), report.episodes);
         report.updates += report.finite;
       }
+      report.env_steps = report.updates * config_.batch();
       report.parameters_finite = all_finite(parameters(agents[i]));
     }
   }
@@ -209,7 +210,7 @@ class GemmEngine final : public Engine {
     g.mean = moments.mean;
     g.inverse_sd = moments.inverse_sd;
     g.inverse_batch = 1.0f / static_cast<float>(config_.batch());
-    g.coefficients = {config_.objective.entropy_coef, config_.objective.value_coef};
+    g.coefficients = {.entropy = config_.objective.entropy_coef, .value = config_.objective.value_coef};
     for (int w = 0; w < warps_; ++w) ops_.loss(g, w);
   }
 

@@ -60,6 +60,45 @@ class Network {
     if (keep != nullptr) *keep = {policy, own};
   }
 
+  /// All logits z_k and the value.
+  void forward_logits(const Real* p, const Real* observation, Real* logits, Real& value, Activations* keep = nullptr) const {
+    std::vector<std::vector<Real>> policy{{observation, observation + shape_.observations}}, own{policy};
+    trunk_forward(policy_trunk_, p, policy);
+    if (!shape_.shared) trunk_forward(value_trunk_, p, own);
+    const auto head = [&](const Dense& d, const std::vector<Real>& h, int k) {
+      Real z = d.bias < 0 ? Real(0) : p[d.bias + k];
+      for (int j = 0; j < d.in; ++j) z = fma(h[index(j)], p[d.weight + k * d.in + j], z);
+      return z;
+    };
+    for (int k = 0; k < shape_.actions; ++k) logits[k] = head(policy_head_, policy.back(), k);
+    value = head(value_head_, shape_.shared ? policy.back() : own.back(), 0);
+    if (keep != nullptr) *keep = {policy, own};
+  }
+
+  /// Adds the gradient of one sample to g, given dJ/dz_k and dJ/dV.
+  void backward_logits(const Real* p, const Activations& a, const Real* grad_logits, Real grad_value, Real* g) const {
+    const std::vector<Real>&hp = a.policy.back(), &hv = shape_.shared ? hp : a.value.back();
+    const auto head = [&](const Dense& d, const std::vector<Real>& h, int k, Real grad) {
+      for (int j = 0; j < d.in; ++j) accumulate(g[d.weight + k * d.in + j], h[index(j)], grad);
+      if (d.bias >= 0) g[d.bias + k] += grad;
+    };
+    for (int k = 0; k < shape_.actions; ++k) head(policy_head_, hp, k, grad_logits[k]);
+    head(value_head_, hv, 0, grad_value);
+
+    std::vector<Real> error(hp.size());
+    for (std::size_t j = 0; j < hp.size(); ++j) {
+      const Real* const column = p + policy_head_.weight + static_cast<int>(j);
+      error[j] = grad_logits[0] * column[0];
+      for (int k = 1; k < shape_.actions; ++k) error[j] = fma(grad_logits[k], column[k * policy_head_.in], error[j]);
+      if (shape_.shared) error[j] = fma(grad_value, p[value_head_.weight + static_cast<int>(j)], error[j]);
+    }
+    trunk_backward(policy_trunk_, p, a.policy, error, g);
+    if (shape_.shared) return;
+    error.assign(hv.size(), Real(0));
+    for (std::size_t j = 0; j < hv.size(); ++j) error[j] = grad_value * p[value_head_.weight + static_cast<int>(j)];
+    trunk_backward(value_trunk_, p, a.value, error, g);
+  }
+
   /// Adds the gradient of one sample to g, given dJ/dd and dJ/dV.
   void backward(const Real* p, const Activations& a, Real grad_d, Real grad_value, Real* g) const {
     const std::vector<Real>&hp = a.policy.back(), &hv = shape_.shared ? hp : a.value.back();
@@ -163,10 +202,12 @@ class Agent {
   }
 
   /// One update; false, with parameters untouched, where the gradient is not finite.
-  bool update(EpisodeTally& tally) {
+  bool update(EpisodeTally& tally, std::int64_t& env_steps) {
     rollout(tally);
     advantages();
-    return optimize(gradient());
+    if (!optimize(gradient())) return false;
+    env_steps += config_.batch();
+    return true;
   }
 
   float play(int episode, const EvaluationRequest& request) const {
@@ -272,7 +313,7 @@ class Agent {
       const Real squares = sum_samples([mean](const Sample& s, Real sum) { return fma(s.advantage - mean, s.advantage - mean, sum); });
       inverse_sd = Real(1) / (sqrt(squares / batch) + Real(1e-8f));
     }
-    const A2cCoefficients<Real> c{config_.objective.entropy_coef, config_.objective.value_coef};
+    const Coefficients<Real> c{.entropy = config_.objective.entropy_coef, .value = config_.objective.value_coef};
     const std::size_t n = parameters.size();
     std::vector<std::vector<Real>> partials(n);  // [parameter][warp]
     for (int w = 0; w < warps_; ++w) {
@@ -306,7 +347,7 @@ class Agent {
     if (!(norm2 <= Real(3.402823466e38f))) return false;
     const Real norm = sqrt(norm2), most = o.max_grad_norm;
     const Real scale = most > 0 && norm > most ? most / norm : Real(1);
-    const Real lr = scheduled_learning_rate<Real>(o, optimizer_.updates, config_.updates());
+    const Real lr = scheduled_rate<Real>(o, o.learning_rate, optimizer_.updates, config_.updates(), Real(1));
     optimizer_.updates += 1;
     optimizer_.beta1_power *= o.beta1;
     optimizer_.beta2_power *= o.beta2;

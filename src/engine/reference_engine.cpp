@@ -1,12 +1,14 @@
-// The reference algorithm (reference.hpp) behind the Engine interface.
+// The reference algorithms (reference.hpp, reference_chunk.hpp) behind the Engine interface.
 #include "cupg/error.hpp"
 #include "src/engine/engine.hpp"
 #include "src/engine/reference.hpp"
+#include "src/engine/reference_chunk.hpp"
 
 namespace cupg {
 namespace {
 
-template <class Env>
+/// Agent is reference::Agent, whose updates run in lanes, or reference::ChunkAgent.
+template <class Agent>
 class ReferenceEngine final : public Engine {
  public:
   ReferenceEngine(const Config& config, const EnvironmentInfo& environment, int agents) {
@@ -17,7 +19,7 @@ class ReferenceEngine final : public Engine {
     for (std::size_t i = 0; i < agents.size(); ++i) {
       UpdateReport& r = reports[i] = {};
       while (r.updates < updates && r.finite) {
-        r.finite = at(agents[i]).update(r.episodes);
+        r.finite = at(agents[i]).update(r.episodes, r.env_steps);
         r.updates += r.finite;
       }
       r.parameters_finite = all_finite(parameters(agents[i]));
@@ -37,16 +39,27 @@ class ReferenceEngine final : public Engine {
   int threads() const override { return 1; }
 
  private:
-  reference::Agent<Env, float>& at(int agent) { return agents_[static_cast<std::size_t>(agent)]; }
-  std::vector<reference::Agent<Env, float>> agents_;
+  Agent& at(int agent) { return agents_[static_cast<std::size_t>(agent)]; }
+  std::vector<Agent> agents_;
 };
+
+template <class Env>
+std::unique_ptr<Engine> make_engine_for(const Config& config, const EnvironmentInfo& environment, int agents) {
+  if (!chunked(config)) return std::make_unique<ReferenceEngine<reference::Agent<Env, float>>>(config, environment, agents);
+#define CUPG_MAKE(OBJECTIVE)                       \
+  if (config.algorithm == OBJECTIVE::kTraits.name) \
+    return std::make_unique<ReferenceEngine<reference::ChunkAgent<Env, OBJECTIVE, float>>>(config, environment, agents);
+  CUPG_OBJECTIVES(CUPG_MAKE)
+#undef CUPG_MAKE
+  throw Error(ErrorKind::usage, "no such objective");
+}
 
 }  // namespace
 
 std::unique_ptr<Engine> make_reference_engine(const Config& config, int agents) {
   const EnvironmentInfo& environment = find_environment(config.environment);
 #define CUPG_MAKE(ENV, NAME, LIMIT, THRESHOLD) \
-  if (environment.name == NAME) return std::make_unique<ReferenceEngine<ENV>>(config, environment, agents);
+  if (environment.name == NAME) return make_engine_for<ENV>(config, environment, agents);
   CUPG_ENVIRONMENTS(CUPG_MAKE)
 #undef CUPG_MAKE
   throw Error(ErrorKind::usage, "no such environment");

@@ -84,6 +84,9 @@ std::optional<std::vector<int>> parse_widths(std::string_view text) {
   return widths;
 }
 
+/// The word that stands for no value of its own, where there is one.
+std::string or_unset(const Option& option) { return option.unset.empty() ? "" : fmt::format(", or {}", option.unset); }
+
 void check_name(const Option& option, const std::string& name) {
   const auto known = option.known();
   if (std::find(known.begin(), known.end(), name) == known.end()) throw Error(ErrorKind::usage, unknown_name(option.name, name, known));
@@ -100,8 +103,8 @@ std::string expected(const Option& option) {
   switch (option.type) {
     case OptionType::name: return fmt::format("one of {}", fmt::join(option.known(), ", "));
     case OptionType::flag: return "true or false";
-    case OptionType::count: return "a whole number " + range_text(option.range);
-    case OptionType::real: return "a number " + range_text(option.range);
+    case OptionType::count: return "a whole number " + range_text(option.range) + or_unset(option);
+    case OptionType::real: return "a number " + range_text(option.range) + or_unset(option);
     case OptionType::widths:
       return fmt::format("up to {} widths of 1 to {} (on the command line 64,64 or none{})", kMaxHiddenLayers, kMaxHiddenWidth,
                          option.unset.empty() ? "" : fmt::format(" or {}", option.unset));

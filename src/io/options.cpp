@@ -17,10 +17,14 @@ using Names = std::array<std::string_view, N>;
 
 constexpr auto names_of(Activation) { return Names<2>{"relu", "tanh"}; }
 constexpr auto names_of(Initialisation) { return Names<4>{"he", "xavier", "orthogonal", "uniform"}; }
-constexpr auto names_of(Estimator) { return Names<2>{"gae", "nstep"}; }
+constexpr auto names_of(Collect) { return Names<2>{"steps", "episodes"}; }
+constexpr auto names_of(Estimator) { return Names<3>{"gae", "nstep", "returns"}; }
+constexpr auto names_of(NormalizeOver) { return Names<3>{"batch", "minibatch", "episode"}; }
+constexpr auto names_of(LossSum) { return Names<2>{"mean", "sum"}; }
+constexpr auto names_of(ClipSchedule) { return Names<2>{"constant", "linear"}; }
 constexpr auto names_of(Truncation) { return Names<2>{"bootstrap", "terminal"}; }
 constexpr auto names_of(OptimizerKind) { return Names<3>{"adam", "rmsprop", "sgd"}; }
-constexpr auto names_of(Schedule) { return Names<2>{"constant", "linear"}; }
+constexpr auto names_of(Schedule) { return Names<3>{"constant", "linear", "exponential"}; }
 constexpr auto names_of(RmspropEps) { return Names<2>{"outside", "inside"}; }
 constexpr auto names_of(Device) { return Names<4>{"auto", "cpu", "cuda", "reference"}; }
 constexpr auto names_of(Math) { return Names<2>{"exact", "fast"}; }
@@ -36,7 +40,11 @@ std::vector<std::string> known_environments() {
   for (const EnvironmentInfo& e : environments()) names.emplace_back(e.name);
   return names;
 }
-std::vector<std::string> known_algorithms() { return {"a2c"}; }
+std::vector<std::string> known_algorithms() {
+  std::vector<std::string> names;
+  for (const ObjectiveInfo& o : objectives()) names.emplace_back(o.name);
+  return names;
+}
 
 // ---- between Config's fields and OptionValue; set() is called with checked values only -------------------------------
 
@@ -52,7 +60,10 @@ OptionValue to_value(const T& field) {
     return field;
   }
 }
-OptionValue to_value(const std::optional<std::vector<int>>& field) { return field ? OptionValue(*field) : OptionValue(); }
+template <class T>
+OptionValue to_value(const std::optional<T>& field) {
+  return field ? OptionValue(*field) : OptionValue();
+}
 
 template <class T>
 void from_value(const OptionValue& value, T& field) {
@@ -65,9 +76,10 @@ void from_value(const OptionValue& value, T& field) {
     field = std::get<T>(value);
   }
 }
-void from_value(const OptionValue& value, std::optional<std::vector<int>>& field) {
-  if (const auto* widths = std::get_if<std::vector<int>>(&value)) {
-    field = *widths;
+template <class T>
+void from_value(const OptionValue& value, std::optional<T>& field) {
+  if (const auto* given = std::get_if<T>(&value)) {
+    field = *given;
   } else {
     field.reset();
   }
@@ -83,11 +95,11 @@ constexpr Option name(Text option, Text group, Text help, std::vector<std::strin
 constexpr Option flag(Text option, Text group, Text help, Get get, Set set) {
   return {.name = option, .group = group, .help = help, .type = OptionType::flag, .get = get, .set = set};
 }
-constexpr Option count(Text option, Text group, Text help, Get get, Set set, Range range) {
-  return {.name = option, .group = group, .help = help, .type = OptionType::count, .range = range, .get = get, .set = set};
+constexpr Option count(Text option, Text group, Text help, Get get, Set set, Range range, Text unset = {}) {
+  return {.name = option, .group = group, .help = help, .type = OptionType::count, .range = range, .unset = unset, .get = get, .set = set};
 }
-constexpr Option real(Text option, Text group, Text help, Get get, Set set, Range range) {
-  return {.name = option, .group = group, .help = help, .type = OptionType::real, .range = range, .get = get, .set = set};
+constexpr Option real(Text option, Text group, Text help, Get get, Set set, Range range, Text unset = {}) {
+  return {.name = option, .group = group, .help = help, .type = OptionType::real, .range = range, .unset = unset, .get = get, .set = set};
 }
 constexpr Option widths(Text option, Text group, Text help, Get get, Set set, Text unset = {}) {
   return {.name = option, .group = group, .help = help, .type = OptionType::widths, .unset = unset, .get = get, .set = set};
@@ -104,6 +116,13 @@ bool is_nstep(const Config& c) { return c.advantage.estimator == Estimator::nste
 bool is_adam(const Config& c) { return c.optimizer.kind == OptimizerKind::adam; }
 bool is_rmsprop(const Config& c) { return c.optimizer.kind == OptimizerKind::rmsprop; }
 bool has_eps(const Config& c) { return c.optimizer.kind != OptimizerKind::sgd; }
+bool is_exponential(const Config& c) { return c.optimizer.schedule == Schedule::exponential; }
+bool is_normalized(const Config& c) { return c.advantage.normalize; }
+bool has_steps(const Config& c) { return c.collect == Collect::steps; }
+bool has_value(const Config& c) { return find_objective(c.algorithm).value; }
+bool has_entropy(const Config& c) { return find_objective(c.algorithm).entropy; }
+bool has_ratio(const Config& c) { return find_objective(c.algorithm).ratio; }
+bool explores(const Config& c) { return c.exploration.start > 0 || c.exploration.end > 0; }
 bool has_lanes(const Config& c) { return c.device == Device::cpu || c.device == Device::automatic; }
 
 OptionValue get_separate(const Config& c) { return !c.shared; }
@@ -112,6 +131,14 @@ OptionValue get_value_hidden(const Config& c) { return to_value(c.value_hidden);
 void set_value_hidden(Config& c, const OptionValue& value) {
   from_value(value, c.value_hidden);
   if (c.value_hidden) c.shared = false;
+}
+
+OptionValue get_value_rate(const Config& c) {
+  return c.optimizer.value_learning_rate == 0 ? OptionValue() : OptionValue(c.optimizer.value_learning_rate);
+}
+void set_value_rate(Config& c, const OptionValue& value) {
+  const auto* rate = std::get_if<float>(&value);
+  c.optimizer.value_learning_rate = rate == nullptr ? 0 : *rate;
 }
 
 // get and set of a field of Config; for an enum, its names before them
@@ -133,7 +160,14 @@ const Option kOptions[] = {
 
     count("steps", kLength, "environment steps after which an agent stops, solved or not", CUPG_FIELD(steps), {1, 1e17}),
     count("envs", kLength, "environments stepped side by side", CUPG_FIELD(envs), {1, 16777216}),
-    count("horizon", kLength, "steps of each environment between two updates", CUPG_FIELD(horizon), {1, 1e6}),
+    name("batch", kLength, "what an update learns from: `horizon` steps of each environment, or a whole episode of each", CUPG_CHOICE(collect)),
+    where(has_steps, "batch = steps",
+          count("horizon", kLength, "steps of each environment between two updates", CUPG_FIELD(horizon), {1, 1e6})),
+    count("updates", kLength, "updates after which an agent stops, too; 0: as many as its steps allow", CUPG_FIELD(update_limit), {0, 1e15}),
+    count("episode-limit", kLength, "steps after which a training episode is cut; 0: never", CUPG_FIELD(episode_limit), {0, 2e9}, "environment"),
+    where(has_ratio, "algo = ppo", count("epochs", kLength, "passes over a batch", CUPG_FIELD(epochs), {1, 1e4})),
+    where(has_ratio, "algo = ppo",
+          count("minibatches", kLength, "optimizer steps of a pass, each with a part of the batch", CUPG_FIELD(minibatches), {1, 1e6})),
     flag("stop-when-solved", kLength, "stop as soon as the task counts as solved", CUPG_FIELD(stop_when_solved)),
 
     widths("hidden", kNetwork, "widths of the hidden layers; beyond 64,64 a tolerance, not bits", CUPG_FIELD(hidden)),
@@ -155,14 +189,34 @@ const Option kOptions[] = {
     where(is_nstep, "estimator = nstep",
           count("nstep", kReturns, "rewards summed before the value takes over", CUPG_FIELD(advantage.nstep), {1, 1e6})),
     name("truncation", kReturns, "a time limit goes on with V of the last state, or counts as an end", CUPG_CHOICE(advantage.truncation)),
-    flag("normalize", kReturns, "advantages to mean 0, deviation 1 over the batch", CUPG_FIELD(advantage.normalize)),
+    flag("normalize", kReturns, "advantages to mean 0, deviation 1", CUPG_FIELD(advantage.normalize)),
+    where(is_normalized, "normalize = true",
+          name("normalize-over", kReturns, "what has mean 0 and deviation 1: the batch, each minibatch, each episode", CUPG_CHOICE(advantage.normalize_over))),
+    real("epsilon-start", kReturns, "probability of a random action at first, while training", CUPG_FIELD(exploration.start), kUnit),
+    real("epsilon-end", kReturns, "and after epsilon-steps", CUPG_FIELD(exploration.end), kUnit),
+    where(explores, "epsilon-start above 0",
+          count("epsilon-steps", kReturns, "environment steps over which it falls", CUPG_FIELD(exploration.steps), {1, 1e15})),
 
-    real("entropy-coef", kLoss, "weight of the entropy bonus", CUPG_FIELD(objective.entropy_coef), kNotNegative),
-    real("value-coef", kLoss, "weight of the value loss (V - R)^2 / 2", CUPG_FIELD(objective.value_coef), kNotNegative),
+    where(has_entropy, "algo = a2c or ppo",
+          real("entropy-coef", kLoss, "weight of the entropy bonus", CUPG_FIELD(objective.entropy_coef), kNotNegative)),
+    where(has_value, "an algo that learns a value",
+          real("value-coef", kLoss, "weight of the value loss (V - R)^2 / 2", CUPG_FIELD(objective.value_coef), kNotNegative)),
+    name("loss", kLoss, "the mean over the samples of a batch, or their sum", CUPG_CHOICE(objective.loss)),
+    where(has_ratio, "algo = ppo",
+          real("clip", kLoss, "the probability ratio is clipped to 1 - clip .. 1 + clip", CUPG_FIELD(objective.clip), kPositive)),
+    where(has_ratio, "algo = ppo",
+          name("clip-schedule", kLoss, "of the clip; linear falls to 0 at the last step", CUPG_CHOICE(objective.clip_schedule))),
+    where(has_ratio, "algo = ppo",
+          real("value-clip", kLoss, "how far V may move from the old V before its loss is clipped; 0: no clip", CUPG_FIELD(objective.value_clip), kNotNegative)),
+    where(has_ratio, "algo = ppo",
+          real("target-kl", kLoss, "epochs end where the policy has moved further than this; 0: never", CUPG_FIELD(objective.target_kl), kNotNegative)),
 
     name("optimizer", kOptimizer, "the optimizer", CUPG_CHOICE(optimizer.kind)),
     real("learning-rate", kOptimizer, "step size", CUPG_FIELD(optimizer.learning_rate), kPositive),
+    real("value-learning-rate", kOptimizer, "of the value's own network (separate = true)", get_value_rate, set_value_rate, kPositive, "same"),
     name("schedule", kOptimizer, "of the learning rate; linear falls to 0 at the last step", CUPG_CHOICE(optimizer.schedule)),
+    where(is_exponential, "schedule = exponential",
+          real("decay", kOptimizer, "factor of the learning rate after each update", CUPG_FIELD(optimizer.decay), {0, 1, true, false})),
     where(is_adam, "optimizer = adam", real("beta1", kOptimizer, "Adam's decay of the mean", CUPG_FIELD(optimizer.beta1), kDecay)),
     where(is_adam, "optimizer = adam", real("beta2", kOptimizer, "Adam's decay of the mean square", CUPG_FIELD(optimizer.beta2), kDecay)),
     where(is_rmsprop, "optimizer = rmsprop",

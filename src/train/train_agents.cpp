@@ -33,7 +33,7 @@ class Loop {
         environment_(find_environment(config.environment)),
         batch_(config.batch()),
         total_(config.updates()),
-        chunk_(std::max<std::int64_t>(1, 1024 / batch_)),
+        chunk_(config.collect == Collect::episodes ? 1 : std::max<std::int64_t>(1, 1024 / batch_)),
         seeds_(seeds),
         reporter_(reporter),
         initial_return_(initial_return),
@@ -104,16 +104,16 @@ class Loop {
   void take(Run& run, const UpdateReport& report) {
     AgentResult& result = run.result;
     result.updates += report.updates;
-    result.env_steps = result.updates * batch_;
-    run.schedule.add(report.updates * batch_, report.episodes);
+    result.env_steps += report.env_steps;
+    run.schedule.add(report.env_steps, report.episodes);
     run.curve.add(result.env_steps, seconds_since(run.start), report.episodes);
-    reporter_.add(report.updates * batch_, report.episodes);
+    reporter_.add(report.env_steps, report.episodes);
     if (!report.finite || !report.parameters_finite) {
       result.outcome = Outcome::diverged;
       result.message = fmt::format("a {} became NaN or infinite at update {}; try a smaller learning-rate or max-grad-norm",
                                    report.finite ? "parameter" : "gradient", result.updates + (report.finite ? 0 : 1));
     }
-    run.ended = result.outcome == Outcome::diverged || result.updates >= total_;
+    run.ended = result.outcome == Outcome::diverged || result.updates >= total_ || result.env_steps >= config_.steps;
   }
 
   /// Is it solved? The greedy policy's mean over 100 fresh episodes reaches the threshold, and 1,000 more confirm it.

@@ -300,7 +300,7 @@ struct Scene {
   }
 
   static constexpr float kReward = 1.0f, kGamma = 0.99f, kGammaLambda = 0.99f * 0.95f;
-  static constexpr cupg::A2cCoefficients<float> kCoefficients{0.01f, 0.5f};
+  static constexpr cupg::Coefficients<float> kCoefficients{0.01f, 0.5f};
 };
 
 /// A copy of a scene in device memory.

@@ -8,6 +8,7 @@
 #include "src/engine/isa.hpp"
 #include "src/engine/network_plan.hpp"
 #include "src/engine/reference.hpp"
+#include "tests/support/loss.hpp"
 #include "tests/support/comparisons.hpp"
 #include "tests/support/golden_case.hpp"
 #include "tests/support/rows.hpp"
@@ -20,7 +21,7 @@ using namespace cupg_test;
 using cupg::kWarp;
 using cupg::NetworkShape;
 using Network = cupg::reference::Network<double>;
-using Coefficients = cupg::A2cCoefficients<double>;
+using Coefficients = cupg::Coefficients<double>;
 
 std::vector<double> zeros(const NetworkShape& shape) { return std::vector<double>(static_cast<std::size_t>(parameter_count(shape)), 0.0); }
 
@@ -130,7 +131,7 @@ TEST(Backward, IsTheCentralDifferencesOfTheLoss) {
           for (std::size_t l = 1; l < layers->size(); ++l)
             for (const double h : (*layers)[l]) on.push_back(h > 0);
         const double z[2] = {0, d};
-        sum += cupg::A2c::loss(z, value, batch.right[s] ? 1 : 0, static_cast<double>(batch.advantage[s]), targets[s], c);
+        sum += cupg_test::loss<cupg::A2c>(z, value, batch.right[s] ? 1 : 0, static_cast<double>(batch.advantage[s]), targets[s], c);
       }
       return sum;
     };
@@ -157,7 +158,7 @@ struct OpResult {
   Guarded<float> partials;  // [warps][padded]
   std::vector<float> gradient;
 };
-OpResult run_op(const cupg::CpuOps& ops, const Batch& batch, int envs, int horizon, const cupg::A2cCoefficients<float>& c, float idle,
+OpResult run_op(const cupg::CpuOps& ops, const Batch& batch, int envs, int horizon, const cupg::Coefficients<float>& c, float idle,
                 cupg::Moments moments) {
   const cupg::PackedNetwork network(batch.shape);
   const cupg::NetworkPlan& plan = network.plan();
@@ -204,7 +205,7 @@ OpResult run_op(const cupg::CpuOps& ops, const Batch& batch, int envs, int horiz
 
 TEST(GradientOp, IsTheReferenceNetworksInDoubleToItsRounding) {
   const int envs = 37, horizon = 3;
-  const cupg::A2cCoefficients<float> c{0.125f, 0.5f};
+  const cupg::Coefficients<float> c{0.125f, 0.5f};
   const cupg::Moments moments{0.25f, 0.75f};
   for (const NetworkShape& shape : all_structures()) {
     const Batch batch(shape, static_cast<std::size_t>(envs * horizon), 41);
@@ -241,7 +242,7 @@ TEST(GradientOp, IsTheReferenceNetworksInDoubleToItsRounding) {
 }
 
 TEST(GradientOp, HasTheSameBitsInEveryLaneType) {
-  const cupg::A2cCoefficients<float> c{0.01f, 0.5f};
+  const cupg::Coefficients<float> c{0.01f, 0.5f};
   for (const NetworkShape& shape : all_structures())
     for (const auto& [envs, horizon] : {std::pair{1, 1}, {33, 5}, {7, 35}}) {
       if (scale() < 1 && horizon == 35) continue;

@@ -6,6 +6,7 @@
 
 #include "src/engine/isa.hpp"
 #include "src/engine/reference.hpp"
+#include "tests/support/loss.hpp"
 #include "tests/support/comparisons.hpp"
 #include "tests/support/golden_case.hpp"
 #include "tests/support/guarded.hpp"
@@ -22,7 +23,7 @@ using Network = cupg::reference::Network<double>;
 /// PyTorch's experiment: the gradient of the a2c loss on the same batch, recomputed at each step.
 std::vector<double> a2c_gradient(const GoldenCase& c, const std::vector<double>& p, double* loss = nullptr) {
   const Network network(c.shape);
-  const cupg::A2cCoefficients<double> coefficients{0.01, 1};
+  const cupg::Coefficients<double> coefficients{0.01, 1};
   std::vector<double> g(p.size(), 0.0);
   const double n = static_cast<double>(c.batch);
   for (std::size_t b = 0; b < c.batch; ++b) {
@@ -32,7 +33,7 @@ std::vector<double> a2c_gradient(const GoldenCase& c, const std::vector<double>&
     network.backward(p.data(), activations, cupg::A2c::grad_two_actions(d, c.action[b] == 1, c.advantage[b], coefficients) / n,
                      cupg::A2c::grad_value(value, c.target[b], coefficients) / n, g.data());
     const double z[2] = {0, d};
-    if (loss != nullptr) *loss += cupg::A2c::loss(z, value, c.action[b], c.advantage[b], c.target[b], coefficients) / n;
+    if (loss != nullptr) *loss += cupg_test::loss<cupg::A2c>(z, value, c.action[b], c.advantage[b], c.target[b], coefficients) / n;
   }
   return g;
 }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <limits>
 
+#include "tests/support/loss.hpp"
 #include "tests/support/golden_case.hpp"
 #include "tests/support/shapes.hpp"
 
@@ -15,7 +16,7 @@ namespace {
 using namespace cupg_test;
 using cupg::A2c;
 template <class Real>
-using Coefficients = cupg::A2cCoefficients<Real>;
+using Coefficients = cupg::Coefficients<Real>;
 template <class S>
 using TwoActions = cupg::TwoActions<S>;
 
@@ -25,8 +26,8 @@ TEST(A2c, LossAndDerivativesByHand) {
   const double z[2] = {0.3, 0.3};
   const Coefficients<double> c{0.1, 0.5};
   double grad[2];
-  EXPECT_NEAR((A2c::loss(z, 3.0, 1, 2.0, 1.0, c)), 1.9 * std::log(2.0) + 1, 1e-15);
-  A2c::grad_logits(z, 1, 2.0, c, grad);
+  EXPECT_NEAR((cupg_test::loss<A2c>(z, 3.0, 1, 2.0, 1.0, c)), 1.9 * std::log(2.0) + 1, 1e-15);
+  cupg_test::grad_logits<A2c>(z, 1, 2.0, c, grad);
   EXPECT_NEAR(grad[0], 1, 1e-15);
   EXPECT_NEAR(grad[1], -1, 1e-15);
   EXPECT_EQ(A2c::grad_two_actions(0.0, true, 2.0, c), -1.0);
@@ -39,7 +40,7 @@ TEST(A2c, ThreeActionsByHand) {
   // dJ/dz = 4 (1/2, 1/4 - 1, 1/4) + p (log p + H) = (2, -3, 1) + ln 2 (1/4, -1/8, -1/8)
   const double z[3] = {1 + std::log(2.0), 1, 1};
   double grad[3];
-  A2c::grad_logits(z, 1, 4.0, Coefficients<double>{1, 0}, grad);
+  cupg_test::grad_logits<A2c>(z, 1, 4.0, Coefficients<double>{1, 0}, grad);
   EXPECT_NEAR(grad[0], 2 + std::log(2.0) / 4, 1e-15);
   EXPECT_NEAR(grad[1], -3 - std::log(2.0) / 8, 1e-15);
   EXPECT_NEAR(grad[2], 1 - std::log(2.0) / 8, 1e-15);
@@ -56,10 +57,10 @@ struct GoldenMeans {
       const Real z[2] = {static_cast<Real>(c.logits[2 * b]), static_cast<Real>(c.logits[2 * b + 1])}, value = static_cast<Real>(c.value[b]);
       const Real target = static_cast<Real>(c.target[b]), advantage = reinforce ? target : static_cast<Real>(c.advantage[b]);
       Real grad[2];
-      A2c::grad_logits(z, c.action[b], advantage, coefficients, grad);
+      cupg_test::grad_logits<A2c>(z, c.action[b], advantage, coefficients, grad);
       const Real grad_d = A2c::grad_two_actions(z[1] - z[0], c.action[b] == 1, advantage, coefficients);
       EXPECT_FALSE(!(std::abs(grad_d - grad[1]) <= (std::abs(grad_d) + 1) * 16 * std::numeric_limits<Real>::epsilon()));
-      loss += static_cast<double>(A2c::loss(z, value, c.action[b], advantage, target, coefficients)) / n;
+      loss += static_cast<double>(cupg_test::loss<A2c>(z, value, c.action[b], advantage, target, coefficients)) / n;
       grad_z0 += static_cast<double>(grad[0]) / n;
       grad_z1 += static_cast<double>(grad[1]) / n;
       grad_value += static_cast<double>(A2c::grad_value(value, target, coefficients)) / n;
@@ -97,7 +98,7 @@ TEST(A2c, TwoActionsAreTheGeneralForm) {
     for (const int action : {0, 1}) {
       const Coefficients<double> c{0.3, 0.5};
       double grad[2];
-      A2c::grad_logits(z, action, advantage, c, grad);
+      cupg_test::grad_logits<A2c>(z, action, advantage, c, grad);
       const double grad_d = A2c::grad_two_actions(z[1] - z[0], action == 1, advantage, c);
       EXPECT_FALSE(!(std::abs(grad_d - grad[1]) <= 1e-13)) << z[1] - z[0];  // magnitudes up to 20, some ten roundings of 1e-16
       EXPECT_FALSE(!(std::abs(grad_d + grad[0]) <= 1e-13)) << z[1] - z[0];
@@ -110,7 +111,7 @@ TEST(A2c, DerivativesSumToZeroOverTheLogits) {
   for (std::size_t i = 0; i < 1000; ++i) {
     double z[5], grad[5], sum = 0;
     for (std::size_t j = 0; j < 5; ++j) z[j] = 6.0 * random[6 * i + j];
-    A2c::grad_logits(z, static_cast<int>(i % 5), 10.0 * random[6 * i + 5], Coefficients<double>{0.2, 0.5}, grad);
+    cupg_test::grad_logits<A2c>(z, static_cast<int>(i % 5), 10.0 * random[6 * i + 5], Coefficients<double>{0.2, 0.5}, grad);
     for (const double g : grad) sum += g;
     EXPECT_FALSE(!(std::abs(sum) <= 1e-13));  // five numbers up to 10
   }
@@ -125,18 +126,18 @@ TEST(A2c, DerivativesAreTheCentralDifferencesOfTheLoss) {
     for (std::size_t j = 0; j < 3; ++j) z[j] = 5.0 * random[6 * i + j];  // far from the clamp at 30
     const double value = 3.0 * random[6 * i + 3], target = 3.0 * random[6 * i + 4], advantage = 4.0 * random[6 * i + 5];
     const int action = static_cast<int>(i % 3);
-    A2c::grad_logits(z, action, advantage, c, grad);
+    cupg_test::grad_logits<A2c>(z, action, advantage, c, grad);
     // error: h^2 J'''/6 ~ 1e-10 and 1e-16 |J| / h ~ 3e-10
     for (std::size_t j = 0; j < 3; ++j) {
       double up[3] = {z[0], z[1], z[2]}, down[3] = {z[0], z[1], z[2]};
       up[j] += h;
       down[j] -= h;
       const double difference =
-          (A2c::loss(up, value, action, advantage, target, c) - A2c::loss(down, value, action, advantage, target, c)) / (up[j] - down[j]);
+          (cupg_test::loss<A2c>(up, value, action, advantage, target, c) - cupg_test::loss<A2c>(down, value, action, advantage, target, c)) / (up[j] - down[j]);
       EXPECT_FALSE(!(std::abs(difference - grad[j]) <= 1e-8)) << "logit " << j;
     }
     const double difference =
-        (A2c::loss(z, value + h, action, advantage, target, c) - A2c::loss(z, value - h, action, advantage, target, c)) / (2 * h);
+        (cupg_test::loss<A2c>(z, value + h, action, advantage, target, c) - cupg_test::loss<A2c>(z, value - h, action, advantage, target, c)) / (2 * h);
     EXPECT_FALSE(!(std::abs(difference - A2c::grad_value(value, target, c)) <= 1e-8));
   }
 }
@@ -149,10 +150,10 @@ void expect_finite_at_extremes() {
         const Coefficients<Real> c{Real(0.1), Real(0.5)};
         const Real z[2] = {Real(0), sign * big}, three[3] = {-sign * big, Real(0), sign * big};
         Real grad[2], grad3[3];
-        A2c::grad_logits(z, action, Real(-3), c, grad);
-        A2c::grad_logits(three, action, Real(-3), c, grad3);
-        EXPECT_TRUE(std::isfinite(A2c::loss(z, Real(1), action, Real(-3), Real(2), c)));
-        EXPECT_TRUE(std::isfinite(A2c::loss(three, Real(1), action, Real(-3), Real(2), c)));
+        cupg_test::grad_logits<A2c>(z, action, Real(-3), c, grad);
+        cupg_test::grad_logits<A2c>(three, action, Real(-3), c, grad3);
+        EXPECT_TRUE(std::isfinite(cupg_test::loss<A2c>(z, Real(1), action, Real(-3), Real(2), c)));
+        EXPECT_TRUE(std::isfinite(cupg_test::loss<A2c>(three, Real(1), action, Real(-3), Real(2), c)));
         for (const Real g : grad) EXPECT_TRUE(std::isfinite(g));
         for (const Real g : grad3) EXPECT_TRUE(std::isfinite(g));
         EXPECT_TRUE(std::isfinite(A2c::grad_two_actions(z[1] - z[0], action == 1, Real(-3), c)));
@@ -178,7 +179,7 @@ TEST(A2c, NaNStaysVisible) {
   EXPECT_TRUE(std::isnan(A2c::grad_value(nan, 1.0f, c)));
   const float z[2] = {0, nan};
   float grad[2];
-  A2c::grad_logits(z, 0, 1.0f, c, grad);
+  cupg_test::grad_logits<A2c>(z, 0, 1.0f, c, grad);
   EXPECT_TRUE(std::isnan(grad[0]) && std::isnan(grad[1]));
 }
 

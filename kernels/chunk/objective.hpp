@@ -1,0 +1,62 @@
+// The objective's derivatives for the samples of a chunk, lane by lane.
+//   g_j = scale dJ/dz_j,  g_v = scale dJ/dV,  kl = (r - 1) - log r with r = p(a|s) / p_old(a|s)
+// The estimate of KL(old, new) is Schulman's ("Approximating KL divergence", 2020): unbiased and never negative.
+// Bound: latency and arithmetic of a softmax; small beside the network.
+#pragma once
+#include "kernels/chunk/plan.hpp"
+#include "objectives/registry.hpp"
+
+namespace cupg {
+
+/// Arrays of one chunk, a row of kChunk floats for each output or field.
+struct ObjectiveArgs {
+  int count = 0;  ///< samples in use; the others' numbers are finite and their results unused
+  Coefficients<float> coefficients{};
+  float mean = 0, inverse_sd = 1;              ///< normalisation of the advantages (Moments)
+  float scale = 1;                             ///< 1 / B for a mean, 1 for a sum
+  const float* outputs = nullptr;              ///< [A + 1][64] logits, value
+  const std::uint32_t* action = nullptr;       ///< [64]
+  const float* advantage = nullptr;            ///< [64]
+  const float* target = nullptr;               ///< [64]
+  const float* old_log_probability = nullptr;  ///< [64]
+  const float* old_value = nullptr;            ///< [64]
+  float* grad = nullptr;                       ///< [A + 1][64] out
+  float* kl = nullptr;                         ///< [64] out
+};
+
+/// One copy's derivatives of one objective.
+using ObjectiveRows = void (*)(const ObjectiveArgs&);
+
+}  // namespace cupg
+
+CUPG_BEGIN_COPY
+
+/// The samples [at, at + kWidth<S>).
+template <class Objective, int A, class S>
+CUPG_FN void objective_lanes(const ObjectiveArgs& a, int at) {
+  LossSample<A, S> s;
+  for (int j = 0; j < A; ++j) s.logits[j] = load<S>(a.outputs + j * kChunk + at);
+  s.value = load<S>(a.outputs + A * kChunk + at);
+  s.action = load_int<S>(a.action + at);
+  s.advantage = (load<S>(a.advantage + at) - splat<S>(a.mean)) * splat<S>(a.inverse_sd);
+  s.target = load<S>(a.target + at);
+  s.old_log_probability = load<S>(a.old_log_probability + at);
+  s.old_value = load<S>(a.old_value + at);
+  S grad[A], grad_value;
+  objective_gradient<Objective>(s, a.coefficients, grad, grad_value);
+  const S scale = splat<S>(a.scale);
+  for (int j = 0; j < A; ++j) store(a.grad + j * kChunk + at, grad[j] * scale);
+  store(a.grad + A * kChunk + at, grad_value * scale);
+
+  S log_p[A], p[A];
+  softmax(s.logits, log_p, p);
+  const S log_ratio = chosen(log_p, s.action) - s.old_log_probability;
+  store(a.kl + at, exp(log_ratio) - S(1.0) - log_ratio);
+}
+
+template <class Objective, int A, class S>
+inline void objective_rows(const ObjectiveArgs& a) {
+  for (int at = 0; at < a.count; at += kWidth<S>) objective_lanes<Objective, A, S>(a, at);
+}
+
+CUPG_END_COPY

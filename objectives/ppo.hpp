@@ -1,0 +1,68 @@
+// Proximal policy optimisation: the probability ratio to the policy that acted, clipped.
+// Source: Schulman et al., "Proximal policy optimization algorithms" (2017), equation 7; the clipped value loss: the first author's
+// implementation, as Huang et al., "The 37 implementation details of PPO" (2022), describe it.
+//
+//   r = exp(log p_a - log p_old)
+//   J = -min(r A, clip(r, 1 - e, 1 + e) A) - c_e H + c_v L_V
+//   L_V = (V - R)^2 / 2,  or with a value clip  max((V - R)^2, (V_c - R)^2) / 2,  V_c = V_old + clip(V - V_old, -e_v, e_v)
+//
+//   dJ/dz_j = A r (p_j - [a = j]) + c_e p_j (log p_j + H); its first term is 0 where A > 0 and r > 1 + e, or A < 0 and r < 1 - e
+//   dL_V/dV = V - R; with a value clip that holds where (V - R)^2 >= (V_c - R)^2; otherwise V_c - R inside the clip, 0 outside
+#pragma once
+#include "kernels/math/softmax.hpp"
+#include "objectives/sample.hpp"
+
+CUPG_BEGIN_COPY
+
+struct Ppo {
+  static constexpr ObjectiveTraits kTraits{
+      .name = "ppo", .source = "Schulman et al., 2017", .value = true, .entropy = true, .ratio = true};
+
+  template <int A, class S>
+  static CUPG_FN S loss(const LossSample<A, S>& s, const Coefficients<Scalar<S>>& c) {
+    S log_p[A], p[A];
+    softmax(s.logits, log_p, p);
+    const S ratio = exp(chosen(log_p, s.action) - s.old_log_probability);
+    const S clipped = lower_to(raise_to(ratio, splat<S>(Scalar<S>(1) - c.clip)), splat<S>(Scalar<S>(1) + c.clip));
+    const S gain = lower_to(ratio * s.advantage, clipped * s.advantage);  // the smaller of the two
+    const S error = s.value - s.target;
+    S squared = error * error;
+    if (c.value_clip > 0) {
+      const S away = clipped_error(s, c);
+      squared = raise_to(squared, away * away);
+    }
+    return splat<S>(c.value) * S(0.5) * squared - splat<S>(c.entropy) * entropy(log_p, p) - gain;
+  }
+
+  template <int A, class S>
+  static CUPG_FN void gradient(const LossSample<A, S>& s, const Coefficients<Scalar<S>>& c, S (&grad_logits)[A], S& grad_value) {
+    S log_p[A], p[A];
+    softmax(s.logits, log_p, p);
+    const S ratio = exp(chosen(log_p, s.action) - s.old_log_probability), zero = S(0.0);
+    const S high = splat<S>(Scalar<S>(1) + c.clip), low = splat<S>(Scalar<S>(1) - c.clip);
+    const S limit = select(s.advantage > zero, select(ratio > high, zero, s.advantage),  //
+                           select(ratio < low, zero, s.advantage));
+    const S weight = ratio * limit, h = entropy(log_p, p);
+    for (int j = 0; j < A; ++j)
+      grad_logits[j] = fma(splat<S>(c.entropy) * p[j], log_p[j] + h, weight * (p[j] - taken<S>(s.action, j)));
+
+    const S error = s.value - s.target;
+    S slope = error;
+    if (c.value_clip > 0) {
+      const S away = clipped_error(s, c), moved = abs(s.value - s.old_value);
+      const S inside = select(moved > splat<S>(c.value_clip), zero, away);
+      slope = select(error * error < away * away, inside, error);
+    }
+    grad_value = splat<S>(c.value) * slope;
+  }
+
+ private:
+  /// V_c - R.
+  template <int A, class S>
+  static CUPG_FN S clipped_error(const LossSample<A, S>& s, const Coefficients<Scalar<S>>& c) {
+    const S step = s.value - s.old_value;
+    return s.old_value + lower_to(raise_to(step, splat<S>(Scalar<S>(0) - c.value_clip)), splat<S>(c.value_clip)) - s.target;
+  }
+};
+
+CUPG_END_COPY

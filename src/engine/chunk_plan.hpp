@@ -1,0 +1,26 @@
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "cupg/config.hpp"
+#include "kernels/chunk/plan.hpp"
+
+namespace cupg {
+
+/// Whether this configuration's updates run in chunks (kernels/chunk): everything but the advantage actor-critic on fixed horizons,
+/// which runs in lanes.
+bool chunked(const Config& config);
+
+/// For a network that fits fused kernels.
+ChunkPlan make_chunk_plan(const NetworkShape& shape);
+
+/// A bit for each parameter of the value's own network, [padded(parameters) / 32]; none where the trunk is shared.
+std::vector<std::uint32_t> value_network_bits(const NetworkShape& shape);
+
+/// Steps after which a training episode is cut; 0: never.
+std::int64_t training_episode_limit(const Config& config);
+
+/// Steps that an environment can take in an update: the horizon, or the longest episode.
+std::int64_t most_steps_of_an_update(const Config& config);
+
+}  // namespace cupg
