@@ -58,6 +58,8 @@ void check_combinations(const Config& c) {
   if (c.shared && c.value_hidden)
     refuse(fmt::format("value-hidden: {} with separate = false; expected separate = true, or value-hidden = \"same\"",
                        toml_value(*c.value_hidden)));
+  if (c.shared && c.value_bias)
+    refuse(fmt::format("value-bias: {} with separate = false; expected separate = true, or value-bias = \"same\"", *c.value_bias));
   if (c.advantage.estimator == Estimator::nstep && c.collect == Collect::steps && c.advantage.nstep > c.horizon)
     refuse(fmt::format("nstep: {} with horizon = {}; expected at most the horizon", c.advantage.nstep, c.horizon));
   check_objective(c, find_objective(c.algorithm));
@@ -88,7 +90,7 @@ NetworkShape Config::network() const {
           .actions = e.actions,
           .shared = shared,
           .policy = policy,
-          .value = {.width = value_hidden.value_or(hidden), .activation = activation, .bias = bias}};
+          .value = {.width = value_hidden.value_or(hidden), .activation = activation, .bias = value_bias.value_or(bias)}};
 }
 
 void check_settings(const Config& config) {

@@ -41,6 +41,7 @@ struct Config {
   std::optional<std::vector<int>> value_hidden;  ///< widths of the value's, when not shared; nothing: as hidden
   Activation activation = Activation::relu;
   bool bias = true;
+  std::optional<bool> value_bias;  ///< of the value's own network; nothing: as bias
   NetworkInit init;
 
   AdvantageSettings advantage;

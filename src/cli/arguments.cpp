@@ -47,8 +47,12 @@ class ConfigArguments {
     app.add_option("--config", file_, "a TOML file; its keys are the options below")->type_name("FILE")->group("Settings as a whole");
   }
 
-  /// Defaults < preset < file < command line.
+  /// Defaults < preset < file < command line. An algorithm that the command line names begins with its published settings, where it
+  /// has any and neither a preset nor a file says more.
   Config resolve() {
+    for (const Given& g : given_)
+      if (g.option->name == "algo" && g.cli->count() > 0 && preset_.empty() && file_.empty())
+        if (const std::string_view preset = preset_of_algorithm(g.text); !preset.empty()) apply_preset(preset, config_);
     if (!preset_.empty()) apply_preset(preset_, config_);
     if (!file_.empty()) load_config(file_, config_);
     for (const Given& g : given_)
@@ -84,7 +88,9 @@ class ConfigArguments {
     }
     if (option.type == OptionType::flag) {
       given.cli = app.add_flag(fmt::format("--{0},!--no-{0}", name), given.text, help);
-      given.cli->option_text(fmt::format("({})", std::get<bool>(option.get(config_)) ? "yes" : "no"));
+      const OptionValue value = option.get(config_);
+      const auto* yes = std::get_if<bool>(&value);
+      given.cli->option_text(fmt::format("({})", yes == nullptr ? option.unset : *yes ? "yes" : "no"));
     } else {
       given.cli = app.add_option(name == "learning-rate" ? "--learning-rate,--lr" : "--" + name, given.text, help);
       given.cli->option_text(fmt::format("{} ({})", type_name(option), text_value(option, config_)));

@@ -100,6 +100,14 @@ void read_config(std::string_view toml, const std::string& source, Config& confi
       throw Error(e.kind(), place(source, node->source()) + e.what());
     }
   }
+  // a complete configuration lists settings that have no effect too, with their defaults
+  const Config defaults;
+  for (const Option& option : options()) {
+    const toml::node* node = table.get(option.name);
+    if (node == nullptr || option.applies == nullptr || option.applies(config) || option.get(config) == option.get(defaults)) continue;
+    throw Error(ErrorKind::usage, place(source, node->source()) + fmt::format("{}: {} would have no effect; it needs {}", option.name,
+                                                                             show(*node), option.needs));
+  }
 }
 
 void load_config(const std::filesystem::path& path, Config& config) {
@@ -115,6 +123,14 @@ std::string write_config(const Config& config) {
     toml += fmt::format("{} = {}\n", option.name, toml_value(option.get(config), option.unset));
   }
   return toml;
+}
+
+std::string_view preset_of_algorithm(std::string_view algorithm) {
+  constexpr std::pair<std::string_view, std::string_view> known[] = {
+      {"ppo", "cleanrl-ppo"}, {"reinforce", "garza-reinforce"}, {"reinforce-baseline", "weng-reinforce-baseline"}};
+  for (const auto& [name, preset] : known)
+    if (name == algorithm) return preset;
+  return {};
 }
 
 void apply_preset(std::string_view name, Config& config) {

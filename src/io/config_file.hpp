@@ -21,6 +21,7 @@ struct Preset {
   std::string_view name, toml;
 };
 /// Throws Error (usage) that suggests the nearest name.
+std::string_view preset_of_algorithm(std::string_view algorithm);
 void apply_preset(std::string_view name, Config& config);
 std::span<const Preset> presets();
 

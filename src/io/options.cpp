@@ -92,8 +92,8 @@ using Set = void (*)(Config&, const OptionValue&);
 constexpr Option name(Text option, Text group, Text help, std::vector<std::string> (*known)(), Get get, Set set) {
   return {.name = option, .group = group, .help = help, .type = OptionType::name, .known = known, .get = get, .set = set};
 }
-constexpr Option flag(Text option, Text group, Text help, Get get, Set set) {
-  return {.name = option, .group = group, .help = help, .type = OptionType::flag, .get = get, .set = set};
+constexpr Option flag(Text option, Text group, Text help, Get get, Set set, Text unset = {}) {
+  return {.name = option, .group = group, .help = help, .type = OptionType::flag, .unset = unset, .get = get, .set = set};
 }
 constexpr Option count(Text option, Text group, Text help, Get get, Set set, Range range, Text unset = {}) {
   return {.name = option, .group = group, .help = help, .type = OptionType::count, .range = range, .unset = unset, .get = get, .set = set};
@@ -176,6 +176,7 @@ const Option kOptions[] = {
     flag("separate", kNetwork, "policy and value have a trunk each", get_separate, set_separate),
     name("activation", kNetwork, "of the hidden layers", CUPG_CHOICE(activation)),
     flag("bias", kNetwork, "layers have biases", CUPG_FIELD(bias)),
+    flag("value-bias", kNetwork, "layers of the value's own network have biases (separate = true)", CUPG_FIELD(value_bias), "same"),
     name("math", kNetwork, "fast: matrix products on a GPU in TF32; no other network is changed by it", CUPG_CHOICE(math)),
     name("init", kNetwork, "how weights are drawn", CUPG_CHOICE(init.kind)),
     real("hidden-gain", kNetwork, "scale of the hidden layers' initial weights", CUPG_FIELD(init.hidden_gain), kPositive),
