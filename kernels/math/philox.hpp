@@ -6,7 +6,17 @@
 
 namespace cupg {
 /// What a draw is for: the third counter word, so that no two uses can meet.
-enum class Purpose : std::uint32_t { initialise = 0, reset = 1, action = 2, evaluate_reset = 3, evaluate_action = 4, bench_action = 5 };
+enum class Purpose : std::uint32_t {
+  initialise = 0,
+  reset = 1,
+  action = 2,
+  evaluate_reset = 3,
+  evaluate_action = 4,
+  bench_action = 5,
+  search_reset = 7,
+  search_weights = 8,
+  theorem = 9,
+};
 }  // namespace cupg
 
 CUPG_BEGIN_COPY
