@@ -243,7 +243,8 @@ void update(benchmark::State& state, Isa isa) {
 
 }  // namespace
 
-void register_gemm_benchmarks();  // gemm_bench.cpp
+void register_gemm_benchmarks();    // gemm_bench.cpp
+void register_search_benchmarks();  // search_bench.cpp
 
 int main(int argc, char** argv) {
   for (const Isa isa : available_isas()) {
@@ -264,6 +265,7 @@ int main(int argc, char** argv) {
     add("update", update);
   }
   register_gemm_benchmarks();
+  register_search_benchmarks();
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
 }

@@ -13,7 +13,10 @@ enum class Purpose : std::uint32_t {
   evaluate_reset = 3,
   evaluate_action = 4,
   bench_action = 5,
-  permutation = 6
+  permutation = 6,
+  search_reset = 7,
+  search_weights = 8,
+  theorem = 9,
 };
 }  // namespace cupg
 
