@@ -2,6 +2,8 @@
 // 1, 2, 3", SC 2011). Four words out of a 128-bit counter and a 64-bit key, and no state, so that no order of calls can
 // matter: key = the agent's seed, counter = (environment, step, purpose, block).
 #pragma once
+#include <type_traits>
+
 #include "lanes.hpp"
 
 namespace cupg {
@@ -79,7 +81,11 @@ CUPG_FN PhiloxWords<I> philox4x32_lanes(I c0, std::uint32_t c1, std::uint32_t c2
 /// A uniform number in [0, 1) from the upper 24 bits of a word: every value is a multiple of 2^-24, exactly.
 template <class S>
 CUPG_FN S uniform01(Int<S> word) {
-  return to_float(shift_right<8>(word)) * S(0x1p-24);
+  if constexpr (std::is_same_v<S, double>) {
+    return static_cast<double>(to_float(shift_right<8>(word))) * 0x1p-24;
+  } else {
+    return to_float(shift_right<8>(word)) * S(0x1p-24);
+  }
 }
 CUPG_FN float uniform01(std::uint32_t word) { return uniform01<float>(word); }
 

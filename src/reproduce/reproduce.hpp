@@ -45,6 +45,11 @@ struct ReproduceOptions {
 /// Runs one row; throws Error (usage) where there is none of that name, and stops early, with what there is, where it is told to.
 Reproduction reproduce(std::string_view name, const ReproduceOptions& options = {});
 
+/// "at least 170", "0.42 to 0.48"; empty where the figure is there to be seen.
+std::string required(const Figure& figure);
+/// "182.3 (175 to 190, n = 20)"
+std::string measured(const Figure& figure);
+
 /// The table as Markdown, with the command that makes it.
 std::string reproductions_markdown(const std::vector<Reproduction>& rows);
 
