@@ -18,6 +18,7 @@ using Names = std::array<std::string_view, N>;
 constexpr auto names_of(Activation) { return Names<2>{"relu", "tanh"}; }
 constexpr auto names_of(Initialisation) { return Names<4>{"he", "xavier", "orthogonal", "uniform"}; }
 constexpr auto names_of(Collect) { return Names<2>{"steps", "episodes"}; }
+constexpr auto names_of(BiasInit) { return Names<3>{"zero", "xavier", "uniform"}; }
 constexpr auto names_of(Estimator) { return Names<3>{"gae", "nstep", "returns"}; }
 constexpr auto names_of(NormalizeOver) { return Names<3>{"batch", "minibatch", "episode"}; }
 constexpr auto names_of(LossSum) { return Names<2>{"mean", "sum"}; }
@@ -179,6 +180,7 @@ const Option kOptions[] = {
     flag("value-bias", kNetwork, "layers of the value's own network have biases (separate = true)", CUPG_FIELD(value_bias), "same"),
     name("math", kNetwork, "fast: matrix products on a GPU in TF32; no other network is changed by it", CUPG_CHOICE(math)),
     name("init", kNetwork, "how weights are drawn", CUPG_CHOICE(init.kind)),
+    name("bias-init", kNetwork, "how biases are drawn", CUPG_CHOICE(init.biases)),
     real("hidden-gain", kNetwork, "scale of the hidden layers' initial weights", CUPG_FIELD(init.hidden_gain), kPositive),
     real("policy-gain", kNetwork, "scale of the policy head's; small starts near the uniform policy", CUPG_FIELD(init.policy_gain), kNotNegative),
     real("value-gain", kNetwork, "scale of the value head's", CUPG_FIELD(init.value_gain), kNotNegative),

@@ -23,7 +23,7 @@ inline Interval mean_interval(const std::vector<double>& x) {
   double mean = 0, squares = 0;
   for (const double v : x) mean += v / n;
   for (const double v : x) squares += (v - mean) * (v - mean);
-  const double half = x.size() < 2 ? INFINITY : student_t975(n - 1) * std::sqrt(squares / (n - 1) / n);
+  const double half = x.size() < 2 ? static_cast<double>(INFINITY) : student_t975(n - 1) * std::sqrt(squares / (n - 1) / n);
   return {mean, mean - half, mean + half};
 }
 
