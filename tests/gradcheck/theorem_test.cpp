@@ -91,6 +91,19 @@ TEST(Theorem, ABaselineCanTakeAllTheVarianceOfABandit) {
   EXPECT_EQ(value.episodes, n);
 }
 
+TEST(Theorem, VarianceOfTwoEpisodesByHand) {
+  // the bandit above, each arm once: 1/2 and -3/2, mean -1/2, squared deviations 1 + 1 over n - 1 = 1
+  for (std::uint64_t seed = 1; seed < 50; ++seed) {
+    const GradientEstimate e = cupg::sample_gradient(bandit(1, 3), Vector{0, 0}, Baseline::none, 2, seed);
+    if (e.mean[0] != -0.5) continue;
+    EXPECT_EQ(e.variance, (Vector{2, 2}));
+    EXPECT_EQ(e.standard_error, (Vector{1, 1}));
+    EXPECT_EQ(e.total_variance, 4);
+    return;
+  }
+  FAIL() << "no seed played each arm once";
+}
+
 TEST(Theorem, TheEnumeratedGradientIsTheDerivativeOfTheEnumeratedReturn) {
   const TabularMdp m = cupg::tiny_mdp();
   for (const double size : {0.5, 1.0, 3.0}) {
@@ -114,7 +127,7 @@ TEST(Theorem, TheEnumeratedGradientIsTheDerivativeOfTheEnumeratedReturn) {
 }
 
 TEST(Theorem, SampledEstimatesMeetTheExactGradientAndABaselineLowersTheVariance) {
-  for (const std::uint64_t seed : {11, 12, 13}) {
+  for (const std::uint64_t seed : {11u, 12u, 13u}) {
     const cupg::TabularCheck check = cupg::check_tabular_theorem(cupg::tiny_mdp(), cupg::tiny_logits(), scaled(200000), seed);
     ASSERT_EQ(check.sampled.size(), 3u);
     EXPECT_EQ(check.names[3], "state 1, action 1");
@@ -155,7 +168,7 @@ TEST(Theorem, StandardErrorsAreThoseOfRepeatedSamples) {
 // ---- CartPole -------------------------------------------------------------------------------------------------------------
 
 TEST(CartPoleTheorem, TheScoreFunctionMeetsTheDifferenceOfTheSampledReturn) {
-  for (const std::uint64_t seed : {1, 2, 3}) {
+  for (const std::uint64_t seed : {1u, 2u, 3u}) {
     CartPoleTheoremSettings s;
     s.seed = seed;
     s.episodes = scaled(100000);
@@ -166,6 +179,9 @@ TEST(CartPoleTheorem, TheScoreFunctionMeetsTheDifferenceOfTheSampledReturn) {
           << check.difference.mean[i] << " +- " << check.difference.standard_error[i];
       EXPECT_GT(std::abs(check.score.mean[i]), 20 * check.score.standard_error[i]);  // agreement on 0 would show nothing
       EXPECT_GT(check.changed[i], 0.1);
+      EXPECT_DOUBLE_EQ(check.z[i], (check.score.mean[i] - check.difference.mean[i]) /
+                                       std::hypot(check.score.standard_error[i], check.difference.standard_error[i]));
+      EXPECT_LE(std::abs(check.z[i]), check.largest_z);
     }
     EXPECT_FALSE(!(std::abs(check.mean_return - 42.73) <= 0.1 + 100 / std::sqrt(static_cast<double>(s.episodes))));
   }
