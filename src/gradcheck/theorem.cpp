@@ -59,8 +59,22 @@ void require_episodes(std::int64_t episodes) {
   if (episodes < 2 || episodes > 1'000'000'000) throw Error(ErrorKind::usage, fmt::format("episodes: {}; expected 2 to 1e9", episodes));
 }
 
+void require_shape(const TabularMdp& m, std::span<const double> logits) {
+  const auto require = [](std::string_view name, std::size_t size, int expected) {
+    if (size != at(expected)) throw Error(ErrorKind::usage, fmt::format("{}: {} numbers; expected {}", name, size, expected));
+  };
+  const int pairs = m.states * m.actions;
+  require("logits", logits.size(), pairs);
+  require("start", m.start.size(), m.states);
+  require("next", m.next.size(), pairs * m.states);
+  require("high", m.high.size(), pairs);
+  require("low", m.low.size(), pairs);
+  require("high_probability", m.high_probability.size(), pairs);
+}
+
 /// pi(a | s), [S][A].
 Vector policy_of(const TabularMdp& mdp, std::span<const double> logits) {
+  require_shape(mdp, logits);
   Vector policy(logits.size());
   for (int s = 0; s < mdp.states; ++s) {
     const auto row = logits.subspan(at(s * mdp.actions), at(mdp.actions));
@@ -263,47 +277,52 @@ const TheoremOps& theorem_ops_for(Isa isa) {
   return theorem_ops_generic();
 }
 
-/// Plays episodes in batches that stay small in memory.
+/// Episodes are played in batches that stay in the cache.
+constexpr std::int64_t kBatch = 4096;
+
+/// f(first, count) for batches of [first, first + episodes).
+template <class F>
+void each_batch(std::int64_t first, std::int64_t episodes, F f) {
+  for (std::int64_t done = 0; done < episodes; done += kBatch) f(first + done, std::min(kBatch, episodes - done));
+}
+
+/// The episodes of one seed.
 class Player {
  public:
   Player(const CartPoleTheoremSettings& s, const EnvironmentInfo& environment)
       : ops_(theorem_ops_for(s.isa)), environment_(environment), seed_(s.seed) {}
 
-  /// f(steps[n], gradient[O][n]) for batches of the `episodes` from `first` on; without a baseline `gradient` is empty.
-  template <class F>
-  void play(std::span<const float> weights, std::int64_t first, std::int64_t episodes, std::span<const float> baseline, F f) {
-    constexpr std::int64_t kBatch = 4096;
-    for (std::int64_t done = 0; done < episodes; done += kBatch) {
-      ScoreArgs args;
-      args.weights = weights.data();
-      args.baseline = baseline.data();
-      args.max_episode_steps = environment_.max_episode_steps;
-      args.key = seed_;
-      args.first_episode = static_cast<std::uint32_t>(first + done);
-      args.episodes = static_cast<int>(std::min(kBatch, episodes - done));
-      const std::size_t n = static_cast<std::size_t>(args.episodes);
-      steps_.resize(n);
-      gradient_.resize(baseline.empty() ? 0 : n * at(environment_.observations));
-      args.steps = steps_.data();
-      args.gradient = baseline.empty() ? nullptr : gradient_.data();
-      ops_.play(environment_.id, args);
-      f(std::span<const float>(steps_), std::span<const float>(gradient_));
-    }
+  /// Steps of each episode [count]; and, where there is a baseline, each one's gradient [O][count].
+  void play(std::span<const float> weights, std::int64_t first, std::int64_t count, std::span<const float> baseline,
+            std::vector<float>& steps, std::vector<float>* gradient) {
+    steps.resize(static_cast<std::size_t>(count));
+    if (gradient != nullptr) gradient->resize(steps.size() * at(environment_.observations));
+    ScoreArgs args;
+    args.weights = weights.data();
+    args.baseline = baseline.data();
+    args.max_episode_steps = environment_.max_episode_steps;
+    args.key = seed_;
+    args.first_episode = static_cast<std::uint32_t>(first);
+    args.episodes = static_cast<int>(count);
+    args.steps = steps.data();
+    args.gradient = gradient != nullptr ? gradient->data() : nullptr;
+    ops_.play(environment_.id, args);
   }
 
   /// [limit] the mean return to go of the episodes that are still played at step t.
   std::vector<float> mean_to_go(std::span<const float> weights, std::int64_t first, std::int64_t episodes) {
     const std::size_t limit = at(environment_.max_episode_steps);
+    std::vector<float> steps, mean(limit);
     Vector ended(limit + 1);  // episodes of so many steps
-    play(weights, first, episodes, {}, [&](std::span<const float> steps, std::span<const float>) {
+    each_batch(first, episodes, [&](std::int64_t from, std::int64_t count) {
+      play(weights, from, count, {}, steps, nullptr);
       for (const float length : steps) ++ended[static_cast<std::size_t>(length)];
     });
-    std::vector<float> mean(limit);
-    double count = 0, sum = 0;  // episodes longer than t, and their steps from t on
+    double longer = 0, to_go = 0;  // episodes of more than t steps, and their steps from t on
     for (std::size_t t = limit; t-- > 0;) {
-      count += ended[t + 1];
-      sum += count;
-      mean[t] = count > 0 ? static_cast<float>(sum / count) : 0.0f;
+      longer += ended[t + 1];
+      to_go += longer;
+      mean[t] = longer > 0 ? static_cast<float>(to_go / longer) : 0.0f;
     }
     return mean;
   }
@@ -312,7 +331,6 @@ class Player {
   const TheoremOps& ops_;
   const EnvironmentInfo& environment_;
   const std::uint64_t seed_;
-  std::vector<float> steps_, gradient_;
 };
 
 }  // namespace
@@ -320,51 +338,52 @@ class Player {
 CartPoleCheck check_cartpole_theorem(const CartPoleTheoremSettings& s) {
   const EnvironmentInfo& environment = find_environment(s.environment);
   require_episodes(s.episodes);
-  const std::size_t O = at(environment.observations), n = static_cast<std::size_t>(s.episodes);
+  const std::size_t O = at(environment.observations);
   if (s.weights.size() != O) throw Error(ErrorKind::usage, fmt::format("weights: {} of them; expected {}", s.weights.size(), O));
   if (!(s.step > 0 && s.step <= 1)) throw Error(ErrorKind::usage, fmt::format("step: {}; expected above 0, at most 1", s.step));
 
   CartPoleCheck check;
   check.names = {"x", "x_dot", "theta", "theta_dot"};
+  check.changed.assign(O, 0.0);
+  const double share = 1.0 / static_cast<double>(s.episodes);
   const std::vector<float> weights(s.weights.begin(), s.weights.end());
+  std::vector<float> steps, gradient;
+  Vector one(O);
   Player player(s, environment);
   // three sets of episodes that share no random number: score function, differences, baseline
   const std::vector<float> baseline = player.mean_to_go(weights, 2 * s.episodes, s.episodes / 10 + 1);
   RunningEstimate score(O);
-  Vector one(O);
-  player.play(weights, 0, s.episodes, baseline, [&](std::span<const float> steps, std::span<const float> gradient) {
+  each_batch(0, s.episodes, [&](std::int64_t first, std::int64_t count) {
+    player.play(weights, first, count, baseline, steps, &gradient);
     for (std::size_t e = 0; e < steps.size(); ++e) {
-      check.mean_return += static_cast<double>(steps[e]) / static_cast<double>(n);
+      check.mean_return += share * static_cast<double>(steps[e]);
       for (std::size_t i = 0; i < O; ++i) one[i] = static_cast<double>(gradient[i * steps.size() + e]);
       score.add(one);
     }
   });
   check.score = score.result();
 
-  std::vector<Vector> difference(O);  // [O][episodes]
-  check.changed.assign(O, 0.0);
-  for (std::size_t i = 0; i < O; ++i) {
-    std::vector<float> up = weights, down = weights;
-    up[i] += static_cast<float>(s.step);
-    down[i] -= static_cast<float>(s.step);
-    const double width = static_cast<double>(up[i]) - static_cast<double>(down[i]);  // as represented
-    Vector& d = difference[i];
-    player.play(up, s.episodes, s.episodes, {},
-                [&](std::span<const float> steps, std::span<const float>) { d.insert(d.end(), steps.begin(), steps.end()); });
-    std::size_t e = 0;
-    player.play(down, s.episodes, s.episodes, {}, [&](std::span<const float> steps, std::span<const float>) {
-      for (const float length : steps) {
-        d[e] = (d[e] - static_cast<double>(length)) / width;
-        if (d[e] != 0) check.changed[i] += 1.0 / static_cast<double>(n);
-        ++e;
-      }
-    });
-  }
   RunningEstimate central(O);
-  for (std::size_t e = 0; e < n; ++e) {
-    for (std::size_t i = 0; i < O; ++i) one[i] = difference[i][e];
-    central.add(one);
-  }
+  std::vector<Vector> difference(O);  // [O][count]
+  each_batch(s.episodes, s.episodes, [&](std::int64_t first, std::int64_t count) {
+    for (std::size_t i = 0; i < O; ++i) {
+      std::vector<float> up = weights, down = weights;
+      up[i] += static_cast<float>(s.step);
+      down[i] -= static_cast<float>(s.step);
+      const double width = static_cast<double>(up[i]) - static_cast<double>(down[i]);  // as represented
+      player.play(up, first, count, {}, steps, nullptr);
+      difference[i].assign(steps.begin(), steps.end());
+      player.play(down, first, count, {}, steps, nullptr);
+      for (std::size_t e = 0; e < steps.size(); ++e) {
+        difference[i][e] = (difference[i][e] - static_cast<double>(steps[e])) / width;
+        if (difference[i][e] != 0) check.changed[i] += share;
+      }
+    }
+    for (std::size_t e = 0; e < steps.size(); ++e) {
+      for (std::size_t i = 0; i < O; ++i) one[i] = difference[i][e];
+      central.add(one);
+    }
+  });
   check.difference = central.result();
   for (std::size_t i = 0; i < O; ++i)
     check.z.push_back((check.score.mean[i] - check.difference.mean[i]) /

@@ -51,7 +51,7 @@ struct Enumeration {
   double expected_return = 0;    ///< J
   std::vector<double> gradient;  ///< [S][A] dJ / dtheta
 };
-/// Time and trajectories grow as (2 A S)^T.
+/// Time and trajectories grow as (2 A S)^T. This and the functions below throw Error (usage) where a table has another size than it says.
 Enumeration enumerate(const TabularMdp& mdp, std::span<const double> logits);
 
 /// [T + 1][S] expected sum of rewards from step t on in state s; row T is 0. By backward recursion.
@@ -94,10 +94,12 @@ TabularCheck check_tabular_theorem(const TabularMdp& mdp, std::span<const double
 /// logit weights.
 struct CartPoleTheoremSettings {
   std::string environment = "CartPole-v0";
-  std::vector<double> weights = {0.25, 0.5, 2.0, 1.0};  ///< [4], for x, x_dot, theta, theta_dot: episodes of some 80 steps
+  std::vector<double> weights = {0.25, 0.5, 2.0, 1.0};  ///< [4], for x, x_dot, theta, theta_dot: episodes of 43 steps in the mean
   /// h of (G(w + h) - G(w - h)) / 2h. With the random numbers fixed, G is piecewise constant in w: its derivative is 0 wherever there
   /// is one, and the difference sees the gradient through the few episodes in which an action flips. Their share is proportional to h,
-  /// and each weighs 1 / 2h, so the variance grows as 1 / h: a tiny h finds nothing but noise. The bias grows as h^2.
+  /// and each weighs 1 / 2h, so the variance grows as 1 / h: a tiny h finds nothing but noise. The bias grows as h^2. With 5e6
+  /// episodes, the worst component (x_dot, -24.22) was off by 2.55 at 1/2, .49 at 1/4, .05 +- .04 at 1/8 (.12 by the law): below half
+  /// a standard error (.26) of 1e5 episodes, about one and a half of 1e6.
   double step = 0.125;
   std::int64_t episodes = 100000;  ///< of each sample: one for the score function, one for all differences
   std::uint64_t seed = 1;

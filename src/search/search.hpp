@@ -51,8 +51,8 @@ struct SearchResult {
   std::vector<SearchRun> runs;
   std::int64_t episodes = 0;   ///< sum of the runs' trials
   std::int64_t env_steps = 0;  ///< of those
-  /// With those that random search played ahead in lanes that had no run of their own, and dropped since an earlier trial had solved.
-  /// How many is up to the instruction set and the threads.
+  /// With the ones beyond: random search lets lanes without a run of their own play ahead in others' runs, and drops those trials where
+  /// an earlier one has solved. How many were played to their end is up to the instruction set and the threads.
   std::int64_t episodes_played = 0;
   double seconds = 0;  ///< wall clock
   std::string isa;     ///< "scalar", "avx2" or "avx512"
