@@ -39,10 +39,12 @@ std::string type_name(const Option& option) {
 /// A command's options that are settings, and what was given for them.
 class ConfigArguments {
  public:
-  /// `only`: names of the settings to take; empty: all, with ENV, --preset and --config.
-  ConfigArguments(CLI::App& app, const Config& defaults, const std::vector<std::string_view>& only = {}) : config_(defaults) {
+  /// `only`: names of the settings to take; empty: all, with ENV, --preset and --config. `except`: one that the command means
+  /// otherwise.
+  ConfigArguments(CLI::App& app, const Config& defaults, const std::vector<std::string_view>& only = {}, std::string_view except = {})
+      : config_(defaults) {
     for (const Option& option : options())
-      if (only.empty() || std::find(only.begin(), only.end(), option.name) != only.end()) add(app, option);
+      if (option.name != except && (only.empty() || std::find(only.begin(), only.end(), option.name) != only.end())) add(app, option);
     if (!only.empty()) return;
     app.add_option("--preset", preset_, "a published setting: " + preset_names())->type_name("NAME")->group("Settings as a whole");
     app.add_option("--config", file_, "a TOML file; its keys are the options below")->type_name("FILE")->group("Settings as a whole");
@@ -238,7 +240,7 @@ Arguments parse_bench(const CommandHelp& help, CommandLine line) {
   Config defaults;
   defaults.envs = 2048;
   defaults.horizon = 32;
-  ConfigArguments config(parser.app(), defaults);
+  ConfigArguments config(parser.app(), defaults, {}, "updates");
   parser.option("--updates", updates, "N", "updates to time (as many as take about a second)");
   CLI::Option* actions_option = parser.option("--actions", actions, "random|balance (balance)", "env: what steers the poles");
   parser.option("--repeat", repeat, "R (5)", "timings; the median counts");
