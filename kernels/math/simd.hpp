@@ -214,10 +214,10 @@ template <class S>
 CUPG_FN S load(const Scalar<S>* p) {
   return VectorMemory<S>::load(p);
 }
-template <class S>
-CUPG_FN S splat(Scalar<S> x) {
-  return VectorMemory<S>::splat(x);
-}
+template <int N>
+struct Splat<FloatLanes<N>> {
+  static CUPG_FN FloatLanes<N> of(float x) { return VectorMemory<FloatLanes<N>>::splat(x); }
+};
 template <class S>
 CUPG_FN Int<S> load_int(const std::uint32_t* p) {
   return VectorMemory<S>::load_int(p);
