@@ -41,8 +41,12 @@ std::string symbolic_text(const SymbolicResult& s) {
   text += fmt::format("  J: {}\n", size_text(s.loss_size));
   text += fmt::format("  all {} derivatives: {}; derived in {}, evaluated in {}\n", s.symbols.size(), size_text(s.all),
                       format_seconds(s.derive_seconds), format_seconds(s.evaluate_seconds));
-  text += fmt::format("  longest, by {}: {}; after collect_common_factors() {}; after expand() {}\n", s.longest_name, size_text(s.longest),
-                      format_count(s.factored.tree), s.expand_given_up ? "not tried, too long" : format_count(s.expanded.tree));
+  text += fmt::format("  longest, by {}: {}\n", s.longest_name, size_text(s.longest));
+  const auto simplified = [](const std::optional<ExpressionSize>& size) {
+    return size ? format_count(size->tree) : fmt::format("given up after {} s", kPatience);
+  };
+  text += fmt::format("  its nodes after collect_common_factors(): {}; expand(): {}; normal(): {}\n", simplified(s.factored),
+                      simplified(s.expanded), simplified(s.normal));
   if (s.shortest.size() < 400 && !s.shortest.empty()) text += fmt::format("  shortest, as C: dJ/d {} = {}\n", s.shortest_name, s.shortest);
   return text;
 }
@@ -142,7 +146,9 @@ nlohmann::ordered_json group_json(const Report& r, const char* group) {
   return json;
 }
 
-nlohmann::ordered_json size_json(const ExpressionSize& s) { return {{"nodes", s.tree}, {"distinct", s.distinct}}; }
+nlohmann::ordered_json size_json(const std::optional<ExpressionSize>& s) {
+  return s ? nlohmann::ordered_json{{"nodes", s->tree}, {"distinct", s->distinct}} : nlohmann::ordered_json();
+}
 
 }  // namespace
 
@@ -168,12 +174,10 @@ nlohmann::ordered_json report_json(const Report& r) {
   json["moved"] = f.moved;
   json["ratios_clipped"] = f.ratios_clipped;
   json["values_clipped"] = f.values_clipped;
-  json["expressions"] = {{"symbols", r.symbolic.symbols.size()},
-                         {"loss", size_json(r.symbolic.loss_size)},
-                         {"derivatives", size_json(r.symbolic.all)},
-                         {"longest", size_json(r.symbolic.longest)},
-                         {"factored", size_json(r.symbolic.factored)},
-                         {"expanded", r.symbolic.expand_given_up ? nlohmann::ordered_json() : size_json(r.symbolic.expanded)}};
+  json["expressions"] = {{"symbols", r.symbolic.symbols.size()},       {"loss", size_json(r.symbolic.loss_size)},
+                         {"derivatives", size_json(r.symbolic.all)},   {"longest", size_json(r.symbolic.longest)},
+                         {"factored", size_json(r.symbolic.factored)}, {"expanded", size_json(r.symbolic.expanded)},
+                         {"normal", size_json(r.symbolic.normal)}};
   json["sweep"] = nlohmann::ordered_json::array();
   for (const SweepPoint& p : r.sweep) json["sweep"].push_back({{"h", p.h}, {"forward", number(p.forward)}, {"central", number(p.central)}});
   json["config"] = config_json(f.config);

@@ -1,8 +1,12 @@
 #include "src/gradcheck/symbolic.hpp"
 
 #include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <csignal>
 #include <sstream>
 #include <unordered_set>
 
@@ -50,8 +54,26 @@ std::string as_c(const ex& e) {
   return text.str();
 }
 
-/// expand() multiplies sums out; where a derivative has more nodes than this, it would take minutes and gigabytes.
-constexpr std::int64_t kMostExpanded = 20000;
+/// f() in a process of its own, which is ended after kPatience: simplifying can take hours (the greatest common divisor of polynomials
+/// in a hundred variables) or gigabytes (products of sums multiplied out), and GiNaC cannot be interrupted.
+template <class F>
+std::optional<ExpressionSize> in_time(F f) {
+  std::array<int, 2> ends{};
+  if (::pipe(ends.data()) != 0) return {};
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::signal(SIGALRM, SIG_DFL);
+    ::alarm(kPatience);
+    const ExpressionSize size = size_of(f());
+    ::_exit(::write(ends[1], &size, sizeof size) == static_cast<ssize_t>(sizeof size) ? 0 : 1);
+  }
+  ::close(ends[1]);
+  ExpressionSize size;
+  const bool whole = child > 0 && ::read(ends[0], &size, sizeof size) == static_cast<ssize_t>(sizeof size);
+  ::close(ends[0]);
+  if (child > 0) ::waitpid(child, nullptr, 0);
+  return whole ? std::optional(size) : std::nullopt;
+}
 
 }  // namespace
 
@@ -111,9 +133,9 @@ SymbolicResult differentiate(const ex& loss, const std::vector<GiNaC::symbol>& s
   if (derivatives.empty()) return r;
   r.longest_name = std::to_string(which[longest]);
   r.longest = size_of(derivatives[longest]);
-  r.factored = size_of(GiNaC::collect_common_factors(derivatives[longest]));
-  r.expand_given_up = r.longest.tree > kMostExpanded;
-  if (!r.expand_given_up) r.expanded = size_of(derivatives[longest].expand());
+  r.factored = in_time([&] { return GiNaC::collect_common_factors(derivatives[longest]); });
+  r.expanded = in_time([&] { return derivatives[longest].expand(); });
+  r.normal = in_time([&] { return derivatives[longest].normal(); });
   if (length[shortest] > 1) {
     r.shortest_name = std::to_string(which[shortest]);
     r.shortest = as_c(derivatives[shortest]);

@@ -5,6 +5,7 @@
 // block.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,22 +17,26 @@ namespace cupg::gradcheck {
 
 inline constexpr std::size_t kMostSymbols = 160;
 
+/// Seconds after which a simplification is given up.
+inline constexpr unsigned kPatience = 1;
+
 /// Nodes of expressions: as trees, and with equal subexpressions counted once.
 struct ExpressionSize {
   std::int64_t tree = 0, distinct = 0;
 };
 
 struct SymbolicResult {
-  std::uint32_t sample = 0;                    ///< which
-  std::vector<int> symbols;                    ///< parameters that are symbols; the others are numbers
-  std::vector<double> gradient;                ///< [parameters] dJ of this sample, 0 for numbers
-  double loss = 0;                             ///< J by evaluating the expression
-  ExpressionSize loss_size;                    ///< of J
-  ExpressionSize all;                          ///< of all derivatives together
-  std::string longest_name;                    ///< the parameter with the longest derivative, and that derivative's size:
-  ExpressionSize longest, expanded, factored;  ///< as GiNaC derives it, after expand(), after collect_common_factors()
-  bool expand_given_up = false;                ///< too long to be expanded in reasonable time: `expanded` is not there
-  std::string shortest_name, shortest;         ///< the parameter with the shortest derivative that is not 0, and that as a C expression
+  std::uint32_t sample = 0;      ///< which
+  std::vector<int> symbols;      ///< parameters that are symbols; the others are numbers
+  std::vector<double> gradient;  ///< [parameters] dJ of this sample, 0 for numbers
+  double loss = 0;               ///< J by evaluating the expression
+  ExpressionSize loss_size;      ///< of J
+  ExpressionSize all;            ///< of all derivatives together
+  std::string longest_name;      ///< the parameter with the longest derivative, and that derivative's size:
+  ExpressionSize longest;        ///< as GiNaC derives it
+  /// After each of its simplifications; nothing where that took longer than kPatience.
+  std::optional<ExpressionSize> expanded, factored, normal;
+  std::string shortest_name, shortest;  ///< the parameter with the shortest derivative that is not 0, and that as a C expression
   double derive_seconds = 0, evaluate_seconds = 0;
 };
 
