@@ -32,12 +32,27 @@ inline constexpr double kFloatLimit = 1e-4;
 /// Parameters whose differences are taken, at most (and four of every block): 64-64 separate has 9,155.
 inline constexpr std::size_t kMostDifferenced = 256;
 
+/// Where the samples' gradients cancel, an error is measured by this share of what was added up: rounding is relative to that.
+inline constexpr double kCancelled = 0.01;
+
 namespace detail {
 
+/// The magnitude of every derivative, as errors are measured by: |b|, but no less than kCancelled of the sum of the samples' magnitudes.
+inline std::vector<double> magnitudes(const Frozen& f, const std::vector<double>& hand, const std::vector<std::vector<double>>& samples) {
+  std::vector<double> size;
+  for (std::size_t i = 0; i < hand.size(); ++i) {
+    double sum = 0;
+    for (const std::vector<double>& g : samples) sum += std::abs(g[i]) * f.scale();
+    size.push_back(std::max(std::abs(hand[i]), kCancelled * sum));
+  }
+  return size;
+}
+
 template <class Env, class Objective>
-void numerical_rows(Report& r, const std::vector<TensorInfo>& blocks, const std::vector<double>& hand, const CheckOptions& options) {
+void numerical_rows(Report& r, const std::vector<TensorInfo>& blocks, const std::vector<double>& size,
+                    const std::vector<std::vector<double>>& samples, const CheckOptions& options) {
   const Frozen& f = r.frozen;
-  Numerical<Env, Objective> numerical(f);
+  Numerical<Env, Objective> numerical(f, samples);
   const std::size_t n = f.parameters.size();
   const std::vector<int> which = spread(blocks, n, kMostDifferenced);
   const auto note = [&](std::int64_t skipped, std::int64_t pairs) {
@@ -47,19 +62,19 @@ void numerical_rows(Report& r, const std::vector<TensorInfo>& blocks, const std:
   };
   const Differences f1 = numerical.differences(kForwardStep, which, false);
   r.rows.push_back({"numerical", fmt::format("forward differences, h = {:.2g}", f1.h), "",
-                    block_errors(blocks, f1.forward, f1.forward_expected, which, hand), 0, f1.evaluations, f1.seconds,
+                    block_errors(blocks, f1.forward, f1.forward_expected, which, size), 0, f1.evaluations, f1.seconds,
                     note(f1.forward_skipped, f1.pairs)});
   const Differences c = numerical.differences(kCentralStep, which);
   r.rows.push_back({"numerical", fmt::format("central differences, h = {:.2g}", c.h), "",
-                    block_errors(blocks, c.central, c.central_expected, which, hand), kCentralLimit, c.evaluations, c.seconds,
+                    block_errors(blocks, c.central, c.central_expected, which, size), kCentralLimit, c.evaluations, c.seconds,
                     note(c.central_skipped, c.pairs)});
   if (!options.sweep) return;
   const bool large = n > 1000;  // then four parameters a block, and whole decades
   const std::vector<int> some = spread(blocks, n, large ? 0 : kMostDifferenced);
   for (int k = 1; k <= 26; k += large ? 2 : 1) {
     const Differences d = numerical.differences(std::pow(10.0, -0.5 * k), some);
-    r.sweep.push_back({d.h, block_errors(blocks, d.forward, d.forward_expected, some, hand).back(),
-                       block_errors(blocks, d.central, d.central_expected, some, hand).back()});
+    r.sweep.push_back({d.h, block_errors(blocks, d.forward, d.forward_expected, some, size).back(),
+                       block_errors(blocks, d.central, d.central_expected, some, size).back()});
   }
 }
 
@@ -93,7 +108,8 @@ void symbolic_row(Report& r, const std::vector<TensorInfo>& blocks) {
 
 /// Returns the gradient by reverse mode.
 template <class Env, class Objective>
-std::vector<double> automatic_rows(Report& r, const std::vector<TensorInfo>& blocks, const std::vector<double>& hand) {
+std::vector<double> automatic_rows(Report& r, const std::vector<TensorInfo>& blocks, const std::vector<double>& hand,
+                                   const std::vector<double>& size) {
   const Frozen& f = r.frozen;
   const std::vector<int> all = every(hand.size());
   const Stopwatch recording;
@@ -102,7 +118,7 @@ std::vector<double> automatic_rows(Report& r, const std::vector<TensorInfo>& blo
   const std::vector<double> mean(f.samples.size(), f.scale());
   double seconds = 0;
   const std::vector<double> reverse = timed([&] { return tape.gradient(mean); }, seconds);
-  r.rows.push_back({"automatic", "ADOL-C, reverse mode", "", block_errors(blocks, reverse, hand, all), kExactLimit, 1, seconds,
+  r.rows.push_back({"automatic", "ADOL-C, reverse mode", "", block_errors(blocks, reverse, hand, all, size), kExactLimit, 1, seconds,
                     fmt::format("a tape of {} operations, recorded in {:.2g} s", tape.operations(), record_seconds)});
 
   // J: derivatives of the n losses by the P parameters. Forward mode gives J v, reverse mode J'u, for the price of a few losses each.
@@ -110,21 +126,21 @@ std::vector<double> automatic_rows(Report& r, const std::vector<TensorInfo>& blo
   const std::vector<double> along = timed([&] { return directional<Env, Objective>(f, v); }, seconds);
   const std::vector<double> back = tape.gradient(u);
   const double one = dot(u, along), other = dot(v, back);
-  double size = 0;  // of what was added
-  for (std::size_t i = 0; i < v.size(); ++i) size += std::abs(v[i] * back[i]);
+  double added = 0;  // magnitudes
+  for (std::size_t i = 0; i < v.size(); ++i) added += std::abs(v[i] * back[i]);
   std::vector<double> errors(blocks.size(), std::numeric_limits<double>::quiet_NaN());
-  errors.push_back(one == other ? 0 : std::abs(one - other) / size);
+  errors.push_back(one == other ? 0 : std::abs(one - other) / added);
   r.rows.push_back({"automatic", "forward mode against reverse", "", errors, kExactLimit, 1, seconds,
                     fmt::format("u'(Jv) by duals = {:.12g}, v'(J'u) by ADOL-C = {:.12g}", one, other)});
 
   const std::vector<double> duals = timed([&] { return hand_written<Env, ByDuals<Objective>, double>(f, f.all()); }, seconds);
   r.rows.push_back(
-      {"automatic", "duals in the heads, dense backward", "", block_errors(blocks, duals, hand, all), kExactLimit, 1, seconds, ""});
+      {"automatic", "duals in the heads, dense backward", "", block_errors(blocks, duals, hand, all, size), kExactLimit, 1, seconds, ""});
   return reverse;
 }
 
 /// Kernels of one kind promise equal bits: chunk kernels those of the fp32 reference, lane kernels those of the first of them.
-inline void kernel_rows(Report& r, const std::vector<TensorInfo>& blocks, const std::vector<double>& hand,
+inline void kernel_rows(Report& r, const std::vector<TensorInfo>& blocks, const std::vector<double>& hand, const std::vector<double>& size,
                         const std::vector<float>& reference) {
   const std::vector<int> all = every(hand.size());
   std::vector<float> lanes;
@@ -132,7 +148,7 @@ inline void kernel_rows(Report& r, const std::vector<TensorInfo>& blocks, const 
     for (const KernelGradient& k : kernels) {
       Row row{group, k.name, k.missing, {}, 0, 0, 0, ""};
       if (k.missing.empty()) {
-        row = {group, k.name, "", block_errors(blocks, to_doubles(k.gradient), hand, all), kFloatLimit, 1, k.seconds, ""};
+        row = {group, k.name, "", block_errors(blocks, to_doubles(k.gradient), hand, all, size), kFloatLimit, 1, k.seconds, ""};
         const bool chunk = k.name.starts_with("chunk"), first = !chunk && lanes.empty();
         if (first) lanes = k.gradient;
         row.other_bits = k.gradient != (chunk ? reference : lanes);
@@ -160,15 +176,17 @@ Report check_gradient(const Config& config, const CheckOptions& options) {
   double seconds = 0, float_seconds = 0;
   const std::vector<double> hand = timed([&] { return hand_written<Env, Objective, double>(f, f.all()); }, seconds);
   const std::vector<float> single = timed([&] { return hand_written<Env, Objective, float>(f, f.all()); }, float_seconds);
-  detail::numerical_rows<Env, Objective>(r, blocks, hand, options);
+  const std::vector<std::vector<double>> samples = sample_gradients<Env, Objective>(f);
+  const std::vector<double> size = detail::magnitudes(f, hand, samples);
+  detail::numerical_rows<Env, Objective>(r, blocks, size, samples, options);
   detail::symbolic_row<Env, Objective>(r, blocks);
-  const std::vector<double> reverse = detail::automatic_rows<Env, Objective>(r, blocks, hand);
+  const std::vector<double> reverse = detail::automatic_rows<Env, Objective>(r, blocks, hand, size);
   const std::vector<int> all = every(hand.size());
-  r.rows.push_back({"cpu", "hand-written, double", "", block_errors(blocks, hand, reverse, all), kExactLimit, 1, seconds,
+  r.rows.push_back({"cpu", "hand-written, double", "", block_errors(blocks, hand, reverse, all, size), kExactLimit, 1, seconds,
                     "against ADOL-C; every other row is compared with this one"});
-  r.rows.push_back(
-      {"cpu", "hand-written, fp32 reference", "", block_errors(blocks, to_doubles(single), hand, all), kFloatLimit, 1, float_seconds, ""});
-  if (options.kernels) detail::kernel_rows(r, blocks, hand, single);
+  r.rows.push_back({"cpu", "hand-written, fp32 reference", "", block_errors(blocks, to_doubles(single), hand, all, size), kFloatLimit, 1,
+                    float_seconds, ""});
+  if (options.kernels) detail::kernel_rows(r, blocks, hand, size, single);
   if (options.explain) r.explanation = explain<Env, Objective>(f, detail::telling_sample<Env, Objective>(f));
   return r;
 }

@@ -12,7 +12,7 @@ namespace cupg::gradcheck {
 /// A block's error is max |a - b| over max |b|, both over the block. A block all of whose b lie below this share of the largest |b| of
 /// all is measured by that share instead: a difference sees the loss as a whole, and no method can tell more of a block whose influence
 /// is that small.
-inline constexpr double kSmallestBlock = 1e-4;
+inline constexpr double kSmallestBlock = 1e-3;
 
 inline double largest(const std::vector<double>& x) {
   double y = 0;

@@ -85,9 +85,9 @@ std::uint64_t branches(const Frozen& f, const FrozenSample& sample) {
   return record.hash();
 }
 
-/// The hand-written gradient of the mean or sum over these samples, by the reference engine in Real: float or double.
+/// The reference engine's agent with this rollout, in Real: float or double.
 template <class Env, class Objective, class Real>
-std::vector<Real> hand_written(const Frozen& f, const std::vector<std::uint32_t>& which) {
+reference::ChunkAgent<Env, Objective, Real> frozen_agent(const Frozen& f) {
   Config config = f.config;
   config.advantage.normalize = false;
   using Agent = reference::ChunkAgent<Env, Objective, Real>;
@@ -104,7 +104,21 @@ std::vector<Real> hand_written(const Frozen& f, const std::vector<std::uint32_t>
     x.action = s.action;
     agent.samples.push_back(x);
   }
-  return agent.gradient(which).gradient;
+  return agent;
+}
+
+/// The hand-written gradient of the mean or sum over these samples.
+template <class Env, class Objective, class Real>
+std::vector<Real> hand_written(const Frozen& f, const std::vector<std::uint32_t>& which) {
+  return frozen_agent<Env, Objective, Real>(f).gradient(which).gradient;
+}
+/// [sample][parameter] the hand-written gradients of every J.
+template <class Env, class Objective>
+std::vector<std::vector<double>> sample_gradients(const Frozen& f) {
+  const auto agent = frozen_agent<Env, Objective, double>(f);
+  std::vector<std::vector<double>> gradients;
+  for (const std::uint32_t i : f.all()) gradients.push_back(agent.gradient({i}).gradient);  // the mean or sum over one sample: J itself
+  return gradients;
 }
 
 /// Moves each number by up to `size`, the same for every call with this seed and round; the result is representable in float.

@@ -130,7 +130,8 @@ TEST(Numerical, LeavesOutPairsWithAKinkBetween) {
   // With h = .05 units of the default network switch for some samples. Left in, each would err by about its share of the gradient; left
   // out, there is the truncation of h^2 alone.
   const Frozen f = freeze<CartPole, A2c>(config_of("a2c", "16"), 64);
-  Numerical<CartPole, A2c> numerical(f);
+  const std::vector<std::vector<double>> samples = sample_gradients<CartPole, A2c>(f);
+  Numerical<CartPole, A2c> numerical(f, samples);
   const Differences d = numerical.differences(0.05, every(f.parameters.size()));
   EXPECT_GT(d.central_skipped, d.pairs / 100);
   EXPECT_LT(d.central_skipped, d.pairs / 2);
