@@ -26,7 +26,7 @@ inline constexpr double kCentralLimit = 1e-6;
 // samples.
 inline constexpr double kExactLimit = 1e-10;
 // fp32 kernels round every operation to 6e-8; sums over samples of both signs lose another digit or two. They are judged against the
-// double gradient and not against differences in float, whose own best error is about 1e-3 (h ~ cbrt(eps) = 5e-3) and would hide errors.
+// double gradient and not against differences in float, whose own best error is some 5e-5 (h ~ cbrt(eps) = 5e-3) and would hide errors.
 inline constexpr double kFloatLimit = 1e-4;
 
 /// Parameters whose differences are taken, at most (and four of every block): 64-64 separate has 9,155.
