@@ -184,7 +184,7 @@ class ChunkAgent {
 
   void advantages() {
     const bool has_value = Objective::kTraits.value;
-    const Real gamma = config_.advantage.gamma, gamma_lambda = config_.advantage.gamma * config_.advantage.lambda,
+    const Real gamma = Real(config_.advantage.gamma), gamma_lambda = Real(config_.advantage.gamma * config_.advantage.lambda),
                reward = Real(Env::kReward);
     for (std::size_t e = 0; e + 1 < first_.size(); ++e) {
       const auto begin = static_cast<std::int64_t>(first_[e]), end = static_cast<std::int64_t>(first_[e + 1]);

@@ -32,8 +32,8 @@ struct Taped {
     return y;
   }
   friend Taped select(bool mask, const Taped& a, const Taped& b) { return mask ? a : b; }
-  friend Taped raise_to(const Taped& x, const Taped& low) { return select(x < low, low, x); }
-  friend Taped lower_to(const Taped& x, const Taped& high) { return select(x > high, high, x); }
+  friend Taped raise_to(const Taped& a, const Taped& low) { return select(a < low, low, a); }
+  friend Taped lower_to(const Taped& a, const Taped& high) { return select(a > high, high, a); }
   friend Taped fma(const Taped& a, const Taped& b, const Taped& c) { return Taped(a.x * b.x + c.x); }
   friend Taped exp(const Taped& a) { return Taped(exp(a.x)); }
   friend Taped exp_reduced(const Taped& a) { return exp(a); }
