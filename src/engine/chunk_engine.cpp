@@ -66,12 +66,12 @@ class ChunkEngine final : public Engine {
   ChunkEngine(const Config& config, int agents, int threads)
       : config_(config),
         environment_(find_environment(config.environment)),
-        objective_(find_objective(config.algorithm)),
+        objective_(find_objective(config.algorithm)),  // by name: a reference into a registry that is complete by now
         plan_(make_chunk_plan(config.network())),
         network_(config.network()),
         value_network_(value_network_bits(config.network())),
         ops_(cpu_ops_for(config.isa)),
-        rows_(ops_.objective(static_cast<int>(&objective_ - objectives().data()))),
+        rows_(rows_of(objective_, ops_)),
         team_(threads),
         warps_(warps_of(config.envs)),
         capacity_(most_steps_of_an_update(config)),
@@ -165,6 +165,16 @@ class ChunkEngine final : public Engine {
   Agent& at(int agent) { return agents_[static_cast<std::size_t>(agent)]; }
 
   static int most_chunks(const Config& config, std::int64_t capacity) { return chunks_of(config.envs * capacity / config.minibatches); }
+
+  /// The derivatives in this instruction set: a built-in objective's from the ops, another's from where it was registered.
+  static ObjectiveRows rows_of(const ObjectiveInfo& objective, const CpuOps& ops) {
+    const auto number = static_cast<std::size_t>(&objective - objectives().data());
+    const ObjectiveKernels& k = objective_kernels(number);
+    if (k.generic == nullptr) return ops.objective(static_cast<int>(number));
+    const std::string_view isa = ops.isa;
+    const ObjectiveRows rows = isa == "avx512" ? k.avx512 : isa == "avx2" ? k.avx2 : isa == "scalar_fma" ? k.scalar_fma : k.generic;
+    return rows != nullptr ? rows : k.generic;
+  }
 
   // ---- one agent on all threads: member 0 leads and works, the others help where there is a chunk that nobody has taken ------
   //
