@@ -16,24 +16,13 @@
 CUPG_BEGIN_COPY
 
 /// x[N] from memory; four floats are one load and must be aligned to it.
-template <int N>
-__device__ __forceinline__ void load_floats(const float* from, float (&x)[N]) {
-#ifdef __CUDA_ARCH__
-  if constexpr (N == 4) {
-    const float4 v = *reinterpret_cast<const float4*>(from);
-    x[0] = v.x, x[1] = v.y, x[2] = v.z, x[3] = v.w;
-    return;
-  }
-#endif
-  CUPG_UNROLL_FIXED
-  for (int i = 0; i < N; ++i) x[i] = from[i];
+__device__ __forceinline__ void load_floats(const float* from, float (&x)[1]) { x[0] = *from; }
+__device__ __forceinline__ void load_floats(const float* from, float (&x)[4]) {
+  const float4 v = *reinterpret_cast<const float4*>(from);
+  x[0] = v.x, x[1] = v.y, x[2] = v.z, x[3] = v.w;
 }
 __device__ __forceinline__ void store_floats(float* to, const float (&x)[4]) {
-#ifdef __CUDA_ARCH__
   *reinterpret_cast<float4*>(to) = make_float4(x[0], x[1], x[2], x[3]);
-#else
-  for (int i = 0; i < 4; ++i) to[i] = x[i];
-#endif
 }
 
 /// The number of this thread for the work of a tower: from the other end for the second one, so that two narrow towers have threads of

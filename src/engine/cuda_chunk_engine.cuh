@@ -287,14 +287,17 @@ class CudaChunkEngine final : public Engine {
   }
 
   void enqueue_update(int count) {
-    launch_collect(stream_, environment_.id, agents_, count);
+    launch_collect(stream_, environment_.id, agents_, count, collect_threads(agents_));
+    launch_count(stream_, agents_, count);
     int chunks = agents_.most_chunks, moment_chunks = agents_.most_moment_chunks;
     if (agents_.episodes) chunks = moment_chunks = std::min(chunks, most_collected_chunks(count));
     launch_row_advantage(stream_, agents_, count);
     launch_chunk_moments(stream_, agents_, count, std::min(moment_chunks, agents_.most_moment_chunks));
     for (int epoch = 0; epoch < config_.epochs; ++epoch)
-      for (int m = 0; m < config_.minibatches; ++m)
-        launch_chunk_step(stream_, environment_.id, objective_, agents_, count, chunks, epoch, m);
+      for (int m = 0; m < config_.minibatches; ++m) {
+        launch_chunk_gradient(stream_, environment_.id, objective_, agents_, count, chunks, epoch, m, gradient_threads(agents_));
+        launch_chunk_step(stream_, agents_, count, chunks, epoch, m);
+      }
   }
 
   /// Of the chosen agents. Waits for the device.

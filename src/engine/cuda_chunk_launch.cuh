@@ -43,15 +43,22 @@ inline unsigned tile_threads(const ChunkPlan& plan, int units, int rows, unsigne
   return std::min(most, blocks_of(tiles, kWarp) * kWarp);
 }
 
-inline void launch_collect(runtime::Stream& stream, int environment, const ChunkAgents& a, int count) {
+inline unsigned collect_threads(const ChunkAgents& a) { return tile_threads(a.plan, 1, std::min(a.agents.envs, kWarp), kCollectThreads); }
+inline unsigned gradient_threads(const ChunkAgents& a) {
+  return std::max<unsigned>(kChunk, tile_threads(a.plan, 4, kChunk, kChunkThreads));
+}
+
+inline void launch_collect(runtime::Stream& stream, int environment, const ChunkAgents& a, int count, unsigned threads) {
   if (count == 0) return;
-  const unsigned agents = static_cast<unsigned>(count);
   with_chunk_environment(environment, [&]<class Env>() {
-    runtime::launch(stream, "collect", collect_kernel<Env>, dim3(static_cast<unsigned>(a.agents.warps), agents),
-                    dim3(tile_threads(a.plan, 1, std::min(a.agents.envs, kWarp), kCollectThreads)),
-                    sizeof(float) * static_cast<std::size_t>(collect_floats(a)), a);
+    runtime::launch(stream, "collect", collect_kernel<Env>, dim3(static_cast<unsigned>(a.agents.warps), static_cast<unsigned>(count)),
+                    dim3(threads), sizeof(float) * static_cast<std::size_t>(collect_floats(a)), a);
   });
-  runtime::launch(stream, "count", count_kernel, dim3(agents), dim3(kCountThreads), 0, a);
+}
+
+inline void launch_count(runtime::Stream& stream, const ChunkAgents& a, int count) {
+  if (count == 0) return;
+  runtime::launch(stream, "count", count_kernel, dim3(static_cast<unsigned>(count)), dim3(kCountThreads), 0, a);
 }
 
 inline void launch_row_advantage(runtime::Stream& stream, const ChunkAgents& a, int count) {
@@ -74,19 +81,23 @@ inline void launch_chunk_moments(runtime::Stream& stream, const ChunkAgents& a, 
   sum.template operator()<true>();
 }
 
-/// One optimizer step with a minibatch of at most `chunks` chunks.
-inline void launch_chunk_step(runtime::Stream& stream, int environment, int objective, const ChunkAgents& a, int count, int chunks,
-                              int epoch, int minibatch) {
+/// Of a minibatch of at most `chunks` chunks.
+inline void launch_chunk_gradient(runtime::Stream& stream, int environment, int objective, const ChunkAgents& a, int count, int chunks,
+                                  int epoch, int minibatch, unsigned threads) {
   if (count == 0) return;
-  const unsigned agents = static_cast<unsigned>(count);
+  const dim3 grid(static_cast<unsigned>(chunks), static_cast<unsigned>(count));
   with_chunk_environment(environment, [&]<class Env>() {
     with_objective(objective, [&]<class Objective>() {
-      runtime::launch(stream, "chunk_gradient", chunk_gradient_kernel<Objective, Env::kActions>,
-                      dim3(static_cast<unsigned>(chunks), agents),
-                      dim3(std::max<unsigned>(kChunk, tile_threads(a.plan, 4, kChunk, kChunkThreads))),
+      runtime::launch(stream, "chunk_gradient", chunk_gradient_kernel<Objective, Env::kActions>, grid, dim3(threads),
                       sizeof(float) * static_cast<std::size_t>(gradient_floats(a)), a, epoch, minibatch);
     });
   });
+}
+
+/// The optimizer step with that gradient.
+inline void launch_chunk_step(runtime::Stream& stream, const ChunkAgents& a, int count, int chunks, int epoch, int minibatch) {
+  if (count == 0) return;
+  const unsigned agents = static_cast<unsigned>(count);
   ChunkStepArgs step{epoch, minibatch, 1};
   for (int left = chunks; left > kRun; left = static_cast<int>(blocks_of(left, kRun)), step.spacing *= kRun) {
     const dim3 grid(blocks_of(left, kRun), agents, blocks_of(a.plan.parameters + 1, kReduceThreads));
