@@ -100,7 +100,7 @@ __device__ __forceinline__ void backward_block(const ChunkAgents& a, const float
 }
 
 template <class Objective, int A>
-__global__ void __launch_bounds__(kChunkThreads, 2) chunk_gradient_kernel(const __grid_constant__ ChunkAgents a, int epoch, int minibatch) {
+__global__ void __launch_bounds__(kChunkThreads, 3) chunk_gradient_kernel(const __grid_constant__ ChunkAgents a, int epoch, int minibatch) {
   CUPG_DYNAMIC_SHARED(float, shared);
   const int slot = a.agents.chosen[blockIdx.y];
   const ChunkState& progress = a.progress[slot];

@@ -2,7 +2,7 @@
 //
 //   reduce   the tree over the chunks in runs of 32, as long as more than 32 are left (kernels/reduce/reduce.cuh)
 //   step     a block an agent: the last run, clip, step (kernels/optimizer), pack; then whether the agent halts, and at the end of an
-//            epoch whether it stops, and at the end of an update its counters
+//            epoch whether it stops, and at the end of an update its counters. The gradient stays in shared memory
 //   pack     parameters to both packed forms, where they came from the host
 //
 // Launch: reduce kReduceThreads columns a block, grid.x runs, grid.y agents, grid.z blocks of columns; step and pack a block an agent.
@@ -49,7 +49,8 @@ __device__ __forceinline__ void pack_chunk_weights(const ChunkAgents& a, const f
 
 __global__ void __launch_bounds__(kChunkStepThreads)
     chunk_step_kernel(const __grid_constant__ ChunkAgents a, const __grid_constant__ ChunkStepArgs step) {
-  __shared__ float kl;  // the sum of the minibatch's estimates
+  CUPG_DYNAMIC_SHARED(float, gradient);  // [padded(parameters)]
+  __shared__ float kl;                   // the sum of the minibatch's estimates
   const int slot = a.agents.chosen[blockIdx.x];
   AgentState& state = a.agents.state[slot];
   ChunkState& progress = a.progress[slot];
@@ -58,14 +59,16 @@ __global__ void __launch_bounds__(kChunkStepThreads)
   const bool ends_epoch = step.minibatch + 1 == a.minibatches, ends_update = ends_epoch && step.epoch + 1 == a.epochs;
   if (progress.stopped == 0) {
     OptimizerArgs o = optimizer_args(a.agents, slot);
+    o.gradient = gradient;
     o.update = progress.updates;
     o.value_network = a.value_network;
     const int left = (chunks_of(size) + step.spacing - 1) / step.spacing;
     const float* const partials = partials_of(a, slot);
-    for (int i = static_cast<int>(threadIdx.x); i <= a.plan.parameters; i += static_cast<int>(blockDim.x)) {
-      const float sum = run_sum(partials + i, left, static_cast<std::int64_t>(step.spacing) * partial_stride(a));
-      if (i < a.plan.parameters) o.gradient[i] = sum;
+    for (int i = static_cast<int>(threadIdx.x); i < partial_stride(a); i += static_cast<int>(blockDim.x)) {
+      const float sum =
+          i > a.plan.parameters ? 0.0f : run_sum(partials + i, left, static_cast<std::int64_t>(step.spacing) * partial_stride(a));
       if (i == a.plan.parameters) kl = sum;
+      if (i < o.count) gradient[i] = i == a.plan.parameters ? 0.0f : sum;
     }
     __syncthreads();
     const bool made = step_block(o);

@@ -124,24 +124,30 @@ __device__ __forceinline__ void weight_tiles(int out, int in, const float* e, in
   for (int tile = thread; tile < down * across; tile += static_cast<int>(blockDim.x)) {
     const int j = tile / across, i = tile - j * across;
     float sum[Q][Q] = {}, bias_sum[Q] = {};
-    for (int r = 0; r < rows; r += 4) {
-      float errors[Q][4], inputs[Q][4];
+    const auto add_rows = [&]<int N>(int r) {
+      float errors[Q][N];
       CUPG_UNROLL_FIXED
-      for (int q = 0; q < Q; ++q) {
-        load_floats(e + (j + q * down) * e_stride + r, errors[q]);
-        load_floats(x + (i + q * across) * x_stride + r, inputs[q]);
-      }
+      for (int q = 0; q < Q; ++q) load_floats(e + (j + q * down) * e_stride + r, errors[q]);
       CUPG_UNROLL_FIXED
-      for (int s = 0; s < 4; ++s) {
-        if (r + s >= rows) break;
+      for (int p = 0; p < Q; ++p) {
+        float inputs[N];
+        load_floats(x + (i + p * across) * x_stride + r, inputs);
         CUPG_UNROLL_FIXED
-        for (int q = 0; q < Q; ++q) {
+        for (int s = 0; s < N; ++s) {
           CUPG_UNROLL_FIXED
-          for (int p = 0; p < Q; ++p) sum[q][p] = fma(errors[q][s], inputs[p][s], sum[q][p]);
-          if (i == 0) bias_sum[q] = bias_sum[q] + errors[q][s];
+          for (int q = 0; q < Q; ++q) sum[q][p] = fma(errors[q][s], inputs[s], sum[q][p]);
         }
       }
-    }
+      if (i != 0) return;
+      CUPG_UNROLL_FIXED
+      for (int s = 0; s < N; ++s) {
+        CUPG_UNROLL_FIXED
+        for (int q = 0; q < Q; ++q) bias_sum[q] = bias_sum[q] + errors[q][s];
+      }
+    };
+    int r = 0;
+    for (; r + 4 <= rows; r += 4) add_rows.template operator()<4>(r);
+    for (; r < rows; ++r) add_rows.template operator()<1>(r);
     CUPG_UNROLL_FIXED
     for (int q = 0; q < Q; ++q) {
       const int unit = j + q * down;

@@ -83,7 +83,7 @@ inline std::vector<ChunkPlace> chunk_places(const ChunkPlan& plan) {
 
 /// The agents' arrays in device memory.
 struct CudaChunkArrays {
-  runtime::Buffer<float> parameters, first_moment, second_moment, gradient, packed, environments, weights, samples, partials, moment_sums;
+  runtime::Buffer<float> parameters, first_moment, second_moment, packed, environments, weights, samples, partials, moment_sums;
   runtime::Buffer<std::uint32_t> age, length, first;
   runtime::Buffer<Moments> moments;
   runtime::Buffer<AgentState> state;
@@ -98,7 +98,6 @@ struct CudaChunkArrays {
     f(parameters, a.parameters, p, "parameters");
     f(first_moment, a.first_moment, p, "the optimizer's state");
     f(second_moment, a.second_moment, p, "the optimizer's state");
-    f(gradient, a.gradient, p, "gradients");
     f(packed, a.packed, slots * packed_stride(a), "weights");
     f(environments, a.environments, slots * a.warps * a.state_size * kWarp, "environments");
     f(age, a.age, slots * a.warps * kWarp, "environments");
@@ -230,7 +229,8 @@ class CudaChunkEngine final : public Engine {
 
  private:
   void require_shared_memory() const {
-    const std::int64_t bytes = 4 * static_cast<std::int64_t>(std::max(collect_floats(agents_), gradient_floats(agents_)));
+    const std::int64_t bytes =
+        4 * static_cast<std::int64_t>(std::max({collect_floats(agents_), gradient_floats(agents_), parameter_stride(agents_.agents)}));
     if (bytes > device_.shared_memory)
       throw Error(ErrorKind::usage, "hidden: such a network takes " + std::to_string(bytes) + " bytes of shared memory on " + device_.name +
                                         ", which has " + std::to_string(device_.shared_memory) +

@@ -103,7 +103,8 @@ inline void launch_chunk_step(runtime::Stream& stream, const ChunkAgents& a, int
     const dim3 grid(blocks_of(left, kRun), agents, blocks_of(a.plan.parameters + 1, kReduceThreads));
     runtime::launch(stream, "chunk_reduce", chunk_reduce_kernel, grid, dim3(kReduceThreads), 0, a, step.spacing);
   }
-  runtime::launch(stream, "chunk_step", chunk_step_kernel, dim3(agents), dim3(kChunkStepThreads), 0, a, step);
+  runtime::launch(stream, "chunk_step", chunk_step_kernel, dim3(agents), dim3(kChunkStepThreads),
+                  sizeof(float) * static_cast<std::size_t>(parameter_stride(a.agents)), a, step);
 }
 
 inline void launch_chunk_pack(runtime::Stream& stream, const ChunkAgents& a, int count) {
