@@ -3,12 +3,13 @@
 //
 //   activations   both towers' stay until the backward pass, since the objective looks at logits and value together. An error takes the
 //                 place of the activation that it belongs to, once the products that read that one are done.
-//   weights       are read from global memory: the threads of a warp read two of the 16 vectors of a row, so that what they need passes
-//                 through the first-level cache, and a copy in shared memory (18 KB for 64-64) would halve the blocks on an SM.
+//   weights       are read from global memory: the threads of a warp read two of the 16 vectors of a row, all warps the same rows at
+//                 about the same time, so that the first-level cache serves them. A copy in shared memory (16 KB a product for 64-64)
+//                 would leave room for two blocks on an SM instead of three.
 //
-// Launch: up to kChunkThreads threads, as many as there are 4 x 4 tiles of a layer in all towers; grid.x chunks of the minibatch, grid.y
-// agents. 64-64 with two towers: 77 KB of shared memory, so two blocks and 16 warps on an SM, whose 16 sums a thread hide the latency of
-// fma. Bound: fma, 3 x 4.4 k a sample and tower; narrower networks: latency, twelve barriers.
+// Launch: up to kChunkThreads threads, as many as there are 4 x 4 tiles of the widest layer in all towers; grid.x chunks of the minibatch,
+// grid.y agents. 64-64 with two towers: 75 KB of shared memory and 80 registers, so three blocks, 24 warps, on an SM, with 16
+// independent sums a thread. Bound: instruction issue, 3 x 4.4 k fma a sample and tower; narrower networks: latency, nine barriers.
 #pragma once
 #include "kernels/chunk/objective.hpp"
 #include "kernels/chunk/tiles.cuh"
