@@ -81,7 +81,7 @@ void check_combinations(const Config& c) {
                        fused(policy) ? "value-hidden" : "hidden", toml_value(fused(policy) ? *c.value_hidden : c.hidden), kMaxFusedLayers,
                        kMaxFusedWidth));
   }
-  if (!searches(c) && chunked(c) && most_steps_of_an_update(c) > 0xffffffff / c.envs)  // samples are numbered in 32 bits
+  if (!searches(c) && chunked(c) && most_steps_of_an_update(c) > std::int64_t{0xffffffff} / c.envs)  // samples are numbered in 32 bits
     refuse(fmt::format("envs: {} with {} = {}; expected fewer than 2^32 samples an update", c.envs,
                        c.collect == Collect::steps ? "horizon" : "episode-limit", most_steps_of_an_update(c)));
   constexpr std::int64_t kMostStepsOfAnEnvironment = 0xffffffff;  // they are numbered in 32 bits
