@@ -9,9 +9,8 @@
 
 #include <chrono>
 #include <cstring>
-#include <functional>
-#include <map>
 
+#include "bench/fma_rate.hpp"
 #include "src/engine/engine.hpp"
 #include "src/engine/isa.hpp"
 #include "src/engine/network_plan.hpp"
@@ -31,24 +30,6 @@ constexpr double kSample = 13 + 2 + 1;                            // exp, unifor
 constexpr double kLoss = 13 + 4 + 12;                             // exp, division, derivatives
 constexpr double kBackward = kUnits * (kOutputs + kObservations + 1 + kOutputs);
 
-double seconds_of(const std::function<void()>& f) {
-  const auto start = std::chrono::steady_clock::now();
-  f();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-/// Lane fma a second, the best of five.
-double fma_rate(const CpuOps& ops) {
-  static std::map<const CpuOps*, double> known;
-  double& best = known[&ops];
-  for (int i = 0; i < 5 && known[&ops] >= 0; ++i) {
-    std::int64_t done = 0;
-    const double seconds = seconds_of([&] { done = ops.bench_fma(2'000'000); });
-    best = std::max(best, static_cast<double>(done) / seconds);
-  }
-  return best;
-}
-
 /// Bytes a second of memcpy within the first-level cache (read and written counted), the best of five.
 double copy_rate() {
   static double best = 0;
@@ -56,7 +37,7 @@ double copy_rate() {
   static char from[8192], to[8192];
   for (int i = 0; i < 5; ++i) {
     constexpr int kTimes = 100000;
-    const double seconds = seconds_of([&] {
+    const double seconds = bench::seconds_of([&] {
       for (int k = 0; k < kTimes; ++k) {
         benchmark::DoNotOptimize(&from[0]);  // or the compiler sees that nobody reads the copy
         benchmark::DoNotOptimize(&to[0]);
@@ -136,7 +117,7 @@ struct Fixture {
 void report(benchmark::State& state, const Fixture& f, double samples, double arithmetic, double bytes) {
   const double done = samples * static_cast<double>(state.iterations());
   state.counters["samples"] = benchmark::Counter(done, benchmark::Counter::kIsRate);
-  const double limit = arithmetic > 0 ? fma_rate(f.ops) / arithmetic : copy_rate() / bytes;
+  const double limit = arithmetic > 0 ? bench::fma_rate(f.ops) / arithmetic : copy_rate() / bytes;
   state.counters["share"] = benchmark::Counter(done / limit, benchmark::Counter::kIsRate);
 }
 
@@ -243,7 +224,9 @@ void update(benchmark::State& state, Isa isa) {
 
 }  // namespace
 
-void register_gemm_benchmarks();  // gemm_bench.cpp
+void register_gemm_benchmarks();    // gemm_bench.cpp
+void register_order_benchmarks();   // order_bench.cpp
+void register_search_benchmarks();  // search_bench.cpp
 
 int main(int argc, char** argv) {
   for (const Isa isa : available_isas()) {
@@ -264,6 +247,8 @@ int main(int argc, char** argv) {
     add("update", update);
   }
   register_gemm_benchmarks();
+  register_order_benchmarks();
+  register_search_benchmarks();
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
 }

@@ -14,6 +14,13 @@ foreach(plugin IN ITEMS cupg_openblas cupg_cublas)
   endif()
 endforeach()
 install(DIRECTORY include/cupg DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+# What cupg_add_objectives compiles in a user's project: lane-generic headers, and the sources around them.
+set(kernel_sources ${CMAKE_INSTALL_DATADIR}/cupg)
+foreach(folder IN ITEMS kernels objectives envs)
+  install(DIRECTORY ${folder} DESTINATION ${kernel_sources} FILES_MATCHING PATTERN "*.hpp" PATTERN "simt" EXCLUDE)
+endforeach()
+install(FILES src/engine/objective_ops.cpp src/engine/objective_registration.cpp DESTINATION ${kernel_sources}/src/engine)
+install(FILES cmake/CupgObjectives.cmake cmake/CupgIsa.cmake DESTINATION ${destination})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(EXPORT cupg NAMESPACE cupg:: FILE cupg-targets.cmake DESTINATION ${destination})
 

@@ -62,9 +62,17 @@ void check_combinations(const Config& c) {
     refuse(fmt::format("value-bias: {} with separate = false; expected separate = true, or value-bias = \"same\"", *c.value_bias));
   if (c.advantage.estimator == Estimator::nstep && c.collect == Collect::steps && c.advantage.nstep > c.horizon)
     refuse(fmt::format("nstep: {} with horizon = {}; expected at most the horizon", c.advantage.nstep, c.horizon));
-  check_objective(c, find_objective(c.algorithm));
-  check_batches(c);
-  if (chunked(c) && !fused(c.network()))
+  if (searches(c)) {
+    if (c.shared || !c.hidden.empty() || c.bias || c.value_hidden || c.value_bias)
+      refuse(fmt::format("hidden: {} with algo = {}; expected separate = true, hidden = none and bias = false: it searches linear policies",
+                         toml_value(c.hidden), c.algorithm));
+    if (c.device == Device::cuda || c.device == Device::reference)
+      refuse(fmt::format("device: {} with algo = {}; expected cpu", c.device == Device::cuda ? "cuda" : "reference", c.algorithm));
+  } else {
+    check_objective(c, find_objective(c.algorithm));
+    check_batches(c);
+  }
+  if (!searches(c) && chunked(c) && !fused(c.network()))
     refuse(fmt::format("hidden: {} with these settings; expected at most {} layers of {} units: wider networks train with algo = a2c on "
                        "fixed horizons alone",
                        toml_value(c.hidden), kMaxFusedLayers, kMaxFusedWidth));
@@ -82,6 +90,8 @@ void check_combinations(const Config& c) {
 }
 
 }  // namespace
+
+bool searches(const Config& config) { return config.algorithm == "random-search" || config.algorithm == "hill-climbing"; }
 
 NetworkShape Config::network() const {
   const EnvironmentInfo& e = find_environment(environment);

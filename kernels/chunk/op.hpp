@@ -68,20 +68,26 @@ CUPG_FN void add_products(S (&acc)[Q][V], const float* a, int row_a, int step_a,
   }
 }
 
-/// f.template operator()<Q, V>(row, column) for tiles that cover rows x columns; columns are a multiple of kChunkAlign.
+/// f.template operator()<V>(column) for groups of V vectors that cover `columns`, a multiple of kChunkAlign: `wide` of them where there
+/// are as many, then one kChunkAlign after the other.
+template <int Wide, class S, class F>
+CUPG_FN void each_column(int columns, F f) {
+  constexpr int W = kWidth<S>, kNarrow = kChunkAlign / W;
+  int c = 0;
+  for (; c + Wide * W <= columns; c += Wide * W) f.template operator()<Wide>(c);
+  if constexpr (Wide > kNarrow)
+    for (; c < columns; c += kNarrow * W) f.template operator()<kNarrow>(c);
+}
+
+/// f.template operator()<Q, V>(row, column) for tiles that cover rows x columns.
 template <class S, class F>
 CUPG_FN void each_tile(int rows, int columns, F f) {
-  constexpr int W = kWidth<S>, kWide = kChunkAlign * (W == 16 ? 4 : 1) / W;  // vectors of a wide tile: 64 or 16 floats
-  int c = 0;
-  const auto column = [&]<int V>() {
+  constexpr int kWide = kChunkAlign * (kWidth<S> == 16 ? 4 : 1) / kWidth<S>;  // as many sums as there are registers for
+  each_column<kWide, S>(columns, [&]<int V>(int c) {
     int r = 0;
     for (; r + 4 <= rows; r += 4) f.template operator()<4, V>(r, c);
     for (; r < rows; ++r) f.template operator()<1, V>(r, c);
-    c += V * W;
-  };
-  while (c + kWide * W <= columns) column.template operator()<kWide>();
-  if constexpr (kWide > kChunkAlign / W)
-    while (c < columns) column.template operator()<kChunkAlign / W>();
+  });
 }
 
 /// out[r][j] = act(b_j + sum_i x[r][i] w^T[i][j]).
@@ -135,14 +141,14 @@ inline void chunk_weights(const float* a, int row_a, int step_a, const float* b,
 /// out[j] = sum_r e[r][j].
 template <class S>
 inline void chunk_sums(const float* e, int width, int count, float* out) {
-  for (int j = 0; j < width; j += kChunkAlign) {
-    constexpr int V = kChunkAlign / kWidth<S>;
+  constexpr int kWide = kWidth<S> == 1 ? kChunkAlign : 4 * kChunkAlign / kWidth<S>;  // side by side, to hide the additions' latency
+  each_column<kWide, S>(width, [&]<int V>(int j) {
     S acc[V];
     for (int v = 0; v < V; ++v) acc[v] = S(0.0);
     for (int r = 0; r < count; ++r)
       for (int v = 0; v < V; ++v) acc[v] = acc[v] + load<S>(e + r * width + j + v * kWidth<S>);
     for (int v = 0; v < V; ++v) store(out + j + v * kWidth<S>, acc[v]);
-  }
+  });
 }
 
 /// The activations under the heads and the length of their rows.
@@ -153,6 +159,33 @@ struct ChunkRows {
 CUPG_FN ChunkRows chunk_top(const ChunkTower& t, int tower, const float* observation, int observations, const ChunkScratch& s) {
   if (t.layers == 0) return {observation, chunk_padded(observations)};
   return {s.hidden[tower][t.layers - 1], t.hidden[t.layers - 1].padded_out()};
+}
+
+/// The heads of a tower over its last layer's activations.
+struct ChunkHeads {
+  const float* weights;  ///< [outputs][stride]
+  int stride;
+  const float* bias;    ///< [outputs]
+  int in;               ///< units
+  const float* turned;  ///< [in][64] activations, a row for each unit
+};
+
+/// K outputs from number k on, side by side to hide the latency of their sums: out[k][sample].
+template <int K, class S>
+CUPG_FN void chunk_outputs(const ChunkHeads& h, int k, int count, float* out) {
+  constexpr int W = kWidth<S>, kWide = W == 16 ? 4 : kChunkAlign / W;
+  each_column<kWide, S>(chunk_padded(count), [&]<int V>(int r) {
+    S z[K][V];
+    for (int q = 0; q < K; ++q)
+      for (int v = 0; v < V; ++v) z[q][v] = splat<S>(h.bias[k + q]);
+    for (int j = 0; j < h.in; ++j)
+      for (int v = 0; v < V; ++v) {
+        const S x = load<S>(h.turned + j * kChunk + r + v * W);
+        for (int q = 0; q < K; ++q) z[q][v] = fma(x, splat<S>(h.weights[(k + q) * h.stride + j]), z[q][v]);
+      }
+    for (int q = 0; q < K; ++q)
+      for (int v = 0; v < V; ++v) store(out + q * kChunk + r + v * W, z[q][v]);
+  });
 }
 
 template <class Act, class S>
@@ -170,21 +203,11 @@ inline void chunk_tower_forward(const ChunkForwardArgs& a, int tower) {
   const ChunkDense& head = t.head[0];
   const int rows = (a.count + 3) / 4 * 4;
   transpose(x, stride, rows, (head.in + 3) / 4 * 4, s.turned, kChunk);
-  constexpr int W = kWidth<S>;
-  for (int k = 0; k < t.outputs; ++k) {
-    const float* const w = a.weights + head.packed + k * head.padded_in();
-    const float bias = a.weights[head.packed_bias + k];
-    for (int r = 0; r < a.count; r += kChunkAlign) {
-      constexpr int V = kChunkAlign / W;
-      S z[V];
-      for (int v = 0; v < V; ++v) z[v] = splat<S>(bias);
-      for (int j = 0; j < head.in; ++j) {
-        const S wj = splat<S>(w[j]);
-        for (int v = 0; v < V; ++v) z[v] = fma(load<S>(s.turned + j * kChunk + r + v * W), wj, z[v]);
-      }
-      for (int v = 0; v < V; ++v) store(s.outputs[t.first_output + k] + r + v * W, z[v]);
-    }
-  }
+  const ChunkHeads heads{a.weights + head.packed, head.padded_in(), a.weights + head.packed_bias, head.in, s.turned};
+  int k = 0;
+  for (; k + 3 <= t.outputs; k += 3) chunk_outputs<3, S>(heads, k, a.count, s.outputs[t.first_output + k]);
+  for (; k + 2 <= t.outputs; k += 2) chunk_outputs<2, S>(heads, k, a.count, s.outputs[t.first_output + k]);
+  for (; k < t.outputs; ++k) chunk_outputs<1, S>(heads, k, a.count, s.outputs[t.first_output + k]);
 }
 
 template <class Act, class S>

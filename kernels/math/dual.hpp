@@ -127,11 +127,9 @@ CUPG_FN Dual<N, S> tanh(Dual<N, S> a) {
   return a.chain(y, S(1.0) - y * y);
 }
 
-/// splat<Dual> of a coefficient.
-template <class D>
-  requires requires(D d) { d.chain(d.x, d.x); }
-CUPG_FN D splat(Scalar<D> value) {
-  return D::constant(splat<decltype(D::x)>(value));
-}
+template <int N, class S>
+struct Splat<Dual<N, S>> {
+  static CUPG_FN Dual<N, S> of(Scalar<S> x) { return Dual<N, S>::constant(splat<S>(x)); }
+};
 
 CUPG_END_COPY

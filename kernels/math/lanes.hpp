@@ -212,9 +212,15 @@ CUPG_FN double load<double>(const double* p) {
 CUPG_FN void store(float* p, float x) { *p = x; }
 CUPG_FN void store(double* p, double x) { *p = x; }
 
+/// How a composite lane type takes one number into all lanes: Splat<S>::of.
+template <class S>
+struct Splat;
+
 /// x in all lanes.
 template <class S>
-CUPG_FN S splat(Scalar<S> x);
+CUPG_FN S splat(Scalar<S> x) {
+  return Splat<S>::of(x);
+}
 template <>
 CUPG_FN float splat<float>(float x) {
   return x;

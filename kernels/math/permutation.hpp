@@ -2,9 +2,9 @@
 // Source: Luby, Rackoff, "How to construct pseudorandom permutations from pseudorandom functions" (1988); cycle walking: Black,
 // Rogaway, "Ciphers with arbitrary finite domains" (2002).
 //
-// Feistel: x = (left, right), half of the bits each; in every round left ^= f(right, key), then the halves change places. Whatever f
-// is, that is a bijection of 2^bits numbers. A result of n or more goes round again, which is a bijection of those below n; fewer
-// than four turns on average, because 2^bits < 4 n.
+// Feistel: x = (high, low), half of the bits each; in turn high ^= f(low, key) and low ^= f(high, key). Whatever f is, that is a
+// bijection of 2^bits numbers. A result of n or more goes round again, which is a bijection of those below n; fewer than two turns on
+// average, because 2^bits < 2 n, and none at all where n is a power of two.
 #pragma once
 #include "philox.hpp"
 
@@ -14,7 +14,8 @@ inline constexpr int kFeistelRounds = 6;
 
 struct Permutation {
   std::uint32_t n = 1;       ///< numbers
-  std::uint32_t half = 0;    ///< bits of a half
+  std::uint32_t low = 0;     ///< bits of the low half
+  std::uint32_t high = 0;    ///< bits of the high half
   std::uint32_t keys[kFeistelRounds] = {};
 };
 
@@ -22,26 +23,32 @@ struct Permutation {
 CUPG_FN Permutation make_permutation(std::uint32_t n, std::uint32_t update, std::uint32_t epoch, std::uint64_t key) {
   Permutation p;
   p.n = n;
-  while (p.half < 16 && (1u << (2 * p.half)) < n) ++p.half;
+  std::uint32_t bits = 0;
+  while ((1ull << bits) < n) ++bits;
+  p.low = bits / 2;
+  p.high = bits - p.low;
   for (int round = 0; round < kFeistelRounds; ++round)
     p.keys[round] =
         philox4x32(update, epoch, static_cast<std::uint32_t>(Purpose::permutation), static_cast<std::uint32_t>(round) / 4, key).word[round % 4];
   return p;
 }
 
+/// 16 bits that depend on all bits of a half and on a key.
+CUPG_FN std::uint32_t feistel_function(std::uint32_t half, std::uint32_t key) {
+  const std::uint32_t f = (half + key) * kPhiloxMultiplier0;  // odd factors: every bit of the sum reaches the high ones
+  return (f ^ f >> 15) * kPhiloxMultiplier1 >> 16;
+}
+
 /// The number at position i < n.
 CUPG_FN std::uint32_t permuted(const Permutation& p, std::uint32_t i) {
-  const std::uint32_t mask = (1u << p.half) - 1u;
+  const std::uint32_t low_mask = (1u << p.low) - 1u, high_mask = (1u << p.high) - 1u;
   do {
-    std::uint32_t left = i >> p.half, right = i & mask;
-    for (int round = 0; round < kFeistelRounds; ++round) {
-      std::uint32_t f = (right + p.keys[round]) * kPhiloxMultiplier0;  // odd, so that every bit of the sum reaches the high ones
-      f = (f ^ f >> 15) * kPhiloxMultiplier1;
-      const std::uint32_t next = left ^ (f >> 16 & mask);
-      left = right;
-      right = next;
+    std::uint32_t high = i >> p.low, low = i & low_mask;
+    for (int round = 0; round < kFeistelRounds; round += 2) {
+      high ^= feistel_function(low, p.keys[round]) & high_mask;
+      low ^= feistel_function(high, p.keys[round + 1]) & low_mask;
     }
-    i = left << p.half | right;
+    i = high << p.low | low;
   } while (i >= p.n);
   return i;
 }

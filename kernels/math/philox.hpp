@@ -2,6 +2,8 @@
 // 1, 2, 3", SC 2011). Four words out of a 128-bit counter and a 64-bit key, and no state, so that no order of calls can
 // matter: key = the agent's seed, counter = (environment, step, purpose, block).
 #pragma once
+#include <type_traits>
+
 #include "lanes.hpp"
 
 namespace cupg {
@@ -13,7 +15,10 @@ enum class Purpose : std::uint32_t {
   evaluate_reset = 3,
   evaluate_action = 4,
   bench_action = 5,
-  permutation = 6
+  permutation = 6,
+  search_reset = 7,
+  search_weights = 8,
+  theorem = 9,
 };
 }  // namespace cupg
 
@@ -76,7 +81,11 @@ CUPG_FN PhiloxWords<I> philox4x32_lanes(I c0, std::uint32_t c1, std::uint32_t c2
 /// A uniform number in [0, 1) from the upper 24 bits of a word: every value is a multiple of 2^-24, exactly.
 template <class S>
 CUPG_FN S uniform01(Int<S> word) {
-  return to_float(shift_right<8>(word)) * S(0x1p-24);
+  if constexpr (std::is_same_v<S, double>) {
+    return static_cast<double>(to_float(shift_right<8>(word))) * 0x1p-24;
+  } else {
+    return to_float(shift_right<8>(word)) * S(0x1p-24);
+  }
 }
 CUPG_FN float uniform01(std::uint32_t word) { return uniform01<float>(word); }
 

@@ -17,6 +17,7 @@
 #include "src/io/config_file.hpp"
 #include "src/io/options.hpp"
 #include "src/io/version.hpp"
+#include "src/reproduce/reproduce.hpp"
 #include "src/text.hpp"
 
 namespace cupg::cli {
@@ -38,10 +39,12 @@ std::string type_name(const Option& option) {
 /// A command's options that are settings, and what was given for them.
 class ConfigArguments {
  public:
-  /// `only`: names of the settings to take; empty: all, with ENV, --preset and --config.
-  ConfigArguments(CLI::App& app, const Config& defaults, const std::vector<std::string_view>& only = {}) : config_(defaults) {
+  /// `only`: names of the settings to take; empty: all, with ENV, --preset and --config. `except`: one that the command means
+  /// otherwise.
+  ConfigArguments(CLI::App& app, const Config& defaults, const std::vector<std::string_view>& only = {}, std::string_view except = {})
+      : config_(defaults) {
     for (const Option& option : options())
-      if (only.empty() || std::find(only.begin(), only.end(), option.name) != only.end()) add(app, option);
+      if (option.name != except && (only.empty() || std::find(only.begin(), only.end(), option.name) != only.end())) add(app, option);
     if (!only.empty()) return;
     app.add_option("--preset", preset_, "a published setting: " + preset_names())->type_name("NAME")->group("Settings as a whole");
     app.add_option("--config", file_, "a TOML file; its keys are the options below")->type_name("FILE")->group("Settings as a whole");
@@ -237,7 +240,7 @@ Arguments parse_bench(const CommandHelp& help, CommandLine line) {
   Config defaults;
   defaults.envs = 2048;
   defaults.horizon = 32;
-  ConfigArguments config(parser.app(), defaults);
+  ConfigArguments config(parser.app(), defaults, {}, "updates");
   parser.option("--updates", updates, "N", "updates to time (as many as take about a second)");
   CLI::Option* actions_option = parser.option("--actions", actions, "random|balance (balance)", "env: what steers the poles");
   parser.option("--repeat", repeat, "R (5)", "timings; the median counts");
@@ -256,6 +259,25 @@ Arguments parse_bench(const CommandHelp& help, CommandLine line) {
   return a;
 }
 
+Arguments parse_reproduce(const CommandHelp& help, CommandLine line) {
+  Parser parser(help);
+  ReproduceArguments a;
+  std::vector<std::string> names;
+  for (const ReproductionInfo& r : reproductions()) names.emplace_back(r.name);
+  std::string markdown, threads = "0";
+  parser.app().add_option("PRESET", a.presets, fmt::format("rows of the table: {} (all)", fmt::join(names, ", ")))->option_text("");
+  CLI::Option* markdown_option = parser.option("--markdown", markdown, "FILE", "write the table as Markdown, too");
+  parser.option("--threads", threads, "N (0)", "0: as many as the machine has");
+  parser.flag("--json", a.json, "print the table as one JSON object");
+  if (parse(parser.app(), line.first, line.last)) return Text{parser.help()};
+  for (const std::string& name : a.presets)
+    if (std::find(names.begin(), names.end(), name) == names.end()) refuse(unknown_name("preset", name, names));
+  if (a.presets.empty()) a.presets = names;
+  if (markdown_option->count() > 0) a.markdown = markdown;
+  a.threads = static_cast<int>(count_of("threads", threads, 0, 1024));
+  return a;
+}
+
 Arguments parse_info(const CommandHelp& help, CommandLine line) {
   Parser parser(help);
   InfoArguments a;
@@ -269,7 +291,7 @@ Arguments parse_info(const CommandHelp& help, CommandLine line) {
 }  // namespace
 
 Arguments parse_arguments(int argc, const char* const* argv) {
-  constexpr Arguments (*parsers[])(const CommandHelp&, CommandLine) = {parse_train, parse_eval, parse_bench, parse_info};
+  constexpr Arguments (*parsers[])(const CommandHelp&, CommandLine) = {parse_train, parse_eval, parse_bench, parse_reproduce, parse_info};
   const std::span<const CommandHelp> commands = command_help();
   std::vector<std::string> names;
   for (const CommandHelp& c : commands) names.emplace_back(c.name);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "cupg/config.hpp"
 
@@ -41,12 +42,19 @@ struct InfoArguments {
   bool json = false;
 };
 
+struct ReproduceArguments {
+  std::vector<std::string> presets;  ///< empty: all
+  std::optional<std::filesystem::path> markdown;
+  int threads = 0;
+  bool json = false;
+};
+
 /// --help and --version: to be printed as it is.
 struct Text {
   std::string text;
 };
 
-using Arguments = std::variant<Text, TrainArguments, EvalArguments, BenchArguments, InfoArguments>;
+using Arguments = std::variant<Text, TrainArguments, EvalArguments, BenchArguments, InfoArguments, ReproduceArguments>;
 
 /// Throws Error (usage, or missing for a device) for whatever is wrong.
 Arguments parse_arguments(int argc, const char* const* argv);

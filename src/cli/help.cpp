@@ -26,6 +26,13 @@ constexpr const char* kBenchExamples = R"(Examples:
   cupg bench rollout --threads 1 --isa avx2
   cupg bench env --actions random --envs 4096 --json)";
 
+constexpr const char* kReproduceExamples = R"(Examples:
+  cupg reproduce                                every row of the table, in about two minutes
+  cupg reproduce cleanrl-ppo garza-reinforce
+  cupg reproduce --markdown table.md --json
+
+Exit status: 0 every claim reproduced; 1 one did not; 2 usage; 130 interrupted.)";
+
 constexpr const char* kInfoExamples = R"(Examples:
   cupg info                                     what this build and this machine can do
   cupg info --hidden 64,64 --envs 1e6           what a training would take, before it takes it)";
@@ -34,6 +41,7 @@ constexpr CommandHelp kCommands[] = {
     {"train", "Trains agents and saves the run.", kTrainExamples},
     {"eval", "Plays episodes with a saved policy.", kEvalExamples},
     {"bench", "Times training, rollouts or environments.", kBenchExamples},
+    {"reproduce", "Holds published claims against what this build measures.", kReproduceExamples},
     {"info", "Says what this build, this machine and a configuration are.", kInfoExamples},
 };
 
@@ -45,7 +53,7 @@ std::string main_help() {
   std::string text = fmt::format(
       "cupg {}: policy gradients for CartPole, with the same bits on every device\n\nUsage: cupg COMMAND [OPTIONS]\n\nCommands:\n",
       version());
-  for (const CommandHelp& c : kCommands) text += fmt::format("  {:<8} {}\n", c.name, c.summary);
+  for (const CommandHelp& c : kCommands) text += fmt::format("  {:<10} {}\n", c.name, c.summary);
   text += "\nOptions:\n  --help, -h   this text; after a command, that command's options\n  --version    the version\n";
   text +=
       "\nExamples:\n"

@@ -19,6 +19,7 @@ struct RunCommand {
   int operator()(const TrainArguments& arguments) const { return run_train(arguments); }
   int operator()(const EvalArguments& arguments) const { return run_eval(arguments); }
   int operator()(const BenchArguments& arguments) const { return run_bench(arguments); }
+  int operator()(const ReproduceArguments& arguments) const { return run_reproduce(arguments); }
   int operator()(const InfoArguments& arguments) const { return run_info(arguments); }
 };
 

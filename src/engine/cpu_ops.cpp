@@ -164,7 +164,7 @@ void pack_chunks(const ChunkPlan& plan, const float* parameters, float* packed) 
 void unpack_chunks(const ChunkPlan& plan, const float* partial, float* gradient) { chunk_unpack(plan, partial, gradient); }
 
 ObjectiveRows objective_of(int id) {
-#define CUPG_ROWS(OBJECTIVE) objective_rows<OBJECTIVE, 2, Narrow>,
+#define CUPG_ROWS(OBJECTIVE) objective_rows<OBJECTIVE, 2, Wide>,
   static constexpr ObjectiveRows rows[] = {CUPG_OBJECTIVES(CUPG_ROWS)};
 #undef CUPG_ROWS
   return rows[id];

@@ -59,12 +59,19 @@ void initialise_parameters(const NetworkShape& shape, const NetworkInit& init, s
   AlignedArray<float> scratch(init.kind == Initialisation::orthogonal ? most : 0);
   const CpuOps& ops = cpu_ops_for(Isa::automatic);  // they all give the same bits
   std::uint32_t number = 0;
+  int fan_in = 1;  // of the weights before a bias
   for (const TensorInfo& t : parameter_layout(shape)) {
     const float gain = t.name == "policy.head.weight"  ? init.policy_gain
                        : t.name == "value.head.weight" ? init.value_gain
                                                        : init.hidden_gain;
-    if (t.name.ends_with(".weight"))
-      ops.initialise(init.kind, gain, t.rows, t.columns, number, seed, parameters.data() + t.offset, scratch.data());
+    float* const out = parameters.data() + t.offset;
+    if (t.name.ends_with(".weight")) {
+      ops.initialise(init.kind, gain, t.rows, t.columns, number, seed, out, scratch.data());
+      fan_in = t.columns;
+    } else if (init.biases != BiasInit::zero) {
+      const double half = init.biases == BiasInit::xavier ? std::sqrt(3.0 / t.rows) : 1 / std::sqrt(static_cast<double>(fan_in));
+      ops.initialise(Initialisation::uniform, static_cast<float>(half), t.rows, 1, number, seed, out, scratch.data());
+    }
     ++number;
   }
 }

@@ -124,7 +124,7 @@ class ChunkAgent {
   Coefficients<Real> coefficients() const {
     const ObjectiveSettings& o = config_.objective;
     const Real left = o.clip_schedule == ClipSchedule::linear ? linear_schedule<Real>(updates_, config_.updates()) : Real(1);
-    return {Real(o.entropy_coef), Real(o.value_coef), o.clip * left, o.value_clip * left};
+    return {Real(o.entropy_coef), Real(o.value_coef), Real(o.clip) * left, Real(o.value_clip) * left};
   }
 
   float play(int episode, const EvaluationRequest& request) const {

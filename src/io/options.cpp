@@ -18,6 +18,7 @@ using Names = std::array<std::string_view, N>;
 constexpr auto names_of(Activation) { return Names<2>{"relu", "tanh"}; }
 constexpr auto names_of(Initialisation) { return Names<4>{"he", "xavier", "orthogonal", "uniform"}; }
 constexpr auto names_of(Collect) { return Names<2>{"steps", "episodes"}; }
+constexpr auto names_of(BiasInit) { return Names<3>{"zero", "xavier", "uniform"}; }
 constexpr auto names_of(Estimator) { return Names<3>{"gae", "nstep", "returns"}; }
 constexpr auto names_of(NormalizeOver) { return Names<3>{"batch", "minibatch", "episode"}; }
 constexpr auto names_of(LossSum) { return Names<2>{"mean", "sum"}; }
@@ -43,6 +44,7 @@ std::vector<std::string> known_environments() {
 std::vector<std::string> known_algorithms() {
   std::vector<std::string> names;
   for (const ObjectiveInfo& o : objectives()) names.emplace_back(o.name);
+  names.insert(names.end(), {"random-search", "hill-climbing"});
   return names;
 }
 
@@ -119,9 +121,10 @@ bool has_eps(const Config& c) { return c.optimizer.kind != OptimizerKind::sgd; }
 bool is_exponential(const Config& c) { return c.optimizer.schedule == Schedule::exponential; }
 bool is_normalized(const Config& c) { return c.advantage.normalize; }
 bool has_steps(const Config& c) { return c.collect == Collect::steps; }
-bool has_value(const Config& c) { return find_objective(c.algorithm).value; }
-bool has_entropy(const Config& c) { return find_objective(c.algorithm).entropy; }
-bool has_ratio(const Config& c) { return find_objective(c.algorithm).ratio; }
+bool has_value(const Config& c) { return !searches(c) && find_objective(c.algorithm).value; }
+bool has_entropy(const Config& c) { return !searches(c) && find_objective(c.algorithm).entropy; }
+bool has_ratio(const Config& c) { return !searches(c) && find_objective(c.algorithm).ratio; }
+bool climbs(const Config& c) { return c.algorithm == "hill-climbing"; }
 bool explores(const Config& c) { return c.exploration.start > 0 || c.exploration.end > 0; }
 bool has_lanes(const Config& c) { return c.device == Device::cpu || c.device == Device::automatic; }
 
@@ -147,7 +150,7 @@ void set_value_rate(Config& c, const OptionValue& value) {
 #define CUPG_CHOICE(member) known_names<std::remove_cvref_t<decltype(std::declval<Config&>().member)>>, CUPG_FIELD(member)
 
 constexpr Text kTask = "Task", kLength = "Length of training", kNetwork = "Network", kReturns = "Returns and advantages", kLoss = "Loss",
-               kOptimizer = "Optimizer", kMachine = "Machine (changes the speed, never the result)";
+               kOptimizer = "Optimizer", kSearch = "Search", kMachine = "Machine (changes the speed, never the result)";
 constexpr Range kSeeds{0, 9223372036854775807.0};  // what a TOML integer holds
 constexpr Range kUnit{0, 1}, kDecay{0, 1, false, true}, kPositive{.low = 0, .low_open = true}, kNotNegative{.low = 0};
 
@@ -179,6 +182,7 @@ const Option kOptions[] = {
     flag("value-bias", kNetwork, "layers of the value's own network have biases (separate = true)", CUPG_FIELD(value_bias), "same"),
     name("math", kNetwork, "fast: matrix products on a GPU in TF32; no other network is changed by it", CUPG_CHOICE(math)),
     name("init", kNetwork, "how weights are drawn", CUPG_CHOICE(init.kind)),
+    name("bias-init", kNetwork, "how biases are drawn", CUPG_CHOICE(init.biases)),
     real("hidden-gain", kNetwork, "scale of the hidden layers' initial weights", CUPG_FIELD(init.hidden_gain), kPositive),
     real("policy-gain", kNetwork, "scale of the policy head's; small starts near the uniform policy", CUPG_FIELD(init.policy_gain), kNotNegative),
     real("value-gain", kNetwork, "scale of the value head's", CUPG_FIELD(init.value_gain), kNotNegative),
@@ -227,6 +231,11 @@ const Option kOptions[] = {
     where(is_rmsprop, "optimizer = rmsprop",
           name("rmsprop-eps", kOptimizer, "sqrt(v) + eps as in PyTorch, or sqrt(v + eps) as in TensorFlow", CUPG_CHOICE(optimizer.rmsprop_eps))),
     real("max-grad-norm", kOptimizer, "gradients are scaled down to this norm; 0: never", CUPG_FIELD(optimizer.max_grad_norm), kNotNegative),
+
+    where(searches, "algo = random-search or hill-climbing",
+          count("trials", kSearch, "episodes that an agent may play", CUPG_FIELD(trials), {1, 1e9})),
+    where(climbs, "algo = hill-climbing",
+          real("noise", kSearch, "half the width of a trial's step in each weight", CUPG_FIELD(noise), kNotNegative)),
 
     name("device", kMachine, "where to train; reference is the plain yardstick", CUPG_CHOICE(device)),
     where(has_lanes, "device = auto or cpu", name("isa", kMachine, "instruction set", CUPG_CHOICE(isa))),

@@ -75,7 +75,7 @@ std::vector<BadInput> bad_inputs() {
   for (int i = 0; i < 32; ++i) deep += ",8";
   return {
       // commands and options
-      {"NoCommand", {}, kUsage, {"command: missing", "train, eval, bench, info"}},
+      {"NoCommand", {}, kUsage, {"command: missing", "train, eval, bench, reproduce, info"}},
       {"UnknownCommand", {"trian"}, kUsage, {"command", "\"trian\"", "did you mean train?"}},
       {"UnknownMainOption", {"--verison"}, kUsage, {"\"--verison\"", "did you mean --version?"}},
       {"UnknownOption", {"train", "--gama", "0.9"}, kUsage, {"option", "\"--gama\"", "did you mean --gamma?"}},

@@ -1,0 +1,75 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "cupg/error.hpp"
+#include "src/cli/commands.hpp"
+#include "src/cli/terminal.hpp"
+#include "src/io/files.hpp"
+#include "src/report/json.hpp"
+#include "src/report/text.hpp"
+#include "src/reproduce/reproduce.hpp"
+
+namespace cupg::cli {
+namespace {
+
+nlohmann::ordered_json figure_json(const Figure& f) {
+  const auto bound = [](double x) { return std::isinf(x) ? nlohmann::ordered_json() : nlohmann::ordered_json(x); };
+  return {{"what", f.what},         {"measured", f.value},      {"ci95", {f.ci95_low, f.ci95_high}}, {"samples", f.samples},
+          {"least", bound(f.least)}, {"most", bound(f.most)}, {"passed", f.passed()}};
+}
+
+nlohmann::ordered_json row_json(const Reproduction& r) {
+  const Figure& main = r.figures[0];
+  nlohmann::ordered_json figures = nlohmann::ordered_json::array();
+  for (const Figure& f : r.figures) figures.push_back(figure_json(f));
+  return {{"name", r.name},
+          {"source", r.source},
+          {"claim", r.claim},
+          {"measured", main.value},
+          {"ci95", {main.ci95_low, main.ci95_high}},
+          {"passed", r.passed()},
+          {"seconds", r.seconds},
+          {"figures", figures}};
+}
+
+std::string row_text(const Reproduction& r) {
+  std::string text = fmt::format("{} {}   {}, {}: {}\n", r.passed() ? "pass" : "FAIL", r.name, r.source, format_seconds(r.seconds), r.claim);
+  for (const Figure& f : r.figures) {
+    const std::string need = required(f);
+    text += fmt::format("       {}: {}{}\n", f.what, measured(f), need.empty() ? "" : fmt::format("; {}{}", f.passed() ? "required " : "REQUIRED ", need));
+  }
+  return text;
+}
+
+}  // namespace
+
+int run_reproduce(const ReproduceArguments& arguments) {
+  catch_interrupts();
+  const bool lively = error_is_terminal();
+  std::vector<Reproduction> rows;
+  double seconds = 0;
+  for (const std::string& name : arguments.presets) {
+    if (lively) print_error(fmt::format("\r\x1b[K{} of {}: {} ...", rows.size() + 1, arguments.presets.size(), name));
+    Reproduction row = reproduce(name, {.threads = arguments.threads, .scale = 1, .stop = interrupted});
+    if (lively) print_error("\r\x1b[K");
+    if (interrupted()) return kInterrupted;  // half a row is none
+    seconds += row.seconds;
+    if (!arguments.json) print(row_text(row));
+    rows.push_back(std::move(row));
+  }
+  if (arguments.markdown) write_file(*arguments.markdown, reproductions_markdown(rows));
+  const auto passed = std::count_if(rows.begin(), rows.end(), [](const Reproduction& r) { return r.passed(); });
+  if (arguments.json) {
+    nlohmann::ordered_json json{{"presets", nlohmann::ordered_json::array()}, {"seconds", seconds}};
+    for (const Reproduction& r : rows) json["presets"].push_back(row_json(r));
+    print(dump_line(json));
+  } else {
+    print(fmt::format("{} of {} reproduced in {}\n", passed, rows.size(), format_seconds(seconds)));
+  }
+  return passed == std::ssize(rows) ? kFinished : kFailed;
+}
+
+}  // namespace cupg::cli

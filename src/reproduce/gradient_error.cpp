@@ -1,0 +1,89 @@
+#include "src/reproduce/gradient_error.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cupg/error.hpp"
+#include "src/engine/reference_chunk.hpp"
+
+namespace cupg {
+namespace {
+
+template <class Env, class Objective>
+double error_of(const Config& config, const EnvironmentInfo& environment, std::uint64_t seed) {
+  reference::ChunkAgent<Env, Objective, double> agent(config, environment);
+  agent.reset(seed);
+  EpisodeTally tally;
+  agent.collect(tally);
+  agent.advantages();
+  constexpr double kStep = 1e-5;
+  /// f(value of the parameter) at both ends of parameter i's difference.
+  const auto at_both_ends = [&](std::size_t i, auto f) {
+    const double middle = agent.parameters[i];
+    for (const double at : {middle + kStep, middle - kStep}) f(agent.parameters[i] = at);
+    agent.parameters[i] = middle;
+  };
+
+  // A rectifier that opens or closes between the two points has no derivative there: such samples are left out.
+  using Activations = typename reference::Network<double>::Activations;
+  const auto open_units = [&](std::size_t sample) {
+    Activations a;
+    double logits[Env::kActions], value;
+    agent.network().forward_logits(agent.parameters.data(), agent.samples[sample].observation, logits, value, &a);
+    std::vector<bool> open;
+    for (const auto* trunk : {&a.policy, &a.value})
+      for (std::size_t layer = 1; layer < trunk->size(); ++layer)
+        for (const double h : (*trunk)[layer]) open.push_back(h > 0);
+    return open;
+  };
+  std::vector<std::uint32_t> smooth;
+  for (std::size_t s = 0; s < agent.samples.size(); ++s) {
+    const std::vector<bool> open = open_units(s);
+    bool same = true;
+    for (std::size_t i = 0; i < agent.parameters.size() && same; ++i) at_both_ends(i, [&](double) { same = same && open_units(s) == open; });
+    if (same) smooth.push_back(static_cast<std::uint32_t>(s));
+  }
+  if (smooth.empty()) throw Error(ErrorKind::runtime, "no sample is smooth enough for differences");
+
+  const std::vector<double> gradient = agent.gradient(smooth).gradient;
+  const auto loss = [&] {
+    double sum = 0;
+    for (const std::uint32_t i : smooth) {
+      const auto& s = agent.samples[i];
+      LossSample<Env::kActions, double> x{{}, 0, s.action, s.advantage, s.target, s.log_probability, s.value};
+      agent.network().forward_logits(agent.parameters.data(), s.observation, x.logits, x.value);
+      sum += Objective::loss(x, agent.coefficients());
+    }
+    return config.objective.loss == LossSum::mean ? sum / static_cast<double>(smooth.size()) : sum;
+  };
+  double worst = 0, largest = 0;
+  for (std::size_t i = 0; i < gradient.size(); ++i) {
+    std::vector<double> x, y;
+    at_both_ends(i, [&](double at) { x.push_back(at), y.push_back(loss()); });
+    worst = std::max(worst, std::abs((y[0] - y[1]) / (x[0] - x[1]) - gradient[i]));
+    largest = std::max(largest, std::abs(gradient[i]));
+  }
+  return worst / largest;
+}
+
+template <class Env>
+double error_of(const Config& config, const EnvironmentInfo& environment, std::uint64_t seed) {
+#define CUPG_TRY(OBJECTIVE) \
+  if (config.algorithm == OBJECTIVE::kTraits.name) return error_of<Env, OBJECTIVE>(config, environment, seed);
+  CUPG_OBJECTIVES(CUPG_TRY)
+#undef CUPG_TRY
+  throw Error(ErrorKind::usage, "no such objective");
+}
+
+}  // namespace
+
+double gradient_error(const Config& config, std::uint64_t seed) {
+  const EnvironmentInfo& environment = find_environment(config.environment);
+#define CUPG_TRY(ENV, NAME, LIMIT, THRESHOLD) \
+  if (environment.name == NAME) return error_of<ENV>(config, environment, seed);
+  CUPG_ENVIRONMENTS(CUPG_TRY)
+#undef CUPG_TRY
+  throw Error(ErrorKind::usage, "no such environment");
+}
+
+}  // namespace cupg
