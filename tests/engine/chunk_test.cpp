@@ -432,6 +432,39 @@ TEST(ChunkUpdate, EveryEpochHasAnOrderOfItsOwn) {
   EXPECT_NE(order(0), order(1));
 }
 
+TEST(ChunkUpdate, AdvantagesAreNormalisedOverWhatIsNamed) {
+  Config c = plain_config();
+  c.algorithm = "reinforce-baseline";
+  c.collect = cupg::Collect::episodes;
+  c.envs = 5;
+  c.advantage.estimator = cupg::Estimator::returns;
+  c.advantage.normalize = true;
+  for (const auto over : {cupg::NormalizeOver::batch, cupg::NormalizeOver::episode, cupg::NormalizeOver::minibatch}) {
+    c.advantage.normalize_over = over;
+    cupg::reference::ChunkAgent<cupg::CartPole, cupg::ReinforceBaseline, float> agent(c, cupg::find_environment(c.environment));
+    agent.reset(6);
+    cupg::EpisodeTally tally;
+    agent.collect(tally);
+    agent.advantages();
+    double sum = 0, squares = 0, count = 0, whole = 0;
+    const auto expect_normal = [&] {
+      const double mean = sum / count;
+      EXPECT_NEAR(mean, 0, 1e-5);  // float rounding of numbers of order 1
+      EXPECT_NEAR(std::sqrt(squares / count - mean * mean), 1, 1e-4);
+      sum = squares = count = 0;
+    };
+    for (const auto& s : agent.samples) {
+      const auto a = static_cast<double>(s.advantage);
+      sum += a, squares += a * a, count += 1;
+      whole += std::abs(static_cast<double>(s.target - s.value) - a);
+      if (over == cupg::NormalizeOver::episode && s.done) expect_normal();
+    }
+    if (over == cupg::NormalizeOver::batch) expect_normal();
+    EXPECT_EQ(whole < 1e-3, over == cupg::NormalizeOver::minibatch) << "a minibatch's are those of its gradient";
+    EXPECT_TRUE(same_bits(trained(*reference_engine(c), 6, 4), trained(*cpu_engine(c), 6, 4)));
+  }
+}
+
 TEST(ChunkUpdate, AGradientThatIsNotFiniteEndsIt) {
   Config c = ppo(3, 4);
   c.optimizer.learning_rate = 1e30f;
