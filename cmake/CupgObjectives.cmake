@@ -1,7 +1,8 @@
 # cupg_add_objectives(TARGET HEADERS HEADER... CLASSES CLASS...): the program TARGET can train with objectives of its own. Each HEADER
 # defines one or more of the CLASSes in the manner of objectives/a2c.hpp: a template `loss` is enough, its derivatives are then taken
 # by forward-mode duals. They are compiled for every instruction set that Highway allows (without it for scalar lanes alone, which
-# gives the same bits), and, where the language CUDA is enabled, into a libcupg_cuda.so beside the program.
+# gives the same bits). Where the project has enabled the language CUDA they are compiled into a libcupg_cuda.so of their own beside
+# the program, which is where it looks first; CMAKE_CUDA_ARCHITECTURES says for which devices.
 include(${CMAKE_CURRENT_LIST_DIR}/CupgIsa.cmake)
 
 function(cupg_add_objectives target)
@@ -56,4 +57,27 @@ function(cupg_add_objectives target)
   target_link_libraries(${name} PRIVATE cupg::cupg)
   target_sources(${target} PRIVATE $<TARGET_OBJECTS:${name}>)
   target_link_libraries(${target} PRIVATE cupg::cupg)
+
+  if(CMAKE_CUDA_COMPILER_LOADED)
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20 PARENT_SCOPE)  # CMake 3.25 does not know that newer compilers take this
+    set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20 PARENT_SCOPE)
+    set(name ${target}_cuda)
+    add_library(${name} MODULE ${sources}/src/engine/cuda_plugin.cu ${sources}/kernels/metrics/quantiles.cu
+      $<TARGET_OBJECTS:${target}_objectives>)
+    foreach(copy IN LISTS copies)
+      target_sources(${name} PRIVATE $<TARGET_OBJECTS:${target}_objectives_${copy}>)
+      set_target_properties(${target}_objectives_${copy} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+    endforeach()
+    set_target_properties(${target}_objectives PROPERTIES POSITION_INDEPENDENT_CODE ON)
+    set_target_properties(${name} PROPERTIES OUTPUT_NAME cupg_cuda LIBRARY_OUTPUT_DIRECTORY $<TARGET_FILE_DIR:${target}>
+      CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON CUDA_RUNTIME_LIBRARY Static CUDA_VISIBILITY_PRESET hidden)
+    target_compile_definitions(${name} PRIVATE CUPG_VERSION="${cupg_VERSION}" CUPG_USER_OBJECTIVES_HEADER="${registry_file}"
+      $<$<COMPILE_LANGUAGE:CUDA>:CUPG_COPY=cuda> $<$<COMPILE_LANGUAGE:CUDA>:CUPG_THREAD_LANES>)
+    target_compile_options(${name} PRIVATE
+      $<$<COMPILE_LANGUAGE:CUDA>:--fmad=false -Xcompiler=-ffp-contract=off,-fno-math-errno,-fno-trapping-math>)
+    target_include_directories(${name} PRIVATE ${sources})
+    target_link_libraries(${name} PRIVATE cupg::cupg)
+    target_link_options(${name} PRIVATE -Wl,--exclude-libs,ALL)
+    add_dependencies(${target} ${name})
+  endif()
 endfunction()

@@ -7,6 +7,9 @@ jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 # Debian 12's and Ubuntu 24.04's packages. CLI11, toml++, nlohmann_json, fmt and Highway are used header-only.
 # shellcheck disable=SC2034
 build_packages=(g++ cmake ninja-build libhwy-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev libopenblas-dev)
+# For cupg-gradcheck alone: scripts/build installs them, scripts/train does not.
+# shellcheck disable=SC2034
+gradcheck_packages=(libginac-dev libadolc-dev)
 # Both have clang-format-14, whose opinion on our sources counts; later versions have others.
 # shellcheck disable=SC2034
 test_packages=(libgtest-dev libbenchmark-dev libmpfr-dev librandom123-dev zlib1g-dev libboost-context-dev clang libclang-rt-dev clang-tidy clang-format-14)
@@ -103,10 +106,14 @@ cuda_options() {
 # A device takes part in training only where it is seen here: building for it takes a minute.
 has_device() { command -v nvidia-smi > /dev/null && nvidia-smi -L > /dev/null 2>&1; }
 
-# build_command: build/release/cupg, without the tests unless a test run has configured them.
+# has_target TARGET: whether build/release knows it.
+has_target() { grep -q "^build $1:" "$root/build/release/build.ninja"; }
+
+# build_command [gradcheck]: build/release/cupg, without the tests unless a test run has configured them; and cupg-gradcheck.
 build_command() {
   local start=$EPOCHREALTIME
   need_packages "${build_packages[@]}"
+  [[ ${1-} != gradcheck ]] || need_packages "${gradcheck_packages[@]}"
   [[ -e $root/build/release/build.ninja ]] || say "building cupg in build/release (once)"
   local targets=(cupg_cli) cuda=(-DCUPG_CUDA=OFF)
   if has_device; then
@@ -115,6 +122,10 @@ build_command() {
   fi
   [[ -e $root/build/release/build.ninja ]] || configure release -DCUPG_TESTS=OFF -DCUPG_BENCHMARKS=OFF "${cuda[@]}" || return 1
   grep -q '^CUPG_CUDA:.*=ON' "$root/build/release/CMakeCache.txt" || targets=(cupg_cli)
+  if [[ ${1-} == gradcheck ]]; then
+    has_target cupg_gradcheck || at_root logged configure-release cmake --preset release || return 1 # packages that are new here
+    if has_target cupg_gradcheck; then targets+=(cupg_gradcheck); else say "without cupg gradcheck, which needs: ${gradcheck_packages[*]}"; fi
+  fi
   build release "${targets[@]}" || return 1
   [[ $(seconds_since "$start") == [01].* ]] || say "built in $(seconds_since "$start")"
 }

@@ -127,6 +127,7 @@ CUPG_FN Dual<N, S> tanh(Dual<N, S> a) {
   return a.chain(y, S(1.0) - y * y);
 }
 
+/// A coefficient is a constant.
 template <int N, class S>
 struct Splat<Dual<N, S>> {
   static CUPG_FN Dual<N, S> of(Scalar<S> x) { return Dual<N, S>::constant(splat<S>(x)); }

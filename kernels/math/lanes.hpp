@@ -212,22 +212,16 @@ CUPG_FN double load<double>(const double* p) {
 CUPG_FN void store(float* p, float x) { *p = x; }
 CUPG_FN void store(double* p, double x) { *p = x; }
 
-/// How a composite lane type takes one number into all lanes: Splat<S>::of.
+/// How splat fills an S: a class, because lane types that are templates themselves (simd.hpp, dual.hpp) specialise it in part, and because
+/// it need not be declared before the formulas that call splat.
 template <class S>
-struct Splat;
-
+struct Splat {
+  static CUPG_FN S of(Scalar<S> x) { return x; }
+};
 /// x in all lanes.
 template <class S>
 CUPG_FN S splat(Scalar<S> x) {
   return Splat<S>::of(x);
-}
-template <>
-CUPG_FN float splat<float>(float x) {
-  return x;
-}
-template <>
-CUPG_FN double splat<double>(double x) {
-  return x;
 }
 
 template <class S>

@@ -186,6 +186,9 @@ template <class S>
 struct VectorMemory;
 template <int N>
 struct VectorMemory<FloatLanes<N>> {
+  static CUPG_FN FloatLanes<N> splat(float x) {
+    return each_register<FloatLanes<N>, N>([&](int) __attribute__((always_inline)) { return hn::Set(FloatTag(), x); });
+  }
   static CUPG_FN FloatLanes<N> load(const float* p) {
     return each_register<FloatLanes<N>, N>([&](int i)
                                                __attribute__((always_inline)) { return hn::Load(FloatTag(), p + i * kRegisterFloats); });
@@ -213,9 +216,7 @@ CUPG_FN S load(const Scalar<S>* p) {
 }
 template <int N>
 struct Splat<FloatLanes<N>> {
-  static CUPG_FN FloatLanes<N> of(float x) {
-    return each_register<FloatLanes<N>, N>([&](int) __attribute__((always_inline)) { return hn::Set(FloatTag(), x); });
-  }
+  static CUPG_FN FloatLanes<N> of(float x) { return VectorMemory<FloatLanes<N>>::splat(x); }
 };
 template <class S>
 CUPG_FN Int<S> load_int(const std::uint32_t* p) {

@@ -278,6 +278,30 @@ Arguments parse_reproduce(const CommandHelp& help, CommandLine line) {
   return a;
 }
 
+Arguments parse_gradcheck(const CommandHelp& help, CommandLine line) {
+  Parser parser(help);
+  GradcheckArguments a;
+  std::string samples = "64", plot;
+  ConfigArguments config(parser.app(), {});
+  parser.option("--samples", samples, "N (64)", "samples of the rollout, at most");
+  CLI::Option* plot_option = parser.option("--plot", plot, "FILE.svg", "draw the errors of differences over their step");
+  parser.flag("--explain", a.explain, "walk through one sample, with its numbers");
+  parser.flag("--json", a.json, "print the result as one JSON object");
+  if (parse(parser.app(), line.first, line.last)) return Text{parser.help()};
+  a.samples = static_cast<int>(count_of("samples", samples, 1, 4096));
+  if (plot_option->count() > 0) a.plot = plot;
+  a.config = config.resolve();
+  check_settings(a.config);
+  if (a.explain && a.json) refuse("explain: contradicts json; expected one of the two");
+  if (a.plot && a.plot->empty()) refuse("plot: no value given; expected a file");
+  const Config defaults;
+  for (const char* idle : {"device", "threads", "seeds"})
+    if (const Option& o = *find_option(idle); o.get(a.config) != o.get(defaults))
+      refuse(fmt::format("{}: {} would have no effect; gradcheck runs every method that is there, for one seed", idle,
+                         text_value(o, a.config)));
+  return a;
+}
+
 Arguments parse_info(const CommandHelp& help, CommandLine line) {
   Parser parser(help);
   InfoArguments a;
@@ -291,7 +315,8 @@ Arguments parse_info(const CommandHelp& help, CommandLine line) {
 }  // namespace
 
 Arguments parse_arguments(int argc, const char* const* argv) {
-  constexpr Arguments (*parsers[])(const CommandHelp&, CommandLine) = {parse_train, parse_eval, parse_bench, parse_reproduce, parse_info};
+  constexpr Arguments (*parsers[])(const CommandHelp&, CommandLine) = {parse_train,     parse_eval,      parse_bench,
+                                                                       parse_reproduce, parse_gradcheck, parse_info};
   const std::span<const CommandHelp> commands = command_help();
   std::vector<std::string> names;
   for (const CommandHelp& c : commands) names.emplace_back(c.name);

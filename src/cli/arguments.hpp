@@ -49,12 +49,19 @@ struct ReproduceArguments {
   bool json = false;
 };
 
+struct GradcheckArguments {
+  Config config;
+  int samples = 64;                           ///< of the frozen rollout, at most
+  std::optional<std::filesystem::path> plot;  ///< where the curves over h go, as an SVG
+  bool explain = false, json = false;
+};
+
 /// --help and --version: to be printed as it is.
 struct Text {
   std::string text;
 };
 
-using Arguments = std::variant<Text, TrainArguments, EvalArguments, BenchArguments, InfoArguments, ReproduceArguments>;
+using Arguments = std::variant<Text, TrainArguments, EvalArguments, BenchArguments, InfoArguments, ReproduceArguments, GradcheckArguments>;
 
 /// Throws Error (usage, or missing for a device) for whatever is wrong.
 Arguments parse_arguments(int argc, const char* const* argv);

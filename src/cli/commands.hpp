@@ -11,6 +11,7 @@ int run_train(const TrainArguments& arguments);
 int run_eval(const EvalArguments& arguments);
 int run_bench(const BenchArguments& arguments);
 int run_reproduce(const ReproduceArguments& arguments);
+int run_gradcheck(const GradcheckArguments& arguments);
 int run_info(const InfoArguments& arguments);
 
 }  // namespace cupg::cli

@@ -33,6 +33,14 @@ constexpr const char* kReproduceExamples = R"(Examples:
 
 Exit status: 0 every claim reproduced; 1 one did not; 2 usage; 130 interrupted.)";
 
+constexpr const char* kGradcheckExamples = R"(Examples:
+  cupg gradcheck                                the default objective and network, in every way that there is
+  cupg gradcheck --algo ppo --hidden 10,5 --activation tanh --separate
+  cupg gradcheck --explain                      one sample step by step, down to the update of one weight
+  cupg gradcheck --plot curves.svg --json
+
+Exit status: 0 every limit holds; 1 one does not; 2 usage; 3 the program cupg-gradcheck is missing.)";
+
 constexpr const char* kInfoExamples = R"(Examples:
   cupg info                                     what this build and this machine can do
   cupg info --hidden 64,64 --envs 1e6           what a training would take, before it takes it)";
@@ -42,6 +50,7 @@ constexpr CommandHelp kCommands[] = {
     {"eval", "Plays episodes with a saved policy.", kEvalExamples},
     {"bench", "Times training, rollouts or environments.", kBenchExamples},
     {"reproduce", "Holds published claims against what this build measures.", kReproduceExamples},
+    {"gradcheck", "Computes one gradient numerically, symbolically, automatically and by hand.", kGradcheckExamples},
     {"info", "Says what this build, this machine and a configuration are.", kInfoExamples},
 };
 

@@ -20,6 +20,7 @@ struct RunCommand {
   int operator()(const EvalArguments& arguments) const { return run_eval(arguments); }
   int operator()(const BenchArguments& arguments) const { return run_bench(arguments); }
   int operator()(const ReproduceArguments& arguments) const { return run_reproduce(arguments); }
+  int operator()(const GradcheckArguments& arguments) const { return run_gradcheck(arguments); }
   int operator()(const InfoArguments& arguments) const { return run_info(arguments); }
 };
 

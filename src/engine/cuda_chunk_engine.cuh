@@ -176,10 +176,11 @@ class CudaChunkEngine final : public Engine {
     begin_resets();
     const int count = choose(agents);
     for (std::int64_t k = 0; k < updates; ++k) {
-      if (!agents_.episodes && recordable()) {
+      if (warm_ && !agents_.episodes && recordable()) {
         update_graph(count).launch(stream_);
       } else {
         enqueue_update(count);
+        warm_ = true;
       }
     }
     runtime::download(stream_, host_progress_.data(), arrays_.progress.data(), slots_);
@@ -330,6 +331,7 @@ class CudaChunkEngine final : public Engine {
   std::vector<float> first_v_;  ///< the optimizer's second moment before the first update
   std::vector<int> pending_;    ///< agents that were reset and are not yet on the device
   std::int64_t chosen_count_ = -1;
+  bool warm_ = false;                     ///< kernels may be loaded at their first use, which a recording does not allow
   std::map<int, runtime::Graph> graphs_;  ///< by number of agents
 };
 
