@@ -1,5 +1,5 @@
-// An objective of a project's own: the importance-weighted policy gradient, drawn back to the old policy by a squared log-ratio, and an
-// absolute value loss. Its derivatives are taken by duals.
+// An objective of a project's own: the importance-weighted policy gradient, drawn back to the old policy by a squared log-ratio, and a
+// squared value loss. Its derivatives are taken by duals.
 #pragma once
 #include "kernels/math/softmax.hpp"
 #include "objectives/sample.hpp"
