@@ -41,7 +41,8 @@ const ObjectiveInfo& find_objective(std::string_view name) {
 
 void register_objective(const ObjectiveInfo& info, const ObjectiveKernels& kernels) {
   const auto all = objectives();
-  if (std::any_of(all.begin(), all.end(), [&](const ObjectiveInfo& o) { return o.name == info.name; }))
+  const bool search = info.name == "random-search" || info.name == "hill-climbing";  // algorithms that follow no gradient
+  if (search || std::any_of(all.begin(), all.end(), [&](const ObjectiveInfo& o) { return o.name == info.name; }))
     throw Error(ErrorKind::usage, fmt::format("algo: \"{}\" is registered twice; expected a name of its own", info.name));
   registry().infos.push_back(info);
   registry().kernels.push_back(kernels);

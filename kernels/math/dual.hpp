@@ -19,7 +19,7 @@ struct Dual {
   S d[N];
 
   Dual() = default;
-  CUPG_FN explicit Dual(double value) : x(value) {
+  CUPG_FN explicit Dual(double value) : x(S(value)) {
     for (int i = 0; i < N; ++i) d[i] = S(0.0);
   }
   static CUPG_FN Dual constant(S value) {

@@ -28,6 +28,7 @@ void with_objective(int objective, F f) {
   if (objective == next++) return f.template operator()<OBJECTIVE>();
   CUPG_OBJECTIVES(CUPG_CASE)
 #undef CUPG_CASE
+  throw Error(ErrorKind::missing, "algo: this CUDA engine was compiled without the objective; expected one that it knows, or device = cpu");
 }
 
 inline unsigned blocks_of(std::int64_t items, std::int64_t a_block) { return static_cast<unsigned>((items + a_block - 1) / a_block); }

@@ -136,6 +136,7 @@ inline void kernel_rows(Report& r, const std::vector<TensorInfo>& blocks, const 
         const bool chunk = k.name.starts_with("chunk"), first = !chunk && lanes.empty();
         if (first) lanes = k.gradient;
         row.other_bits = k.gradient != (chunk ? reference : lanes);
+        row.repeats = !first && !row.other_bits;
         const std::string whose = chunk ? "the fp32 reference" : "the first lane kernel";
         if (!first) row.note = row.other_bits ? "OTHER bits than " + whose : "bits of " + whose;
       }

@@ -18,6 +18,7 @@ struct Row {
   std::int64_t evaluations = 0;
   double seconds = 0;
   std::string note;
+  bool repeats = false;     ///< the bits of a row above: left out of the table of blocks
   bool other_bits = false;  ///< than the kernels that it should equal
 
   double worst() const { return gradcheck::worst(errors); }

@@ -27,7 +27,7 @@ namespace {
     ::setrlimit(RLIMIT_FSIZE, &limit);
   }
   ::setenv("LC_ALL", "C.UTF-8", 1);
-  if (ready) ::execv(CUPG_BINARY, arguments.data());
+  if (ready) ::execv(options.program.empty() ? CUPG_BINARY : options.program.c_str(), arguments.data());
   ::_exit(127);
 }
 

@@ -16,6 +16,7 @@ struct ProcessOptions {
   long most_file_bytes = -1;              ///< RLIMIT_FSIZE: stands for a full disk
   std::string standard_output = {};       ///< a file instead of a pipe
   int interrupt_after_milliseconds = -1;  ///< send SIGINT then
+  std::filesystem::path program = {};     ///< instead of CUPG_BINARY
 };
 
 /// CUPG_BINARY with these arguments, LANG=C.UTF-8, nothing on standard input.

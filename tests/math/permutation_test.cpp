@@ -36,11 +36,12 @@ TEST(Permutation, IsABijectionOfAnyNumber) {
     EXPECT_TRUE(is_bijection(order(n, 0, 0, 1))) << n;
 }
 
-/// Written from the comment in permutation.hpp alone: six rounds of a Feistel network on bits(n) bits, the low half rounded down, keys
+/// Written from the comment in permutation.hpp alone: six rounds of a Feistel network on bits(n) bits, at least 6, the low half rounded down, keys
 /// from Philox with the counter (update, epoch, 6, word / 4), the high half first; results of n or more go round again.
 std::uint32_t by_the_comment(std::uint32_t n, std::uint32_t update, std::uint32_t epoch, std::uint64_t key, std::uint32_t i) {
   unsigned bits = 0;
   for (std::uint64_t m = n - 1; m > 0; m /= 2) ++bits;
+  bits = std::max(bits, 6u);
   const std::uint64_t low_size = std::uint64_t{1} << (bits / 2), high_size = std::uint64_t{1} << (bits - bits / 2);
   std::vector<std::uint32_t> keys;
   for (std::uint32_t block = 0; keys.size() < 8; ++block)
@@ -113,21 +114,12 @@ std::pair<Fairness, Fairness> fairness(std::uint32_t n, int rounds, std::uint64_
 }
 
 TEST(Permutation, PositionsAndNeighboursAreFair) {
-  for (const std::uint32_t n : {32u, 33u, 50u, 64u, 100u, 128u}) {
+  for (const std::uint32_t n : {3u, 5u, 8u, 16u, 31u, 32u, 33u, 50u, 64u, 100u, 128u}) {
     const auto [positions, neighbours] = fairness(n, scaled(20000, 4000), 11);
     EXPECT_FALSE(!(std::abs(positions.sigmas) <= 5)) << n << ": " << positions.sigmas;  // five standard deviations, fixed seed
     EXPECT_FALSE(!(std::abs(neighbours.sigmas) <= 5)) << n << ": " << neighbours.sigmas;
   }
 }
-TEST(Permutation, AFewNumbersAreFairRoughly) {
-  // halves of one or two bits leave so few round functions that some orders of fewer than 32 numbers come up to a fifth too often
-  for (std::uint32_t n = 2; n < 32; ++n) {
-    const auto [positions, neighbours] = fairness(n, 20000, 12);
-    EXPECT_FALSE(!(positions.worst <= 0.25)) << n << ": " << positions.worst;
-    EXPECT_FALSE(!(neighbours.worst <= 0.25)) << n << ": " << neighbours.worst;
-  }
-}
-
 TEST(Permutation, FewNumbersComeInAllTheirOrders) {
   std::map<std::vector<std::uint32_t>, int> seen;
   const int rounds = scaled(12000, 3000);
