@@ -17,6 +17,15 @@ foreach(plugin IN ITEMS cupg_openblas cupg_cublas)
   endif()
 endforeach()
 install(DIRECTORY include/cupg DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+# What cupg_add_objectives compiles in a user's project: lane-generic headers, the sources around them, and the CUDA plug-in's.
+set(kernel_sources ${CMAKE_INSTALL_DATADIR}/cupg)
+foreach(folder IN ITEMS kernels objectives envs)
+  install(DIRECTORY ${folder} DESTINATION ${kernel_sources}
+    FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h" PATTERN "*.cuh" PATTERN "*.cu" PATTERN "simt" EXCLUDE)
+endforeach()
+install(DIRECTORY src/engine DESTINATION ${kernel_sources}/src
+  FILES_MATCHING PATTERN "*.hpp" PATTERN "cuda_*.cuh" PATTERN "device_gemm.cuh" PATTERN "cuda_plugin.cu" PATTERN "objective_*.cpp")
+install(FILES cmake/CupgObjectives.cmake cmake/CupgIsa.cmake DESTINATION ${destination})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(EXPORT cupg NAMESPACE cupg:: FILE cupg-targets.cmake DESTINATION ${destination})
 

@@ -50,7 +50,7 @@ struct Agents {
   float* parameters = nullptr;    ///< [slot][padded(parameters)]
   float* first_moment = nullptr;  ///< [slot][padded(parameters)]
   float* second_moment = nullptr;
-  float* gradient = nullptr;
+  float* gradient = nullptr;        ///< [slot][padded(parameters)], or null: the kernel has a place of its own
   float* packed = nullptr;          ///< [slot][padded(plan.packed)] weights as the network kernels read them
   float* environments = nullptr;    ///< [slot][warps][state_size][32]
   std::uint32_t* age = nullptr;     ///< [slot][warps][32] steps of the running episode
@@ -127,7 +127,7 @@ CUPG_FN OptimizerArgs optimizer_args(const Agents& a, int slot) {
   o.settings = a.optimizer;
   o.total_updates = a.total_updates;
   o.count = parameter_stride(a);
-  o.gradient = a.gradient + at;
+  o.gradient = a.gradient == nullptr ? nullptr : a.gradient + at;
   o.parameters = a.parameters + at;
   o.first_moment = a.first_moment + at;
   o.second_moment = a.second_moment + at;

@@ -40,8 +40,8 @@ struct Ppo {
     softmax(s.logits, log_p, p);
     const S ratio = exp(chosen(log_p, s.action) - s.old_log_probability), zero = S(0.0);
     const S high = splat<S>(Scalar<S>(1) + c.clip), low = splat<S>(Scalar<S>(1) - c.clip);
-    const S limit = select(s.advantage > zero, select(ratio > high, zero, s.advantage),  //
-                           select(ratio < low, zero, s.advantage));
+    const S down = select(s.advantage < zero, select(ratio < low, zero, s.advantage), s.advantage);  // a NaN is neither above nor below 0
+    const S limit = select(s.advantage > zero, select(ratio > high, zero, s.advantage), down);
     const S weight = ratio * limit, h = entropy(log_p, p);
     for (int j = 0; j < A; ++j)
       grad_logits[j] = fma(splat<S>(c.entropy) * p[j], log_p[j] + h, weight * (p[j] - taken<S>(s.action, j)));

@@ -1,4 +1,5 @@
-// Every objective, a line each: X(struct, its place in the list of names). The order is that of the ids.
+// Every objective, a line each: X(struct). The order is that of their numbers. A project of its own adds its objectives behind them
+// (cmake/CupgObjectives.cmake).
 #pragma once
 #include "objectives/a2c.hpp"
 #include "objectives/derivative.hpp"
@@ -6,8 +7,16 @@
 #include "objectives/reinforce.hpp"
 #include "objectives/reinforce_baseline.hpp"
 
-#define CUPG_OBJECTIVES(X) \
-  X(A2c)                   \
-  X(Ppo)                   \
-  X(Reinforce)             \
+#define CUPG_BUILT_IN_OBJECTIVES(X) \
+  X(A2c)                            \
+  X(Ppo)                            \
+  X(Reinforce)                      \
   X(ReinforceBaseline)
+
+#ifdef CUPG_USER_OBJECTIVES_HEADER
+#include CUPG_USER_OBJECTIVES_HEADER  // defines CUPG_USER_OBJECTIVES(X)
+#else
+#define CUPG_USER_OBJECTIVES(X)
+#endif
+
+#define CUPG_OBJECTIVES(X) CUPG_BUILT_IN_OBJECTIVES(X) CUPG_USER_OBJECTIVES(X)

@@ -22,8 +22,9 @@ void check_objective(const Config& c, const ObjectiveInfo& objective) {
     refuse(fmt::format("{}: {} with algo = {}; expected 1: learning from a sample twice needs a probability ratio, as algo = ppo has",
                        c.epochs > 1 ? "epochs" : "minibatches", c.epochs > 1 ? c.epochs : c.minibatches, c.algorithm));
   if (objective.ratio && (c.exploration.start > 0 || c.exploration.end > 0))
-    refuse(fmt::format("epsilon-start: {} with algo = {}; expected 0: the probability ratio is that of the policy itself",
-                       shortest(c.exploration.start), c.algorithm));
+    refuse(fmt::format("{}: {} with algo = {}; expected 0: the probability ratio is that of the policy itself",
+                       c.exploration.start > 0 ? "epsilon-start" : "epsilon-end",
+                       shortest(c.exploration.start > 0 ? c.exploration.start : c.exploration.end), c.algorithm));
   if (objective.value) return;
   if (c.advantage.estimator != Estimator::returns)
     refuse(fmt::format("estimator: {} with algo = {}; expected returns: it learns no value", c.advantage.estimator == Estimator::gae ? "gae" : "nstep",
@@ -62,12 +63,27 @@ void check_combinations(const Config& c) {
     refuse(fmt::format("value-bias: {} with separate = false; expected separate = true, or value-bias = \"same\"", *c.value_bias));
   if (c.advantage.estimator == Estimator::nstep && c.collect == Collect::steps && c.advantage.nstep > c.horizon)
     refuse(fmt::format("nstep: {} with horizon = {}; expected at most the horizon", c.advantage.nstep, c.horizon));
-  check_objective(c, find_objective(c.algorithm));
-  check_batches(c);
-  if (chunked(c) && !fused(c.network()))
-    refuse(fmt::format("hidden: {} with these settings; expected at most {} layers of {} units: wider networks train with algo = a2c on "
+  if (searches(c)) {
+    if (c.shared || !c.hidden.empty() || c.bias || c.value_hidden || c.value_bias)
+      refuse(fmt::format("hidden: {} with algo = {}; expected separate = true, hidden = none and bias = false: it searches linear policies",
+                         toml_value(c.hidden), c.algorithm));
+    if (c.device == Device::cuda || c.device == Device::reference)
+      refuse(fmt::format("device: {} with algo = {}; expected cpu", c.device == Device::cuda ? "cuda" : "reference", c.algorithm));
+  } else {
+    check_objective(c, find_objective(c.algorithm));
+    check_batches(c);
+  }
+  if (!searches(c) && chunked(c) && !fused(c.network())) {
+    NetworkShape policy = c.network();
+    policy.shared = true;
+    refuse(fmt::format("{}: {} with these settings; expected at most {} layers of {} units: wider networks train with algo = a2c on "
                        "fixed horizons alone",
-                       toml_value(c.hidden), kMaxFusedLayers, kMaxFusedWidth));
+                       fused(policy) ? "value-hidden" : "hidden", toml_value(fused(policy) ? *c.value_hidden : c.hidden), kMaxFusedLayers,
+                       kMaxFusedWidth));
+  }
+  if (!searches(c) && chunked(c) && most_steps_of_an_update(c) > std::int64_t{0xffffffff} / c.envs)  // samples are numbered in 32 bits
+    refuse(fmt::format("envs: {} with {} = {}; expected fewer than 2^32 samples an update", c.envs,
+                       c.collect == Collect::steps ? "horizon" : "episode-limit", most_steps_of_an_update(c)));
   constexpr std::int64_t kMostStepsOfAnEnvironment = 0xffffffff;  // they are numbered in 32 bits
   if (c.collect == Collect::episodes && c.steps > kMostStepsOfAnEnvironment)
     refuse(fmt::format("steps: {} with batch = episodes; expected less than 2^32", c.steps));
@@ -82,6 +98,8 @@ void check_combinations(const Config& c) {
 }
 
 }  // namespace
+
+bool searches(const Config& config) { return config.algorithm == "random-search" || config.algorithm == "hill-climbing"; }
 
 NetworkShape Config::network() const {
   const EnvironmentInfo& e = find_environment(environment);
@@ -106,11 +124,12 @@ void check(const Config& config) {
   check_settings(config);
   const std::int64_t needed = training_bytes(config), available = available_memory();
   if (needed > available)
-    refuse(
-        fmt::format("envs: {} x horizon {} with {} seed{} would take {}, and {} are available; expected fewer envs, a shorter horizon{} or "
-                    "fewer threads",
-                    config.envs, config.horizon, config.seeds, config.seeds == 1 ? "" : "s", format_bytes(needed), format_bytes(available),
-                    fused(config.network()) ? "" : ", a smaller network"));
+    refuse(fmt::format("envs: {} x {} {} with {} seed{} would take {}, and {} are available; expected fewer envs, a shorter {}{} or fewer "
+                       "threads",
+                       config.envs, config.collect == Collect::steps ? "horizon" : "episode-limit", most_steps_of_an_update(config),
+                       config.seeds, config.seeds == 1 ? "" : "s", format_bytes(needed), format_bytes(available),
+                       config.collect == Collect::steps ? "horizon" : "episode-limit",
+                       fused(config.network()) ? "" : ", a smaller network"));
 }
 
 }  // namespace cupg

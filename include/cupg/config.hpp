@@ -49,6 +49,9 @@ struct Config {
   Exploration exploration;
   OptimizerSettings optimizer;
 
+  int trials = 2000;     ///< searches: episodes that an agent may play
+  float noise = 0.1f;    ///< hill climbing: half the width of a trial's step in each weight
+
   Device device = Device::automatic;
   Isa isa = Isa::automatic;
   Math math = Math::exact;
@@ -64,6 +67,9 @@ struct Config {
     return update_limit > 0 && update_limit < most ? update_limit : most;
   }
 };
+
+/// Whether the algorithm searches linear policies at random (random-search, hill-climbing) and follows no gradient.
+bool searches(const Config& config);
 
 /// Throws Error (usage) that names the option, its value and what would be right.
 void check(const Config& config);

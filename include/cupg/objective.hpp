@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -58,6 +59,20 @@ struct ObjectiveInfo {
   bool value, entropy, ratio;
 };
 std::span<const ObjectiveInfo> objectives();
+
+struct ObjectiveArgs;  // kernels/chunk/objective.hpp
+
+/// An objective's derivatives for the samples of a chunk, compiled for each instruction set; null: the generic one serves, since all
+/// of them give the same bits.
+struct ObjectiveKernels {
+  using Rows = void (*)(const ObjectiveArgs&);
+  Rows generic = nullptr, scalar_fma = nullptr, avx2 = nullptr, avx512 = nullptr;
+};
+/// Adds an objective to objectives(), before main() or before the first configuration is checked; the strings must live on. What
+/// cupg_add_objectives (CMake) generates calls it. Throws Error (usage) where the name is taken.
+void register_objective(const ObjectiveInfo& info, const ObjectiveKernels& kernels);
+/// Of the registered objective of this number; the generic one of a built-in objective is null: its kernels are the engines' own.
+const ObjectiveKernels& objective_kernels(std::size_t number);
 /// Throws Error (usage) where there is none of that name.
 const ObjectiveInfo& find_objective(std::string_view name);
 

@@ -63,6 +63,7 @@ struct ChunkPlan {
   bool tanh = false;
   int towers = 1;  ///< 1: a shared trunk
   ChunkTower tower[2];
+  int forward = 0;     ///< floats of the packed weights that the forward pass reads; they come first
   int packed = 0;      ///< floats of the packed weights
   int partial = 0;     ///< floats of a chunk's partial: gradient, then the sum of the estimates of KL
   int kl = 0;          ///< where in it

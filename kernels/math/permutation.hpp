@@ -4,7 +4,7 @@
 //
 // Feistel: x = (high, low), half of the bits each; in turn high ^= f(low, key) and low ^= f(high, key). Whatever f is, that is a
 // bijection of 2^bits numbers. A result of n or more goes round again, which is a bijection of those below n; fewer than two turns on
-// average, because 2^bits < 2 n, and none at all where n is a power of two.
+// average, because 2^bits < 2 n, and none at all where n is a power of two (from 64 on: halves have 3 bits at least).
 #pragma once
 #include "philox.hpp"
 
@@ -23,7 +23,7 @@ struct Permutation {
 CUPG_FN Permutation make_permutation(std::uint32_t n, std::uint32_t update, std::uint32_t epoch, std::uint64_t key) {
   Permutation p;
   p.n = n;
-  std::uint32_t bits = 0;
+  std::uint32_t bits = 6;  // halves of one or two bits leave too few functions to choose from
   while ((1ull << bits) < n) ++bits;
   p.low = bits / 2;
   p.high = bits - p.low;

@@ -17,6 +17,7 @@ struct OptimizerState {
   float beta1_power = 1, beta2_power = 1;  ///< beta^t after t updates
   std::int64_t updates = 0;                ///< optimizer steps made; where every update is one step, k
   float decay_power = 1;                   ///< decay^k of the exponential schedule
+  std::uint32_t unused = 0;                ///< fills the struct: states are compared word by word
 };
 
 struct OptimizerArgs {

@@ -10,18 +10,9 @@ CUPG_BEGIN_COPY
 
 inline constexpr int kOptimizerThreads = 128;
 
-/// One update by all threads of the block; returns, in every thread, whether it was made: nothing changes where the gradient is not
-/// finite. The block must have met after the last write to packed_gradient, and has met when this returns. `packed` are the weights
-/// that the network kernels read.
-__device__ __forceinline__ bool optimize_block(const OptimizerArgs& a, const NetworkPlan& plan, const float* packed_gradient,
-                                               float* packed) {
-  const int thread = static_cast<int>(threadIdx.x), threads = static_cast<int>(blockDim.x);
-  for (int i = thread; i < plan.packed; i += threads) {
-    const PackEntry e = plan.entries[i];
-    if (e.plus >= 0) a.gradient[e.plus] = packed_gradient[i];
-    if (e.minus >= 0) a.gradient[e.minus] = 0.0f - packed_gradient[i];
-  }
-  __syncthreads();
+/// One step with a.gradient by all threads of the block; returns, in every thread, whether it was made: nothing changes where the
+/// gradient is not finite. The block must have met after the last write to the gradient, and has met when this returns.
+__device__ __forceinline__ bool step_block(const OptimizerArgs& a) {
   float squares = 0.0f;
   for (int i = lane_index(); i < a.count; i += kWarp) squares = fma(a.gradient[i], a.gradient[i], squares);
   const float norm2 = butterfly_sum(squares);
@@ -29,14 +20,32 @@ __device__ __forceinline__ bool optimize_block(const OptimizerArgs& a, const Net
   __syncthreads();  // all have read the gradient and the state
   if (!usable_norm(norm2)) return false;
   const StepSize step = begin_step(a.settings, a.update, a.total_updates, norm2, state);
-  for (int i = thread; i < a.count; i += threads) step_parameters<float>(a, step, i);
-  if (thread == 0) *a.state = state;
+  for (int i = static_cast<int>(threadIdx.x); i < a.count; i += static_cast<int>(blockDim.x)) step_parameters<float>(a, step, i);
+  if (threadIdx.x == 0) *a.state = state;
   __syncthreads();
-  for (int i = thread; i < plan.packed; i += threads) {
+  return true;
+}
+
+/// The weights that the network kernels read, from the parameters, by all threads of the block.
+__device__ __forceinline__ void pack_block(const NetworkPlan& plan, const float* parameters, float* packed) {
+  for (int i = static_cast<int>(threadIdx.x); i < plan.packed; i += static_cast<int>(blockDim.x)) {
     const PackEntry e = plan.entries[i];
-    const float plus = e.plus < 0 ? 0.0f : a.parameters[e.plus];
-    packed[i] = e.minus < 0 ? plus : plus - a.parameters[e.minus];
+    const float plus = e.plus < 0 ? 0.0f : parameters[e.plus];
+    packed[i] = e.minus < 0 ? plus : plus - parameters[e.minus];
   }
+}
+
+/// One update from the gradient of the packed weights, likewise.
+__device__ __forceinline__ bool optimize_block(const OptimizerArgs& a, const NetworkPlan& plan, const float* packed_gradient,
+                                               float* packed) {
+  for (int i = static_cast<int>(threadIdx.x); i < plan.packed; i += static_cast<int>(blockDim.x)) {
+    const PackEntry e = plan.entries[i];
+    if (e.plus >= 0) a.gradient[e.plus] = packed_gradient[i];
+    if (e.minus >= 0) a.gradient[e.minus] = 0.0f - packed_gradient[i];
+  }
+  __syncthreads();
+  if (!step_block(a)) return false;
+  pack_block(plan, a.parameters, packed);
   __syncthreads();
   return true;
 }

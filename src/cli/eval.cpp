@@ -22,7 +22,7 @@ Config config_for(const Policy& policy, const Config& machine) {
   config.environment = policy.environment;
   config.shared = policy.shape.shared;
   config.hidden = policy.shape.policy.width;
-  if (!config.shared) config.value_hidden = policy.shape.value.width;
+  if (!config.shared) config.value_hidden = policy.shape.value.width, config.value_bias = policy.shape.value.bias;
   config.activation = policy.shape.policy.activation;
   config.bias = policy.shape.policy.bias;
   return config;

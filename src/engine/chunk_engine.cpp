@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
+#include <thread>
 
 #include "kernels/advantage/rows.hpp"
 #include "kernels/math/permutation.hpp"
@@ -64,12 +66,12 @@ class ChunkEngine final : public Engine {
   ChunkEngine(const Config& config, int agents, int threads)
       : config_(config),
         environment_(find_environment(config.environment)),
-        objective_(find_objective(config.algorithm)),
+        objective_(find_objective(config.algorithm)),  // by name: a reference into a registry that is complete by now
         plan_(make_chunk_plan(config.network())),
         network_(config.network()),
         value_network_(value_network_bits(config.network())),
         ops_(cpu_ops_for(config.isa)),
-        rows_(ops_.objective(static_cast<int>(&objective_ - objectives().data()))),
+        rows_(rows_of(objective_, ops_)),
         team_(threads),
         warps_(warps_of(config.envs)),
         capacity_(most_steps_of_an_update(config)),
@@ -164,46 +166,73 @@ class ChunkEngine final : public Engine {
 
   static int most_chunks(const Config& config, std::int64_t capacity) { return chunks_of(config.envs * capacity / config.minibatches); }
 
-  // ---- one agent on all threads: member 0 leads, the others wait for work between two barriers -------------------------
+  /// The derivatives in this instruction set: a built-in objective's from the ops, another's from where it was registered.
+  static ObjectiveRows rows_of(const ObjectiveInfo& objective, const CpuOps& ops) {
+    const auto number = static_cast<std::size_t>(&objective - objectives().data());
+    const ObjectiveKernels& k = objective_kernels(number);
+    if (k.generic == nullptr) return ops.objective(static_cast<int>(number));
+    const std::string_view isa = ops.isa;
+    const ObjectiveRows rows = isa == "avx512" ? k.avx512 : isa == "avx2" ? k.avx2 : isa == "scalar_fma" ? k.scalar_fma : k.generic;
+    return rows != nullptr ? rows : k.generic;
+  }
+
+  // ---- one agent on all threads: member 0 leads and works, the others help where there is a chunk that nobody has taken ------
+  //
+  // Nobody waits for a helper to come: a machine that is busy with something else costs the help, not the time.
 
   /// f() on the calling thread, the others ready to help in each().
   template <class F>
   void lead(F f) {
     if (team_.size() == 1) return f();
+    crew_ = true;
+    leading_ = true;
     team_.run([&](int member) {
       if (member == 0) {
-        crew_ = true;
         f();
-        crew_ = false;
-        job_ = nullptr;
-        team_.barrier();
+        leading_ = false;
         return;
       }
-      for (;;) {
-        team_.barrier();
-        if (job_ == nullptr) return;
-        share(member);
-        team_.barrier();
+      for (int idle = 0; leading_;) {
+        if (take(member)) {
+          idle = 0;
+        } else if (++idle > 2000) {
+          std::this_thread::yield();
+        }
       }
     });
+    crew_ = false;
   }
-  void share(int member) {
-    for (int i = next_++; i < count_; i = next_++) (*job_)(i, member);
+
+  static constexpr std::uint64_t kMostItems = (1u << 20) - 1;
+  /// A round's number, how many items it has and the next one that nobody has taken, in one word.
+  static std::uint64_t round(std::uint64_t number, std::uint64_t items) { return number << 40 | items << 20; }
+
+  /// Takes and does an item; false where none is left. The job stays what it is until every item that was taken is done.
+  bool take(int member) {
+    std::uint64_t now = round_.load(std::memory_order_acquire);
+    const std::uint64_t items = now >> 20 & kMostItems, next = now & kMostItems;
+    if (next >= items) return false;
+    if (!round_.compare_exchange_strong(now, now + 1, std::memory_order_acq_rel)) return true;  // somebody else was faster; look again
+    (*job_)(static_cast<int>(next), member);
+    done_.fetch_add(1, std::memory_order_release);
+    return true;
   }
+
   /// f(i, member) for i < count, on all threads where they have nothing else to do.
   template <class F>
   void each(int count, int member, F f) {
-    if (!crew_ || count == 1) {
+    if (!crew_ || count == 1 || static_cast<std::uint64_t>(count) > kMostItems) {
       for (int i = 0; i < count; ++i) f(i, member);
       return;
     }
     const std::function<void(int, int)> job = f;
     job_ = &job;
-    count_ = count;
-    next_ = 0;
-    team_.barrier();
-    share(member);
-    team_.barrier();
+    done_.store(0, std::memory_order_relaxed);
+    round_.store(round(++rounds_, static_cast<std::uint64_t>(count)), std::memory_order_release);
+    while (take(member)) {
+    }
+    for (int spins = 0; done_.load(std::memory_order_acquire) != count; ++spins)
+      if (spins > 2000) std::this_thread::yield();
   }
 
   // ---- the update ---------------------------------------------------------------------------------------------------
@@ -449,9 +478,11 @@ class ChunkEngine final : public Engine {
   std::vector<ChunkMemory> memory_;
 
   bool crew_ = false;  // one agent has all threads
+  std::atomic<bool> leading_{false};
   const std::function<void(int, int)>* job_ = nullptr;
-  int count_ = 0;
-  std::atomic<int> next_{0};
+  std::uint64_t rounds_ = 0;
+  std::atomic<std::uint64_t> round_{0};
+  std::atomic<int> done_{0};
 };
 
 }  // namespace

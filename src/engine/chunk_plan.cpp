@@ -33,7 +33,6 @@ class Layout {
       ChunkDense& d = t.hidden[l] = find_dense(tensors_, std::string(trunk_name) + ".hidden" + std::to_string(l + 1));
       d.packed = take(packed, d.in * d.padded_out());
       d.packed_bias = take(packed, d.padded_out());
-      if (l > 0) d.packed_back = take(packed, d.out * d.padded_in());
       d.transposed = d.in < kChunkAlign;
       d.partial = take(partial, d.transposed ? d.in * d.padded_out() : d.out * d.padded_in());
       d.partial_bias = take(partial, d.padded_out());
@@ -51,6 +50,11 @@ class Layout {
       t.head[h].partial_bias = partial_bias + row;
     }
     return t;
+  }
+
+  /// What only the backward pass reads: behind everything else.
+  void add_backward(ChunkTower& t) {
+    for (int l = 1; l < t.layers; ++l) t.hidden[l].packed_back = take(packed, t.hidden[l].out * t.hidden[l].padded_in());
   }
 
   int packed = 0, partial = 0;
@@ -92,6 +96,8 @@ ChunkPlan make_chunk_plan(const NetworkShape& shape) {
     p.tower[1] = layout.tower(shape.value, "value", {"value.head"});
     p.tower[1].first_output = shape.actions;
   }
+  p.forward = layout.packed;
+  for (int tower = 0; tower < p.towers; ++tower) layout.add_backward(p.tower[tower]);
   p.packed = layout.packed;
   p.kl = layout.partial;
   p.partial = chunk_padded(layout.partial + 1);

@@ -8,8 +8,7 @@
 #include <map>
 #include <vector>
 
-#include "kernels/metrics/quantiles.hpp"
-#include "src/engine/cuda_launch.cuh"
+#include "src/engine/cuda_evaluate.cuh"
 #include "src/engine/cuda_plugin.hpp"
 #include "src/engine/network_plan.hpp"
 
@@ -86,23 +85,16 @@ class HostStates {
   std::int64_t batch_ = 0;  // environment steps of an update
 };
 
-/// The evaluation from the returns of all its episodes, which lie in host and in device memory. One that cannot reach stop_below
-/// counts as incomplete all the same.
-inline Evaluation finish_evaluation(const EnvironmentInfo& environment, const EvaluationRequest& request, const float* host,
-                                    const float* device) {
-  double deficit = 0;
-  for (int e = 0; e < request.episodes; ++e) deficit += environment.max_return - static_cast<double>(host[e]);
-  const bool complete = !(deficit > request.episodes * (environment.max_return - request.stop_below));
-  EvaluationRequest without_quantiles = request;
-  without_quantiles.quantiles = false;
-  Evaluation result = summarise_evaluation({host, host + request.episodes}, without_quantiles, complete);
-  if (request.quantiles) result.quantiles = return_quantiles(device, request.episodes);
-  return result;
-}
-
 /// What the kernels were run by: "sm_90", or the executor.
 inline std::string architecture_of(const DeviceProperties& device) {
   return device.multiprocessors == 0 ? "emulated" : "sm_" + std::to_string(device.major * 10 + device.minor);
+}
+
+/// Agents of `bytes` each, up to `wanted`, for which the device has memory left.
+inline int agents_that_fit(const DeviceProperties& device, std::int64_t bytes, int wanted) {
+  constexpr double kShare = 0.8;  // the rest is for what the driver takes, and for evaluations
+  const double room = kShare * static_cast<double>(device.free_memory) / static_cast<double>(bytes);
+  return std::clamp(static_cast<int>(std::min(room, 1e6)), 1, wanted);
 }
 
 /// The form of execution and what follows from it.
@@ -201,9 +193,7 @@ class CudaEngine final : public Engine {
     CudaArrays().each(a, shape, environment.observations, 1, [&]<class T>(runtime::Buffer<T>&, auto&, std::int64_t count, const char*) {
       bytes += count * static_cast<std::int64_t>(sizeof(T));
     });
-    constexpr double kShare = 0.8;  // the rest is for what the driver takes, and for evaluations
-    const double room = kShare * static_cast<double>(properties.free_memory) / static_cast<double>(bytes);
-    return std::clamp(static_cast<int>(std::min(room, 1e6)), 1, wanted);
+    return agents_that_fit(properties, bytes, wanted);
   }
 
   void reset(int agent, std::uint64_t seed) override {
@@ -236,20 +226,9 @@ class CudaEngine final : public Engine {
     return std::move(evaluate_all(std::span(&agent, 1), std::span(&request, 1))[0]);
   }
 
-  /// Every episode is played to its end, so an evaluation that cannot reach stop_below has all its returns; it counts as incomplete
-  /// all the same.
   std::vector<Evaluation> evaluate_all(std::span<const int> agents, std::span<const EvaluationRequest> requests) override {
-    std::vector<Evaluation> results(agents.size());
     begin_resets();
-    for (std::size_t begin = 0; begin < agents.size();) {  // runs of requests that one launch can serve
-      std::size_t end = begin + 1;
-      while (end < agents.size() && requests[end].episodes == requests[begin].episodes && requests[end].greedy == requests[begin].greedy &&
-             end - begin < kMostJobs)
-        ++end;
-      evaluate_run(agents.subspan(begin, end - begin), requests.subspan(begin, end - begin), results.data() + begin);
-      begin = end;
-    }
-    return results;
+    return evaluator_.evaluate(stream_, environment_, agents_, agents, requests);
   }
 
   std::span<const float> parameters(int agent) const override {
@@ -277,8 +256,6 @@ class CudaEngine final : public Engine {
   int threads() const override { return 1; }
 
  private:
-  static constexpr std::size_t kMostJobs = 4096;
-
   /// Sends what reset() has drawn, in runs of neighbouring agents, and draws their environments.
   void begin_resets() {
     if (pending_.empty()) return;
@@ -335,32 +312,6 @@ class CudaEngine final : public Engine {
     launch_optimizer(stream_, agents_, count);
   }
 
-  void evaluate_run(std::span<const int> agents, std::span<const EvaluationRequest> requests, Evaluation* results) {
-    const EvaluationRequest& common = requests[0];
-    const auto count = static_cast<std::int64_t>(agents.size()),
-               lanes = (static_cast<std::int64_t>(common.episodes) + kWarp - 1) / kWarp * kWarp;
-    if (jobs_.size() < count) {
-      jobs_ = runtime::Buffer<EvaluationJob>(count, "evaluation");
-      host_jobs_ = runtime::PinnedBuffer<EvaluationJob>(count, "evaluation");
-    }
-    if (returns_.size() < count * lanes) {
-      returns_ = runtime::Buffer<float>(count * lanes, "evaluation");
-      host_returns_ = runtime::PinnedBuffer<float>(count * lanes, "evaluation");
-    }
-    for (std::int64_t i = 0; i < count; ++i)
-      host_jobs_[i] = {agents[static_cast<std::size_t>(i)], requests[static_cast<std::size_t>(i)].block};
-    runtime::upload(stream_, jobs_.data(), host_jobs_.data(), count);
-    const EvaluateKernelArgs job{jobs_.data(), common.episodes, common.greedy, returns_.data()};
-    launch_evaluate(stream_, environment_.id, agents_, job, static_cast<int>(count));
-    runtime::download(stream_, host_returns_.data(), returns_.data(), count * lanes);
-    stream_.synchronize("evaluation");
-    for (std::int64_t i = 0; i < count; ++i) {
-      const EvaluationRequest& request = requests[static_cast<std::size_t>(i)];
-      const float* const first = host_returns_.data() + i * lanes;
-      results[i] = finish_evaluation(environment_, request, first, returns_.data() + i * lanes);
-    }
-  }
-
   const Config config_;
   const EnvironmentInfo& environment_;
   const PackedNetwork network_;
@@ -371,12 +322,10 @@ class CudaEngine final : public Engine {
   mutable runtime::Stream stream_;
   CudaArrays arrays_;
   runtime::Buffer<PackEntry> entries_;
-  runtime::Buffer<EvaluationJob> jobs_;
-  runtime::Buffer<float> returns_;
-  runtime::PinnedBuffer<float> host_parameters_, host_packed_, host_returns_;
+  CudaEvaluator evaluator_;
+  runtime::PinnedBuffer<float> host_parameters_, host_packed_;
   HostStates states_;
   runtime::PinnedBuffer<int> host_chosen_;
-  runtime::PinnedBuffer<EvaluationJob> host_jobs_;
   std::vector<float> first_v_;  ///< the optimiser's second moment before the first update
   std::vector<int> pending_;    ///< agents that were reset and are not yet on the device
   std::int64_t chosen_count_ = -1;

@@ -383,13 +383,4 @@ inline Evaluation CudaGemmEngine::evaluate(int agent, const EvaluationRequest& r
   return finish_evaluation(environment_, request, play_.host_returns.data(), play_.returns.data());
 }
 
-/// The engine for the configuration's network.
-inline std::unique_ptr<Engine> make_device_engine(const Config& config, int agents, int device, CudaForm form) {
-  if (!fused(config.network())) return std::make_unique<CudaGemmEngine>(config, agents, device, plan_cuda_gemm(config));
-  return std::make_unique<CudaEngine>(config, agents, device, form);
-}
-inline int most_device_agents(const Config& config, int device, int wanted) {
-  return fused(config.network()) ? CudaEngine::most_agents(config, device, wanted) : CudaGemmEngine::most_agents(config, device, wanted);
-}
-
 CUPG_END_COPY

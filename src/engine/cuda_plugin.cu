@@ -1,5 +1,5 @@
 // What libcupg_cuda.so exports.
-#include "src/engine/cuda_gemm_engine.cuh"
+#include "src/engine/cuda_engines.cuh"
 
 namespace cupg {
 namespace {

@@ -1,5 +1,5 @@
 // The CUDA engine, compiled for the host executor.
-#include "src/engine/cuda_gemm_engine.cuh"
+#include "src/engine/cuda_engines.cuh"
 
 namespace cupg {
 

@@ -127,7 +127,8 @@ std::string write_config(const Config& config) {
 
 std::string_view preset_of_algorithm(std::string_view algorithm) {
   constexpr std::pair<std::string_view, std::string_view> known[] = {
-      {"ppo", "cleanrl-ppo"}, {"reinforce", "garza-reinforce"}, {"reinforce-baseline", "weng-reinforce-baseline"}};
+      {"ppo", "cleanrl-ppo"}, {"reinforce", "garza-reinforce"}, {"reinforce-baseline", "weng-reinforce-baseline"},
+      {"random-search", "kvfrans-random-search"}, {"hill-climbing", "kvfrans-hill-climbing"}};
   for (const auto& [name, preset] : known)
     if (name == algorithm) return preset;
   return {};

@@ -44,6 +44,7 @@ std::vector<std::string> known_environments() {
 std::vector<std::string> known_algorithms() {
   std::vector<std::string> names;
   for (const ObjectiveInfo& o : objectives()) names.emplace_back(o.name);
+  names.insert(names.end(), {"random-search", "hill-climbing"});
   return names;
 }
 
@@ -120,9 +121,10 @@ bool has_eps(const Config& c) { return c.optimizer.kind != OptimizerKind::sgd; }
 bool is_exponential(const Config& c) { return c.optimizer.schedule == Schedule::exponential; }
 bool is_normalized(const Config& c) { return c.advantage.normalize; }
 bool has_steps(const Config& c) { return c.collect == Collect::steps; }
-bool has_value(const Config& c) { return find_objective(c.algorithm).value; }
-bool has_entropy(const Config& c) { return find_objective(c.algorithm).entropy; }
-bool has_ratio(const Config& c) { return find_objective(c.algorithm).ratio; }
+bool has_value(const Config& c) { return !searches(c) && find_objective(c.algorithm).value; }
+bool has_entropy(const Config& c) { return !searches(c) && find_objective(c.algorithm).entropy; }
+bool has_ratio(const Config& c) { return !searches(c) && find_objective(c.algorithm).ratio; }
+bool climbs(const Config& c) { return c.algorithm == "hill-climbing"; }
 bool explores(const Config& c) { return c.exploration.start > 0 || c.exploration.end > 0; }
 bool has_lanes(const Config& c) { return c.device == Device::cpu || c.device == Device::automatic; }
 
@@ -148,7 +150,7 @@ void set_value_rate(Config& c, const OptionValue& value) {
 #define CUPG_CHOICE(member) known_names<std::remove_cvref_t<decltype(std::declval<Config&>().member)>>, CUPG_FIELD(member)
 
 constexpr Text kTask = "Task", kLength = "Length of training", kNetwork = "Network", kReturns = "Returns and advantages", kLoss = "Loss",
-               kOptimizer = "Optimizer", kMachine = "Machine (changes the speed, never the result)";
+               kOptimizer = "Optimizer", kSearch = "Search", kMachine = "Machine (changes the speed, never the result)";
 constexpr Range kSeeds{0, 9223372036854775807.0};  // what a TOML integer holds
 constexpr Range kUnit{0, 1}, kDecay{0, 1, false, true}, kPositive{.low = 0, .low_open = true}, kNotNegative{.low = 0};
 
@@ -166,8 +168,8 @@ const Option kOptions[] = {
           count("horizon", kLength, "steps of each environment between two updates", CUPG_FIELD(horizon), {1, 1e6})),
     count("updates", kLength, "updates after which an agent stops, too; 0: as many as its steps allow", CUPG_FIELD(update_limit), {0, 1e15}),
     count("episode-limit", kLength, "steps after which a training episode is cut; 0: never", CUPG_FIELD(episode_limit), {0, 2e9}, "environment"),
-    where(has_ratio, "algo = ppo", count("epochs", kLength, "passes over a batch", CUPG_FIELD(epochs), {1, 1e4})),
-    where(has_ratio, "algo = ppo",
+    where(has_ratio, "an algo with a probability ratio, as ppo", count("epochs", kLength, "passes over a batch", CUPG_FIELD(epochs), {1, 1e4})),
+    where(has_ratio, "an algo with a probability ratio, as ppo",
           count("minibatches", kLength, "optimizer steps of a pass, each with a part of the batch", CUPG_FIELD(minibatches), {1, 1e6})),
     flag("stop-when-solved", kLength, "stop as soon as the task counts as solved", CUPG_FIELD(stop_when_solved)),
 
@@ -200,18 +202,18 @@ const Option kOptions[] = {
     where(explores, "epsilon-start above 0",
           count("epsilon-steps", kReturns, "environment steps over which it falls", CUPG_FIELD(exploration.steps), {1, 1e15})),
 
-    where(has_entropy, "algo = a2c or ppo",
+    where(has_entropy, "an algo with an entropy bonus, as a2c or ppo",
           real("entropy-coef", kLoss, "weight of the entropy bonus", CUPG_FIELD(objective.entropy_coef), kNotNegative)),
     where(has_value, "an algo that learns a value",
           real("value-coef", kLoss, "weight of the value loss (V - R)^2 / 2", CUPG_FIELD(objective.value_coef), kNotNegative)),
     name("loss", kLoss, "the mean over the samples of a batch, or their sum", CUPG_CHOICE(objective.loss)),
-    where(has_ratio, "algo = ppo",
+    where(has_ratio, "an algo with a probability ratio, as ppo",
           real("clip", kLoss, "the probability ratio is clipped to 1 - clip .. 1 + clip", CUPG_FIELD(objective.clip), kPositive)),
-    where(has_ratio, "algo = ppo",
+    where(has_ratio, "an algo with a probability ratio, as ppo",
           name("clip-schedule", kLoss, "of the clip; linear falls to 0 at the last step", CUPG_CHOICE(objective.clip_schedule))),
-    where(has_ratio, "algo = ppo",
+    where(has_ratio, "an algo with a probability ratio, as ppo",
           real("value-clip", kLoss, "how far V may move from the old V before its loss is clipped; 0: no clip", CUPG_FIELD(objective.value_clip), kNotNegative)),
-    where(has_ratio, "algo = ppo",
+    where(has_ratio, "an algo with a probability ratio, as ppo",
           real("target-kl", kLoss, "epochs end where the policy has moved further than this; 0: never", CUPG_FIELD(objective.target_kl), kNotNegative)),
 
     name("optimizer", kOptimizer, "the optimizer", CUPG_CHOICE(optimizer.kind)),
@@ -229,6 +231,11 @@ const Option kOptions[] = {
     where(is_rmsprop, "optimizer = rmsprop",
           name("rmsprop-eps", kOptimizer, "sqrt(v) + eps as in PyTorch, or sqrt(v + eps) as in TensorFlow", CUPG_CHOICE(optimizer.rmsprop_eps))),
     real("max-grad-norm", kOptimizer, "gradients are scaled down to this norm; 0: never", CUPG_FIELD(optimizer.max_grad_norm), kNotNegative),
+
+    where(searches, "algo = random-search or hill-climbing",
+          count("trials", kSearch, "episodes that an agent may play", CUPG_FIELD(trials), {1, 1e9})),
+    where(climbs, "algo = hill-climbing",
+          real("noise", kSearch, "half the width of a trial's step in each weight", CUPG_FIELD(noise), kNotNegative)),
 
     name("device", kMachine, "where to train; reference is the plain yardstick", CUPG_CHOICE(device)),
     where(has_lanes, "device = auto or cpu", name("isa", kMachine, "instruction set", CUPG_CHOICE(isa))),

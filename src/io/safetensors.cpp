@@ -42,7 +42,8 @@ Json metadata_of(const Policy& policy) {
           {"hidden", widths_text(s.policy)},
           {"value_hidden", widths_text(s.value_trunk())},
           {"activation", s.policy.activation == Activation::tanh ? "tanh" : "relu"},
-          {"bias", s.policy.bias ? "true" : "false"}};
+          {"bias", s.policy.bias ? "true" : "false"},
+          {"value_bias", s.value_trunk().bias ? "true" : "false"}};
 }
 
 class Metadata {
@@ -55,6 +56,8 @@ class Metadata {
     return at->get_ref<const std::string&>();
   }
   bool flag(const char* key) const { return one_of(key, "false", "true"); }
+  /// `missing` where files of earlier versions have no such key.
+  bool flag(const char* key, bool missing) const { return json_.contains(key) ? flag(key) : missing; }
   /// True for `second`, false for `first`.
   bool one_of(const char* key, const char* first, const char* second) const {
     const std::string& value = text(key);
@@ -106,14 +109,15 @@ Policy read_metadata(const Json& header, const std::string& source) {
   expect("actions", environment->actions);
 
   const Activation activation = metadata.one_of("activation", "relu", "tanh") ? Activation::tanh : Activation::relu;
-  const bool bias = metadata.flag("bias");
+  const bool bias = metadata.flag("bias"), value_bias = metadata.flag("value_bias", bias), shared = metadata.flag("shared");
+  if (shared && value_bias != bias) refuse(source, fmt::format("value_bias is \"{}\"; a shared trunk's is its bias, \"{}\"", value_bias, bias));
   Policy policy;
   policy.environment = name;
   policy.shape = {.observations = environment->observations,
                   .actions = environment->actions,
-                  .shared = metadata.flag("shared"),
+                  .shared = shared,
                   .policy = metadata.trunk("hidden", activation, bias),
-                  .value = metadata.trunk("value_hidden", activation, bias)};
+                  .value = metadata.trunk("value_hidden", activation, value_bias)};
   return policy;
 }
 

@@ -53,7 +53,8 @@ std::string describe_training(const Config& config, const TrainResult& result) {
   const EnvironmentInfo& environment = find_environment(config.environment);
   if (result.agents.size() == 1) {
     const AgentResult& a = result.agents[0];
-    std::string text = line("return before training", fmt::format("{:.1f}", a.initial_return));
+    std::string text;
+    if (!searches(config)) text += line("return before training", fmt::format("{:.1f}", a.initial_return));
     // an interrupted agent was not evaluated again
     if (a.outcome != Outcome::interrupted)
       text += line("return after training", fmt::format("{:.1f}   (solved from {:g}, at most {:g})", a.final_return,
@@ -81,7 +82,8 @@ std::string describe_math(const std::string& math, const std::string& device) {
 std::string suggest_next(const Config& config, const TrainResult& result, const std::string& run) {
   std::string text = "Next:\n";
   const auto next = [&](const std::string& command, const char* why) { text += fmt::format("  {:<46} {}\n", command, why); };
-  const std::string environment = config.environment == Config{}.environment ? "" : " " + config.environment;
+  std::string environment = config.environment == Config{}.environment ? "" : " " + config.environment;
+  if (config.algorithm != Config{}.algorithm) environment += " --algo " + config.algorithm;
   const auto worst = std::find_if(result.agents.begin(), result.agents.end(), [](const AgentResult& a) { return a.solved_env_steps == 0; });
   if (worst != result.agents.end() && worst->outcome == Outcome::diverged) {
     next(
@@ -92,7 +94,7 @@ std::string suggest_next(const Config& config, const TrainResult& result, const 
   next("cupg eval " + run, "play 1,000 episodes with the saved policy");
   if (result.agents.size() == 1 && worst == result.agents.end())
     next(fmt::format("cupg train{} --seeds 100", environment), "does it work for other seeds?");
-  if (worst != result.agents.end() && worst->outcome == Outcome::finished)
+  if (worst != result.agents.end() && worst->outcome == Outcome::finished && !searches(config))
     next(fmt::format("cupg train{} --seed {} --steps {}", environment, worst->seed, 2 * config.steps), "train longer");
   return text;
 }

@@ -10,7 +10,9 @@ namespace cupg {
 namespace {
 
 template <class Env, class Objective>
-double error_of(const Config& config, const EnvironmentInfo& environment, std::uint64_t seed) {
+double error_of(Config config, const EnvironmentInfo& environment, std::uint64_t seed) {
+  // a minibatch's own moments are constants of its gradient, and those of the smooth samples are others than the batch's
+  if (config.advantage.normalize_over == NormalizeOver::minibatch) config.advantage.normalize = false;
   reference::ChunkAgent<Env, Objective, double> agent(config, environment);
   agent.reset(seed);
   EpisodeTally tally;

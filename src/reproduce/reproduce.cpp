@@ -64,7 +64,8 @@ std::vector<double> each_seed(Config config, int seeds, const ReproduceOptions& 
       const auto engine = make_engine(config, 1, 1);
       for (int i = next++; i < seeds && !stopped(options); i = next++) {
         engine->reset(0, static_cast<std::uint64_t>(i) + 1);
-        results[static_cast<std::size_t>(i)] = f(*engine);
+        const double result = f(*engine);
+        if (!stopped(options)) results[static_cast<std::size_t>(i)] = result;  // otherwise that of a training cut short
       }
     } catch (...) {
       const std::lock_guard lock(failure_mutex);
@@ -217,19 +218,19 @@ Figures garza(const ReproduceOptions& options) {
   const auto limit = static_cast<double>(*config.episode_limit);
   const std::vector<double> longest = each_seed(config, scaled(options, 20), options, [&](Engine& engine) {
     const std::vector<double> x = episodes(engine, config, options, [&](const std::vector<double>& lengths) { return lengths.back() >= limit; });
-    return *std::max_element(x.begin(), x.end());
+    return x.empty() ? 0.0 : *std::max_element(x.begin(), x.end());
   });
   Config capped = config;
   capped.episode_limit = 200;
   const std::vector<double> best = each_seed(capped, scaled(options, 200), options, [&](Engine& engine) {
     const std::vector<double> x = episodes(engine, capped, options, [](const std::vector<double>& lengths) { return lengths.back() >= 200; });
-    return *std::max_element(x.begin(), x.end());
+    return x.empty() ? 0.0 : *std::max_element(x.begin(), x.end());
   });
   const auto reached = std::count_if(longest.begin(), longest.end(), [&](double x) { return x >= limit; });
   const auto failed = std::count_if(best.begin(), best.end(), [](double x) { return x < 200; });
   return {figure("share of the seeds with an episode of 617,332 steps within 500",
                  proportion_interval(static_cast<double>(reached), static_cast<double>(longest.size())), longest.size(),
-                 0.5 / static_cast<double>(longest.size()), 1),
+                 0.5 / static_cast<double>(std::max<std::size_t>(1, longest.size())), 1),
           figure("with a limit of 200 steps: share that never reaches it",
                  proportion_interval(static_cast<double>(failed), static_cast<double>(best.size())), best.size(), 0.05, 0.2)};
 }

@@ -8,6 +8,7 @@
 
 #include "src/engine/device.hpp"
 #include "src/engine/engine.hpp"
+#include "src/train/search_agents.hpp"
 #include "src/train/statistics.hpp"
 #include "src/train/train_agents.hpp"
 
@@ -15,6 +16,7 @@ namespace cupg {
 
 TrainResult train(const Config& config, const TrainHooks& hooks) {
   check(config);
+  if (searches(config)) return train_by_search(config);
   const ThreadPlan threads = plan_threads(config);
   std::vector<std::unique_ptr<Engine>> engines;
   for (int w = 0; w < threads.workers; ++w) engines.push_back(make_engine(config, threads.slots, threads.each));

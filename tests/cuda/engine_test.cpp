@@ -5,6 +5,7 @@
 
 #include "cupg/policy.hpp"
 #include "kernels/simt/simt.hpp"
+#include "src/engine/chunk_plan.hpp"
 #include "src/engine/device.hpp"
 #include "tests/support/bits.hpp"
 #include "tests/support/comparisons.hpp"

@@ -1,5 +1,6 @@
 #include "tests/cuda/launches.hpp"
 
+#include "src/engine/cuda_chunk_launch.cuh"
 #include "src/engine/cuda_launch.cuh"
 
 namespace cupg_test {
@@ -41,6 +42,13 @@ void launch_evaluate(Stream& stream, const cupg::Agents& agents, const std::uint
   static_assert(sizeof(cupg::EvaluationJob) == 8);
   const cupg::EvaluateKernelArgs job{reinterpret_cast<const cupg::EvaluationJob*>(jobs), episodes, greedy, returns};
   cupg::launch_evaluate(stream, kEnvironment, agents, job, count);
+}
+
+void launch_collect(Stream& stream, const cupg::ChunkAgents& agents, int count, unsigned threads) {
+  cupg::launch_collect(stream, kEnvironment, agents, count, threads);
+}
+void launch_chunk_gradient(Stream& stream, int objective, const cupg::ChunkAgents& agents, int count, int chunks, unsigned threads) {
+  cupg::launch_chunk_gradient(stream, kEnvironment, objective, agents, count, chunks, 0, 0, threads);
 }
 
 std::size_t population_bytes(const cupg::Agents& agents, const PopulationForm& form) {

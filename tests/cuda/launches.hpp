@@ -5,6 +5,7 @@
 #include <string>
 
 #include "kernels/agents.hpp"
+#include "kernels/chunk/agents.hpp"
 #include "kernels/runtime/runtime.hpp"
 
 namespace cupg_test {
@@ -25,6 +26,10 @@ void launch_optimizer(Stream& stream, const cupg::Agents& agents, int count);
 /// jobs [count][2]: slot and block of each evaluation.
 void launch_evaluate(Stream& stream, const cupg::Agents& agents, const std::uint32_t* jobs, int count, int episodes, bool greedy,
                      float* returns);
+
+/// Of updates that run in chunks; `threads` of a block.
+void launch_collect(Stream& stream, const cupg::ChunkAgents& agents, int count, unsigned threads);
+void launch_chunk_gradient(Stream& stream, int objective, const cupg::ChunkAgents& agents, int count, int chunks, unsigned threads);
 
 struct PopulationForm {
   int block_warps = 1;

@@ -140,7 +140,7 @@ struct Scene {
 
   // ---- one agent's
   static constexpr std::int64_t kStateWords = sizeof(AgentState) / 4;
-  static_assert(sizeof(AgentState) == 72, "without gaps, so that states can be compared word by word");
+  static_assert(sizeof(AgentState) == 80, "without gaps, so that states can be compared word by word");
   AgentState state(int slot) const {
     AgentState a;
     std::memcpy(static_cast<void*>(&a), memory.state.data() + slot * kStateWords, sizeof a);

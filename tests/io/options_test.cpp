@@ -1,7 +1,10 @@
 #include "src/io/options.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <functional>
 #include <limits>
 #include <set>
@@ -15,19 +18,45 @@ namespace {
 /// A value that is allowed and not the default.
 OptionValue another_value(const Option& option, const Config& config) {
   const OptionValue now = option.get(config);
+  const bool unset = std::holds_alternative<std::monostate>(now);
   switch (option.type) {
     case OptionType::name: {
       const auto known = option.known();
       for (const std::string& name : known)
         if (OptionValue(name) != now) return name;
-      return now;  // the only algorithm
+      return now;
     }
-    case OptionType::flag: return !std::get<bool>(now);
-    case OptionType::count: return std::get<std::int64_t>(now) + 1;
-    case OptionType::real: return 0.123456789f * (1.0f + std::get<float>(now));
+    case OptionType::flag: return unset ? true : !std::get<bool>(now);
+    case OptionType::count: return unset ? std::int64_t{7} : std::get<std::int64_t>(now) + 1;
+    case OptionType::real: return unset ? 0.123456789f : 0.123456789f * (1.0f + std::get<float>(now));
     case OptionType::widths: return std::vector<int>{7, 64};
   }
   return now;
+}
+
+/// Configurations among which every option has an effect in one and, if it does not always have one, none in another.
+std::vector<Config> contexts() {
+  std::vector<Config> all(8);
+  all[1].algorithm = "ppo";
+  all[2].advantage.estimator = Estimator::nstep;
+  all[3].optimizer.kind = OptimizerKind::rmsprop;
+  all[4].advantage.normalize = true, all[4].exploration.start = 0.5f, all[4].optimizer.schedule = Schedule::exponential;
+  all[5].algorithm = "hill-climbing";
+  all[6].algorithm = "reinforce", all[6].collect = Collect::episodes, all[6].optimizer.kind = OptimizerKind::sgd;
+  all[7].device = Device::reference;
+  return all;
+}
+/// Every option at another value than its default, each in a context where it has an effect.
+std::vector<std::pair<const Option*, Config>> changed_options() {
+  std::vector<std::pair<const Option*, Config>> all;
+  for (const Option& option : options())
+    for (Config config : contexts()) {
+      set_option(config, option, another_value(option, {}));
+      if (option.applies != nullptr && !option.applies(config)) continue;
+      all.emplace_back(&option, config);
+      break;
+    }
+  return all;
 }
 
 std::string message_of(const std::function<void()>& action) {
@@ -55,23 +84,46 @@ TEST(Options, HaveNamesHelpAndValidDefaults) {
 }
 
 TEST(Options, SurviveTheConfigFile) {
-  Config config;
-  for (const Option& option : options()) set_option(config, option, another_value(option, {}));
-  Config back;
-  read_config(write_config(config), "config.toml", back);
-  for (const Option& option : options()) {
-    EXPECT_EQ(option.get(back), option.get(config)) << option.name;
-    const bool changed = option.get(config) != option.get(Config{});
-    EXPECT_EQ(changed, option.name != "algo") << option.name;
+  const auto all = changed_options();
+  EXPECT_EQ(all.size(), options().size()) << "a context is missing";
+  for (const auto& [changed, config] : all) {
+    Config back;
+    read_config(write_config(config), "config.toml", back);
+    for (const Option& option : options())
+      EXPECT_EQ(option.get(back), option.get(config)) << option.name << " with another " << changed->name;
+    EXPECT_NE(changed->get(back), changed->get(Config{})) << changed->name;
   }
 }
 
 TEST(Options, SurviveTheCommandLine) {
-  Config config;
-  for (const Option& option : options()) set_option(config, option, another_value(option, {}));
-  Config back;
-  for (const Option& option : options()) set_option(back, option, parse_value(option, text_value(option, config)));
-  for (const Option& option : options()) EXPECT_EQ(option.get(back), option.get(config)) << option.name;
+  for (const auto& [changed, config] : changed_options()) {
+    Config back;
+    for (const Option& option : options()) set_option(back, option, parse_value(option, text_value(option, config)));
+    for (const Option& option : options())
+      EXPECT_EQ(option.get(back), option.get(config)) << option.name << " with another " << changed->name;
+  }
+}
+
+TEST(ConfigFile, RefusesWhatWouldHaveNoEffectUnlessItIsTheDefault) {
+  for (const Option& option : options()) {
+    if (option.applies == nullptr) continue;
+    int idle = 0;
+    for (const Config& context : contexts()) {
+      if (option.applies(context)) continue;
+      ++idle;
+      Config other = context;
+      option.set(other, another_value(option, {}));
+      const auto line = [&](const Config& c) { return fmt::format("{} = {}\n", option.name, toml_value(option.get(c), option.unset)); };
+      Config config = context;
+      EXPECT_NO_THROW(read_config(line({}), "c.toml", config)) << option.name;
+      if (option.applies(other)) continue;  // a value that gives itself its effect
+      config = context;
+      const std::string message = message_of([&] { read_config(line(other), "c.toml", config); });
+      EXPECT_EQ(message, fmt::format("c.toml:1: {}: {} would have no effect; it needs {}", option.name,
+                                     toml_value(option.get(other), option.unset), option.needs));
+    }
+    EXPECT_GT(idle, 0) << option.name << ": a context is missing";
+  }
 }
 
 TEST(Options, FloatsSurviveToTheBit) {
@@ -168,13 +220,71 @@ TEST(ConfigFile, SurvivesMutations) {
   }
 }
 
-TEST(Presets, AreCompleteAndValid) {
-  EXPECT_FALSE(presets().empty());
+TEST(Presets, AreListedAndValid) {
+  std::set<std::string_view> names;
   for (const Preset& preset : presets()) {
+    EXPECT_TRUE(names.insert(preset.name).second) << preset.name << " is there twice";
     Config config;
     EXPECT_NO_THROW(apply_preset(preset.name, config)) << preset.name;
     EXPECT_NO_THROW(check(config)) << preset.name;
   }
+  for (const char* name : {"shared-net", "jaromiru-a3c", "kvfrans-random-search", "kvfrans-hill-climbing", "kvfrans-policy-gradient",
+                           "weng-reinforce-baseline", "weng-actor-critic", "garza-reinforce", "cleanrl-ppo", "sb3-zoo-ppo"})
+    EXPECT_EQ(names.count(name), 1u) << name;
+  std::size_t files = 0;
+  for (const auto& file : std::filesystem::directory_iterator(CUPG_PRESETS)) {
+    ++files;
+    EXPECT_EQ(names.count(file.path().stem().string()), 1u) << file.path() << " is not built in";
+  }
+  EXPECT_EQ(files, names.size());
+  Config config;
+  EXPECT_EQ(message_of([&] { apply_preset("clean-ppo", config); }), "preset: unknown \"clean-ppo\"; did you mean cleanrl-ppo?");
+}
+
+TEST(Presets, AnAlgorithmsPresetIsOfThatAlgorithm) {
+  for (const std::string& algorithm : find_option("algo")->known()) {
+    const std::string_view name = preset_of_algorithm(algorithm);
+    Config config;
+    if (name.empty()) {
+      EXPECT_EQ(algorithm, config.algorithm) << "any other than the default needs settings of its own";
+      continue;
+    }
+    apply_preset(name, config);
+    EXPECT_EQ(config.algorithm, algorithm);
+  }
+}
+
+TEST(Presets, StateTheirSourcesSettings) {
+  const auto preset = [](const char* name) {
+    Config c;
+    apply_preset(name, c);
+    return c;
+  };
+  const Config cleanrl = preset("cleanrl-ppo");  // 4 x 128 steps, 4 minibatches x 4 epochs
+  EXPECT_EQ(cleanrl.batch(), 512);
+  EXPECT_EQ(cleanrl.epochs * cleanrl.minibatches, 16);
+  EXPECT_EQ(cleanrl.updates(), 977);
+  EXPECT_EQ(parameter_count(cleanrl.network()), 2 * (4 * 64 + 64 + 64 * 64 + 64) + 2 * 65 + 65)
+      << "two trunks of 4-64-64, heads of 2 and 1";
+  const Config zoo = preset("sb3-zoo-ppo");
+  EXPECT_EQ(zoo.batch(), 256);
+  EXPECT_EQ(zoo.epochs, 20);
+  EXPECT_EQ(zoo.objective.clip_schedule, ClipSchedule::linear);
+  const Config kvfrans = preset("kvfrans-policy-gradient");
+  EXPECT_EQ(parameter_count(kvfrans.network()), 8 + 4 * 10 + 10 + 10 + 1) << "W 4 x 2 without bias; 4 -> 10 -> 1 with biases";
+  EXPECT_EQ(kvfrans.objective.loss, LossSum::sum);
+  EXPECT_EQ(kvfrans.optimizer.value_learning_rate, 0.1f);
+  const Config weng = preset("weng-reinforce-baseline");
+  EXPECT_EQ(weng.updates(), 800);
+  EXPECT_EQ(weng.optimizer.decay, 0.998f);
+  const Config garza = preset("garza-reinforce");
+  EXPECT_EQ(garza.episode_limit, 617332);
+  EXPECT_EQ(garza.init.biases, BiasInit::xavier);
+  EXPECT_EQ(garza.advantage.normalize_over, NormalizeOver::episode);
+  const Config jaromiru = preset("jaromiru-a3c");
+  EXPECT_EQ(jaromiru.advantage.nstep, 8);
+  EXPECT_EQ(jaromiru.optimizer.rmsprop_eps, RmspropEps::inside);
+  EXPECT_EQ(jaromiru.exploration.steps, 75000);
 }
 
 TEST(Presets, SharedNetWritesOutEverySettingOfTheDefaultNetwork) {
@@ -182,10 +292,113 @@ TEST(Presets, SharedNetWritesOutEverySettingOfTheDefaultNetwork) {
   apply_preset("shared-net", config);
   EXPECT_EQ(parameter_count(config.network()), 131);
   EXPECT_EQ(describe(config.network()), describe(Config{}.network()));
+  const auto shared_net = std::find_if(presets().begin(), presets().end(), [](const Preset& p) { return p.name == "shared-net"; });
+  ASSERT_NE(shared_net, presets().end());
   for (const Option& option : options()) {
-    EXPECT_NE(presets()[0].toml.find(std::string("\n").append(option.name).append(" = ")), std::string_view::npos) << option.name;
+    EXPECT_NE(shared_net->toml.find(std::string("\n").append(option.name).append(" = ")), std::string_view::npos) << option.name;
     EXPECT_EQ(option.get(config), option.get({})) << option.name << ": presets/shared-net.toml is behind the defaults";
   }
+}
+
+struct Refusal {
+  const char* expected;  ///< the beginning of the line: key, value, and what it contradicts
+  std::function<void(Config&)> change;
+};
+/// Each is a configuration that is right but for one thing.
+const std::vector<Refusal>& refusals() {
+  static const auto episodes = [](Config& c, const char* algorithm) {
+    c.algorithm = algorithm, c.collect = Collect::episodes, c.advantage.estimator = Estimator::returns,
+    c.advantage.truncation = Truncation::terminal;
+  };
+  static const std::vector<Refusal> all = {
+      {"epochs: 2 with algo = a2c; expected 1", [](Config& c) { c.epochs = 2; }},
+      {"minibatches: 2 with algo = a2c; expected 1", [](Config& c) { c.minibatches = 2; }},
+      {"epochs: 3 with algo = reinforce; expected 1", [](Config& c) { episodes(c, "reinforce"), c.epochs = 3; }},
+      {"epochs: 3 with algo = reinforce-baseline; expected 1", [](Config& c) { episodes(c, "reinforce-baseline"), c.epochs = 3; }},
+      {"epsilon-start: 0.4 with algo = ppo; expected 0", [](Config& c) { c.algorithm = "ppo", c.exploration.start = 0.4f; }},
+      {"epsilon-end: 0.1 with algo = ppo; expected 0", [](Config& c) { c.algorithm = "ppo", c.exploration.end = 0.1f; }},
+      {"estimator: gae with algo = reinforce; expected returns",
+       [](Config& c) { episodes(c, "reinforce"), c.advantage.estimator = Estimator::gae; }},
+      {"estimator: nstep with algo = reinforce; expected returns",
+       [](Config& c) { episodes(c, "reinforce"), c.advantage.estimator = Estimator::nstep; }},
+      {"batch: steps with algo = reinforce; expected batch = episodes",
+       [](Config& c) { episodes(c, "reinforce"), c.collect = Collect::steps; }},
+      {"truncation: bootstrap with algo = reinforce; expected",
+       [](Config& c) { episodes(c, "reinforce"), c.advantage.truncation = Truncation::bootstrap; }},
+      {"minibatches: 2 with batch = episodes; expected 1", [](Config& c) { episodes(c, "ppo"), c.minibatches = 2; }},
+      {"minibatches: 5 with envs = 32 and horizon = 24; expected a divisor of the batch of 768",
+       [](Config& c) { c.algorithm = "ppo", c.minibatches = 5; }},
+      {"minibatches: 2 of a batch of 2147483648; expected a batch below 2^31",
+       [](Config& c) { c.algorithm = "ppo", c.envs = 1 << 21, c.horizon = 1 << 10, c.minibatches = 2; }},
+      {"episode-limit: 0 with batch = episodes; expected a limit", [](Config& c) { episodes(c, "ppo"), c.episode_limit = 0; }},
+      {"normalize-over: episode with batch = steps; expected batch = episodes",
+       [](Config& c) { c.advantage.normalize = true, c.advantage.normalize_over = NormalizeOver::episode; }},
+      {"value-learning-rate: 0.1 with separate = false; expected separate = true",
+       [](Config& c) { c.optimizer.value_learning_rate = 0.1f; }},
+      {"value-hidden: [8] with separate = false; expected separate = true", [](Config& c) { c.value_hidden = std::vector<int>{8}; }},
+      {"value-bias: true with separate = false; expected separate = true", [](Config& c) { c.value_bias = true; }},
+      {"nstep: 25 with horizon = 24; expected at most the horizon",
+       [](Config& c) { c.advantage.estimator = Estimator::nstep, c.advantage.nstep = 25; }},
+      {"hidden: [65] with these settings; expected at most 2 layers of 64 units", [](Config& c) { c.algorithm = "ppo", c.hidden = {65}; }},
+      {"hidden: [8, 8, 8] with these settings; expected at most 2 layers",
+       [](Config& c) {
+         c.algorithm = "ppo", c.hidden = {8, 8, 8};
+       }},
+      {"value-hidden: [65] with these settings; expected at most 2 layers of 64 units",
+       [](Config& c) { c.algorithm = "ppo", c.shared = false, c.value_hidden = std::vector<int>{65}; }},
+      {"envs: 16777216 with horizon = 256; expected fewer than 2^32 samples",
+       [](Config& c) { c.algorithm = "ppo", c.envs = 1 << 24, c.horizon = 256; }},
+      {"envs: 8000 with episode-limit = 617332; expected fewer than 2^32 samples",
+       [](Config& c) { episodes(c, "reinforce"), c.envs = 8000, c.episode_limit = 617332; }},
+      {"steps: 5000000000 with batch = episodes; expected less than 2^32",
+       [](Config& c) { episodes(c, "reinforce"), c.steps = 5'000'000'000; }},
+  };
+  return all;
+}
+
+TEST(CheckConfig, RefusesWhatContradictsItselfInOneLine) {
+  for (const Refusal& r : refusals()) {
+    Config config;
+    r.change(config);
+    try {
+      check_settings(config);
+      ADD_FAILURE() << "not refused: " << r.expected;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::usage);
+      EXPECT_TRUE(std::string_view(e.what()).starts_with(r.expected)) << r.expected << "\n" << e.what();
+      EXPECT_EQ(std::string_view(e.what()).find('\n'), std::string_view::npos) << e.what();
+    }
+  }
+}
+
+TEST(CheckConfig, TakesWhatIsNextToARefusal) {
+  const auto taken = [](const char* what, const std::function<void(Config&)>& change) {
+    Config config;
+    change(config);
+    EXPECT_EQ(message_of([&] { check_settings(config); }), "") << what;
+  };
+  taken("minibatches that divide", [](Config& c) { c.algorithm = "ppo", c.minibatches = 6, c.epochs = 4; });
+  taken("whole episodes of ppo", [](Config& c) { c.algorithm = "ppo", c.collect = Collect::episodes, c.epochs = 4; });
+  taken("nstep beyond an unused horizon", [](Config& c) {
+    c.algorithm = "a2c", c.collect = Collect::episodes, c.advantage.estimator = Estimator::nstep, c.advantage.nstep = 1000;
+  });
+  taken("no limit on fixed horizons", [](Config& c) { c.episode_limit = 0; });
+  taken("a value's own rate and biases", [](Config& c) { c.shared = false, c.optimizer.value_learning_rate = 0.1f, c.value_bias = false; });
+  taken("random actions of a2c", [](Config& c) { c.exploration.start = 0.4f, c.exploration.end = 0.15f; });
+  taken("wide networks on fixed horizons", [](Config& c) { c.hidden = {65, 65, 65}; });
+  taken("a baseline on fixed horizons", [](Config& c) { c.algorithm = "reinforce-baseline"; });
+}
+
+TEST(CheckConfig, TooMuchMemoryIsNamedByWhatTakesIt) {
+  Config config;
+  config.algorithm = "reinforce-baseline";
+  config.collect = Collect::episodes;
+  config.envs = 2;
+  config.episode_limit = 1'999'999'999;
+  config.seeds = config.threads = 64;
+  const std::string message = message_of([&] { check(config); });
+  EXPECT_TRUE(message.starts_with("envs: 2 x episode-limit 1999999999 with 64 seeds would take ")) << message;
+  EXPECT_NE(message.find("a shorter episode-limit"), std::string::npos) << message;
 }
 
 TEST(CheckConfig, RefusesWhatOnlyCodeCanWrite) {

@@ -1,5 +1,6 @@
 #include "cupg/policy.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <array>
@@ -72,6 +73,48 @@ TEST(Safetensors, RoundTrip) {
           EXPECT_EQ(describe(back.shape), describe(policy.shape));
           EXPECT_EQ(back.shape.policy.bias, bias);
         }
+}
+
+TEST(Safetensors, TheValueTrunksBiasIsItsOwn) {
+  for (const bool bias : {false, true}) {
+    Policy policy = make_policy({5}, true, bias);
+    policy.shape.value.bias = !bias;
+    policy.parameters.resize(static_cast<std::size_t>(parameter_count(policy.shape)));
+    for (std::size_t i = 0; i < policy.parameters.size(); ++i) policy.parameters[i] = 0.01f * static_cast<float>(i);
+    const std::string bytes = encode_policy(policy);
+    const Policy back = decode_policy(bytes, "p");
+    EXPECT_EQ(back.shape.policy.bias, bias);
+    EXPECT_EQ(back.shape.value.bias, !bias);
+    EXPECT_EQ(back.parameters, policy.parameters);
+    EXPECT_EQ(encoded_bytes(bytes, "p"), bytes.size());
+    // the tensors must be those that it says
+    const std::string want = fmt::format("\"value_bias\":\"{}\"", !bias), other = fmt::format("\"value_bias\":\"{}\"", bias);
+    EXPECT_NE(refusal(with_header(bytes, replaced(header_of(bytes), want, other))), "");
+    EXPECT_NE(refusal(with_header(bytes, replaced(header_of(bytes), want, "\"value_bias\":true"))).find("value_bias"), std::string::npos);
+    std::array<float, 2> logits{};
+    float value = 0, value_back = 1;
+    policy.evaluate(std::array{0.1f, 0.2f, 0.3f, 0.4f}, logits, value);
+    back.evaluate(std::array{0.1f, 0.2f, 0.3f, 0.4f}, logits, value_back);
+    EXPECT_EQ(value, value_back);
+  }
+}
+
+TEST(Safetensors, FilesOfEarlierVersionsHaveOneBiasForBothTrunks) {
+  for (const bool separate : {false, true})
+    for (const bool bias : {false, true}) {
+      const Policy policy = make_policy({5}, separate, bias);
+      const std::string bytes = encode_policy(policy);
+      const std::string old = with_header(bytes, replaced(header_of(bytes), fmt::format(",\"value_bias\":\"{}\"", bias), ""));
+      const Policy back = decode_policy(old, "p");
+      EXPECT_EQ(back.shape.policy.bias, bias);
+      EXPECT_EQ(back.shape.value_trunk().bias, bias);
+      EXPECT_EQ(back.parameters, policy.parameters);
+    }
+  // a shared trunk has no other
+  const std::string bytes = encode_policy(make_policy({5}, false, true));
+  EXPECT_NE(
+      refusal(with_header(bytes, replaced(header_of(bytes), "\"value_bias\":\"true\"", "\"value_bias\":\"false\""))).find("value_bias"),
+      std::string::npos);
 }
 
 TEST(Safetensors, HeaderIsAligned) {

@@ -18,6 +18,8 @@ struct LaneType {
   const char* name;
   const LaneFunction* functions;
   std::size_t count;
+  /// transpose() of the copy (kernels/math/transpose.hpp); lane types of one copy share it.
+  void (*transpose)(const float* in, int in_stride, int rows, int columns, float* out, int out_stride);
 };
 
 /// The lane types that this processor can run: plain float first, the widest last.

@@ -7,8 +7,8 @@
 #include <functional>
 #include <limits>
 
-#include "tests/support/loss.hpp"
 #include "tests/support/golden_case.hpp"
+#include "tests/support/loss.hpp"
 #include "tests/support/shapes.hpp"
 
 namespace {
@@ -132,12 +132,14 @@ TEST(A2c, DerivativesAreTheCentralDifferencesOfTheLoss) {
       double up[3] = {z[0], z[1], z[2]}, down[3] = {z[0], z[1], z[2]};
       up[j] += h;
       down[j] -= h;
-      const double difference =
-          (cupg_test::loss<A2c>(up, value, action, advantage, target, c) - cupg_test::loss<A2c>(down, value, action, advantage, target, c)) / (up[j] - down[j]);
+      const double difference = (cupg_test::loss<A2c>(up, value, action, advantage, target, c) -
+                                 cupg_test::loss<A2c>(down, value, action, advantage, target, c)) /
+                                (up[j] - down[j]);
       EXPECT_FALSE(!(std::abs(difference - grad[j]) <= 1e-8)) << "logit " << j;
     }
-    const double difference =
-        (cupg_test::loss<A2c>(z, value + h, action, advantage, target, c) - cupg_test::loss<A2c>(z, value - h, action, advantage, target, c)) / (2 * h);
+    const double difference = (cupg_test::loss<A2c>(z, value + h, action, advantage, target, c) -
+                               cupg_test::loss<A2c>(z, value - h, action, advantage, target, c)) /
+                              (2 * h);
     EXPECT_FALSE(!(std::abs(difference - A2c::grad_value(value, target, c)) <= 1e-8));
   }
 }

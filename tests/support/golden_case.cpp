@@ -39,6 +39,7 @@ std::vector<GoldenCase> golden_cases() {
     c.action = in.at("actions").at("data").get<std::vector<int>>();
     c.target = array(in.at("returns"));
     c.advantage = array(in.at("advantages"));
+    c.old_log_p = array(in.at("old_logp"));
     const auto& out = json.at("forward");
     c.logits = array(out.at("logits"));
     c.value = array(out.at("values"));

@@ -16,8 +16,9 @@ struct GoldenCase {
   std::vector<double> observation;                    ///< [batch][4]
   std::vector<int> action;                            ///< [batch]
   std::vector<double> target, advantage;              ///< [batch] R and A; here A is not R - V
+  std::vector<double> old_log_p;                      ///< [batch] of the policy that acted, for PPO's ratio
   std::vector<double> logits, value, log_p, entropy;  ///< [batch][2], [batch] ...
-  nlohmann::json losses;                              ///< "a2c", "reinforce" -> loss, grads
+  nlohmann::json losses;                              ///< "a2c", "reinforce", "ppo" -> loss, grads
   nlohmann::json adam, rmsprop;                       ///< loss_before[3], params_after[3]
 
   /// Tensors by PyTorch's names (W1, b1, ... Wp, bp, Wv, bv) -> the flat parameter vector.

@@ -157,7 +157,8 @@ inline void expect_first_update_by(cupg::Engine& tested, const Config& c) {
   ASSERT_TRUE(same_bits(reference.parameters, engine->parameters(0)));
   const std::vector<double> before = to_double(reference.parameters);
   cupg::EpisodeTally tally;
-  ASSERT_TRUE(reference.update(tally));
+  std::int64_t env_steps = 0;
+  ASSERT_TRUE(reference.update(tally, env_steps));
   const cupg::UpdateReport report = update(*engine, 1);
   ASSERT_TRUE(report.finite);
   EXPECT_EQ(report.episodes.episodes, tally.episodes);

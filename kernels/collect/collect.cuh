@@ -1,0 +1,173 @@
+// Collecting samples (op.hpp) by CUDA threads: a block is 32 environments of an agent, from the first step of an update to the last.
+//
+// The network runs by all threads of the block, a tile of one unit and four environments each; then the first 32 threads, an environment
+// each, draw, step and store. The weights that the forward pass reads lie in shared memory for the whole update: every step reads them
+// all. V(s_{t+1}) is the next step's V(s); where the limit cut an episode, the network runs once more on the states before the reset.
+// Launch: up to kCollectThreads threads, as many as there are tiles of a layer; grid.x warps of environments, grid.y agents. 64-64 with
+// two towers and 4 environments: 41 KB of shared memory, five blocks on an SM. Bound: latency; a step is a chain of three layers and a
+// barrier each.
+#pragma once
+#include "kernels/chunk/tiles.cuh"
+#include "kernels/collect/op.hpp"
+#include "kernels/step/step.cuh"
+
+CUPG_BEGIN_COPY
+
+inline constexpr int kCollectThreads = 256, kCountThreads = 256;
+
+/// Floats of shared memory of a collecting block: weights, rows, outputs [A + 1][stride].
+CUPG_FN int collect_floats(const ChunkAgents& a) { return a.plan.forward + a.collect.end + a.plan.outputs * a.collect.stride; }
+
+/// One environment of a collecting block, in the registers of its thread.
+template <class Env>
+struct Collector {
+  static constexpr int O = Env::kObservations, A = Env::kActions;
+  static_assert(A == 2, "a step draws between two actions");
+  typename Env::template State<float> state{};
+  std::uint32_t age = 0;
+  float* row = nullptr;  ///< of the step being made
+  bool open = false;     ///< the row before waits for V(s_{t+1})
+
+  /// x[i] = the observation's component i; neighbours are `stride` apart.
+  __device__ __forceinline__ void observe(float* x, int stride) const {
+    float values[O];
+    Env::observe(state, values);
+    CUPG_UNROLL_FIXED
+    for (int i = 0; i < O; ++i) x[i * stride] = values[i];
+  }
+
+  /// Draws, steps and stores. Returns whether the limit cut the episode; the state is the one before a reset.
+  __device__ __forceinline__ bool step(const ChunkAgents& a, AgentState& agent, std::uint32_t environment, std::uint32_t now, float epsilon,
+                                       const float* x, const float* z, int stride) {
+    constexpr SampleRow at{O};
+    float logits[A], log_p[A], p[A];
+    CUPG_UNROLL_FIXED
+    for (int j = 0; j < A; ++j) logits[j] = z[j * stride];
+    softmax(logits, log_p, p);
+    const Philox4 draw = philox4x32_lanes(environment, now >> 2, static_cast<std::uint32_t>(Purpose::action), 0u, agent.key);
+    const bool right = TwoActions<float>::sample_mixed(logits[1] - logits[0], uniform_at(draw, now), epsilon);
+    const bool terminated = Env::step(state, right);
+    age += 1;
+    const bool truncated = !terminated && a.episode_limit != 0 && age >= a.episode_limit, done = terminated || truncated;
+    CUPG_UNROLL_FIXED
+    for (int i = 0; i < O; ++i) row[i] = x[i * stride];
+    row[at.action()] = bits_float(right ? 1u : 0u);
+    row[at.done()] = bits_float(done ? 1u : 0u);
+    row[at.value()] = z[A * stride];
+    row[at.next_value()] = 0.0f;
+    row[at.log_probability()] = right ? log_p[1] : log_p[0];
+    open = !done;
+    if (done) {
+      atomicAdd(&agent.episodes.episodes, 1ull);
+      atomicAdd(&agent.episodes.terminated, terminated ? 1ull : 0ull);
+      atomicAdd(&agent.episodes.steps, static_cast<unsigned long long>(age));
+    }
+    return truncated;
+  }
+
+  __device__ __forceinline__ void restart(std::uint32_t environment, std::uint32_t now, std::uint64_t key) {
+    state = draw_state<Env, float>(environment, now, Purpose::reset, 0, key);
+    age = 0;
+  }
+};
+
+template <class Env>
+__global__ void __launch_bounds__(kCollectThreads) collect_kernel(const __grid_constant__ ChunkAgents a) {
+  CUPG_DYNAMIC_SHARED(float, weights);
+  constexpr SampleRow at{Env::kObservations};
+  const int slot = a.agents.chosen[blockIdx.y], warp = static_cast<int>(blockIdx.x), lane = static_cast<int>(threadIdx.x);
+  AgentState& agent = a.agents.state[slot];
+  if (agent.halted != 0) return;
+  const std::uint32_t environment = static_cast<std::uint32_t>(warp * kWarp + lane), first_step = agent.step;
+  const float epsilon = behaviour_epsilon(a.exploration, a.progress[slot].taken);
+  const int rows = a.agents.envs - warp * kWarp < kWarp ? a.agents.envs - warp * kWarp : kWarp, stride = a.collect.stride;
+  float *const base = weights + a.plan.forward, *const z = base + a.collect.end, *const x = base + a.collect.x + lane;
+  const float* const value = z + Env::kActions * stride + lane;
+  const bool mine = lane < rows, bootstrap = a.agents.bootstrap;
+  for (int i = lane; i < a.plan.forward; i += static_cast<int>(blockDim.x)) weights[i] = weights_of(a, slot)[i];
+
+  Collector<Env> me;
+  if (mine) {
+    me.state = load_state<Env, float>(state_of_lane<Env>(a.agents, slot, warp));
+    me.age = *age_of_lane(a.agents, slot, warp);
+    me.row = samples_of(a, slot) + (environment * a.capacity) * at.stride();
+    me.observe(x, stride);
+  }
+  __syncthreads();
+  bool playing = mine;
+  std::uint32_t t = 0, steps = 0;
+  for (;; ++t) {
+    const bool last = !a.episodes && t == static_cast<std::uint32_t>(a.agents.horizon);
+    forward_block<1>(a.plan, a.collect, weights, rows, last ? a.plan.towers - 1 : 0, base, z, stride);
+    if (me.open) (me.row - at.stride())[at.next_value()] = *value;
+    if (last) break;
+    const std::uint32_t now = first_step + t;
+    bool cut = false, ended = false;
+    if (playing) {
+      cut = me.step(a, agent, environment, now, epsilon, x, z + lane, stride) && bootstrap;
+      ended = !me.open;
+      steps = t + 1;
+      if (ended && !cut) me.restart(environment, now, agent.key);
+      me.observe(x, stride);
+    }
+    if (__syncthreads_or(cut ? 1 : 0) != 0) {  // V of the states before the reset
+      forward_block<1>(a.plan, a.collect, weights, rows, a.plan.towers - 1, base, z, stride);
+      if (cut) {
+        me.row[at.next_value()] = *value;
+        me.restart(environment, now, agent.key);
+        me.observe(x, stride);
+      }
+      __syncthreads();
+    }
+    if (playing) me.row += at.stride();
+    if (!a.episodes) continue;
+    playing = playing && !ended;
+    if (__syncthreads_or(playing ? 1 : 0) == 0) break;
+  }
+  if (!mine) return;
+  store_state<Env, float>(state_of_lane<Env>(a.agents, slot, warp), me.state);
+  *age_of_lane(a.agents, slot, warp) = me.age;
+  atomicMax(&a.progress[slot].longest, steps);
+  if (a.episodes) a.length[static_cast<std::int64_t>(slot) * a.agents.envs + environment] = steps;
+}
+
+/// What was collected: how many samples, and of whole episodes where each environment's begin. A block an agent; a thread sums a run of
+/// environments, one thread the runs.
+__global__ void __launch_bounds__(kCountThreads) count_kernel(const __grid_constant__ ChunkAgents a) {
+  __shared__ std::uint32_t runs[kCountThreads];
+  const int slot = a.agents.chosen[blockIdx.x], thread = static_cast<int>(threadIdx.x), envs = a.agents.envs;
+  if (a.agents.state[slot].halted != 0) return;
+  std::uint32_t count = static_cast<std::uint32_t>(envs) * static_cast<std::uint32_t>(a.agents.horizon);
+  if (a.episodes) {
+    const std::uint32_t* const length = a.length + static_cast<std::int64_t>(slot) * envs;
+    std::uint32_t* const first = first_of(a, slot);
+    const int run = (envs + kCountThreads - 1) / kCountThreads, begin = thread * run, end = begin + run < envs ? begin + run : envs;
+    runs[thread] = 0;
+    for (int e = begin; e < end; ++e) runs[thread] += length[e];
+    __syncthreads();
+    if (thread == 0) {
+      std::uint32_t sum = 0;
+      for (int i = 0; i < kCountThreads; ++i) {
+        const std::uint32_t next = sum + runs[i];
+        runs[i] = sum;
+        sum = next;
+      }
+      first[envs] = sum;
+    }
+    __syncthreads();
+    std::uint32_t sum = runs[thread];
+    for (int e = begin; e < end; ++e) {
+      first[e] = sum;
+      sum += length[e];
+    }
+    count = first[envs];
+  }
+  if (thread != 0) return;
+  ChunkState& progress = a.progress[slot];
+  progress.count = count;
+  a.agents.state[slot].step += progress.longest;
+  progress.longest = 0;
+  progress.stopped = 0;
+}
+
+CUPG_END_COPY

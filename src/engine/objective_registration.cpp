@@ -1,0 +1,31 @@
+// Registers the objectives of a user's project before main() (cmake/CupgObjectives.cmake). CUPG_USER_COPIES is X(avx2) X(avx512) ... for
+// the copies that are there beside the generic one.
+#include "cupg/objective.hpp"
+#include "kernels/chunk/objective.hpp"
+
+namespace cupg {
+const ObjectiveRows* user_objectives_generic();
+#define CUPG_DECLARE(copy) const ObjectiveRows* user_objectives_##copy();
+CUPG_USER_COPIES(CUPG_DECLARE)
+#undef CUPG_DECLARE
+
+namespace {
+[[maybe_unused]] const bool registered = [] {
+  constexpr ObjectiveTraits traits[] = {
+#define CUPG_TRAITS(OBJECTIVE) OBJECTIVE::kTraits,
+      CUPG_USER_OBJECTIVES(CUPG_TRAITS)
+#undef CUPG_TRAITS
+  };
+  for (std::size_t i = 0; i < sizeof traits / sizeof *traits; ++i) {
+    const ObjectiveTraits& t = traits[i];
+    ObjectiveKernels kernels;
+    kernels.generic = user_objectives_generic()[i];
+#define CUPG_SET(copy) kernels.copy = user_objectives_##copy()[i];
+    CUPG_USER_COPIES(CUPG_SET)
+#undef CUPG_SET
+    register_objective({t.name, t.source, t.value, t.entropy, t.ratio}, kernels);
+  }
+  return true;
+}();
+}  // namespace
+}  // namespace cupg

@@ -1,0 +1,10 @@
+#pragma once
+#include "cupg/trainer.hpp"
+
+namespace cupg {
+
+/// What train() does where the algorithm searches linear policies: agent i is the search of seed + i. Its weights become the logits' of
+/// action 1, so that the greedy policy is the one that was found.
+TrainResult train_by_search(const Config& config);
+
+}  // namespace cupg

@@ -1,0 +1,167 @@
+// The table of published claims: every row runs, says what it must, and a figure that is not what it must be fails.
+#include "src/reproduce/reproduce.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "cupg/error.hpp"
+#include "src/io/config_file.hpp"
+#include "src/io/options.hpp"
+#include "src/reproduce/gradient_error.hpp"
+#include "tests/support/engines.hpp"
+#include "tests/support/scale.hpp"
+
+namespace {
+
+using cupg::Figure;
+using cupg::Reproduction;
+constexpr double kNone = std::numeric_limits<double>::infinity();
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+Figure figure(double value, double least, double most) { return {"what", value, value, value, least, most, 1}; }
+
+TEST(Figure, PassesWithinItsBoundsAlone) {
+  EXPECT_TRUE(figure(1, 1, 2).passed());
+  EXPECT_TRUE(figure(2, 1, 2).passed());
+  EXPECT_FALSE(figure(0.999, 1, 2).passed());
+  EXPECT_FALSE(figure(2.001, 1, 2).passed());
+  EXPECT_TRUE(figure(1e9, 475, kNone).passed());
+  EXPECT_FALSE(figure(474.9, 475, kNone).passed());
+  EXPECT_TRUE(figure(-5, -kNone, kNone).passed());
+  EXPECT_FALSE(figure(kNan, -kNone, kNone).passed()) << "NaN is never right";
+}
+
+TEST(Reproduction, PassesWhereAllFiguresDo) {
+  Reproduction r{"name", "source", "claim", {figure(1, 1, 1), figure(2, 1, 3)}, 0};
+  EXPECT_TRUE(r.passed());
+  r.figures.push_back(figure(4, 1, 3));
+  EXPECT_FALSE(r.passed());
+  r.figures.clear();
+  EXPECT_FALSE(r.passed()) << "no figure is no reproduction";
+}
+
+TEST(Reproduction, SaysWhatIsRequiredAndMeasured) {
+  EXPECT_EQ(cupg::required(figure(1, 170, kNone)), "at least 170");
+  EXPECT_EQ(cupg::required(figure(1, 0.42, 0.48)), "0.42 to 0.48");
+  EXPECT_EQ(cupg::required(figure(1, 0, 3)), "at most 3");
+  EXPECT_EQ(cupg::required(figure(1, 131, 131)), "131");
+  EXPECT_EQ(cupg::required(figure(1, -kNone, kNone)), "");
+  EXPECT_EQ(cupg::required(figure(1, 0, kNone)), "");
+  EXPECT_EQ(cupg::measured(figure(0.25, 0, 1)), "0.25");
+  EXPECT_EQ(cupg::measured({"what", 182.34, 175, 190, 0, 1, 20}), "182.3 (175 to 190, n = 20)");
+  EXPECT_EQ(cupg::measured(figure(1.21e-9, 0, 1)), "1.2e-09");
+}
+
+TEST(Reproduction, TheMarkdownHoldsEveryRowAndVerdict) {
+  const std::vector<Reproduction> rows = {{"a-preset", "Source, 2016", "13.53", {figure(13.6, 13.45, 13.85), figure(7, 9, 11)}, 1},
+                                          {"another", "Other, 2018", "none", {figure(5, -kNone, kNone)}, 1}};
+  const std::string text = cupg::reproductions_markdown(rows);
+  EXPECT_NE(text.find("| a-preset | Source, 2016 | 13.53 | what | 13.6 | 13.45 to 13.85 | pass |\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("|  |  |  | what | 7 | 9 to 11 | FAIL |\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("| another | Other, 2018 | none | what | 5 |  |  |\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("cupg reproduce"), std::string::npos) << "the command that makes it";
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3 + 3);
+}
+
+TEST(Reproduction, EveryPresetOfTheLiteratureHasARow) {
+  std::set<std::string_view> rows;
+  for (const cupg::ReproductionInfo& r : cupg::reproductions()) {
+    EXPECT_TRUE(rows.insert(r.name).second) << r.name << " is there twice";
+    EXPECT_FALSE(r.source.empty() || r.claim.empty()) << r.name;
+  }
+  for (const cupg::Preset& preset : cupg::presets()) EXPECT_EQ(rows.count(preset.name), 1u) << preset.name;
+  EXPECT_EQ(rows.count("tiny-mdp"), 1u);
+}
+
+TEST(Reproduction, AnUnknownNameIsRefusedWithTheNearest) {
+  try {
+    cupg::reproduce("cleanrl-poo");
+    ADD_FAILURE() << "no error";
+  } catch (const cupg::Error& e) {
+    EXPECT_EQ(e.kind(), cupg::ErrorKind::usage);
+    EXPECT_EQ(std::string(e.what()), "preset: unknown \"cleanrl-poo\"; did you mean cleanrl-ppo?");
+  }
+}
+
+class SmallReproduction : public testing::TestWithParam<std::string_view> {};
+TEST_P(SmallReproduction, HasItsFigures) {
+  if (cupg_test::scale() < 1) GTEST_SKIP() << "minutes under a sanitizer";
+  // Two seeds or a thousandth of the runs; what takes minutes even so is told to stop: figures there must be, right they need not be.
+  const std::set<std::string_view> quick = {"shared-net",        "jaromiru-a3c", "kvfrans-random-search", "kvfrans-hill-climbing",
+                                            "weng-actor-critic", "tiny-mdp"};
+  std::atomic<int> asked{0};
+  cupg::ReproduceOptions options;
+  options.threads = 2;
+  options.scale = 1e-3;
+  if (quick.count(GetParam()) == 0)
+    options.stop = [&] { return ++asked > (GetParam().ends_with("ppo") ? 5 : 300); };  // asked every 64 updates there
+  const Reproduction r = cupg::reproduce(GetParam(), options);
+  EXPECT_EQ(r.name, GetParam());
+  EXPECT_FALSE(r.figures.empty());
+  EXPECT_GT(r.seconds, 0);
+  std::set<std::string> names;
+  for (const Figure& f : r.figures) {
+    EXPECT_TRUE(names.insert(f.what).second) << f.what << " is there twice";
+    EXPECT_FALSE(f.what.empty());
+    EXPECT_LE(f.least, f.most);
+    EXPECT_FALSE(f.ci95_low > f.value || f.value > f.ci95_high) << f.what;
+    if (quick.count(GetParam()) == 0) continue;
+    EXPECT_TRUE(std::isfinite(f.value)) << f.what;
+    EXPECT_GE(f.samples, 1) << f.what;
+  }
+  const std::string text = cupg::reproductions_markdown({r});
+  EXPECT_NE(text.find(std::string("| ").append(GetParam()).append(" | ")), std::string::npos);
+}
+std::vector<std::string_view> row_names() {
+  std::vector<std::string_view> names;
+  for (const cupg::ReproductionInfo& r : cupg::reproductions()) names.push_back(r.name);
+  return names;
+}
+INSTANTIATE_TEST_SUITE_P(Row, SmallReproduction, testing::ValuesIn(row_names()), [](const auto& row) {
+  std::string name(row.param);
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
+
+TEST(Reproduction, AnInterruptLeavesOutWhatItCutShort) {
+  for (const char* name : {"garza-reinforce", "kvfrans-policy-gradient", "cleanrl-ppo", "weng-reinforce-baseline"})
+    for (const int most : {0, 1, 2, 4}) {  // before the first seed, before its first episode, in the middle
+      std::atomic<int> asked{0};
+      cupg::ReproduceOptions options;
+      options.threads = 1;
+      options.scale = 1e-3;
+      options.stop = [&] { return ++asked > most; };
+      for (const Figure& f : cupg::reproduce(name, options).figures) EXPECT_EQ(f.samples, 0) << name << ", " << most << ": " << f.what;
+    }
+}
+
+TEST(Reproduction, TheSearchesPassWithFewRuns) {
+  // 10,000 runs of 13.64 +- 13.1 episodes: a standard error of 0.13, the bounds are 13.45 and 13.85; the seed is fixed
+  cupg::ReproduceOptions options;
+  options.threads = 2;
+  options.scale = cupg_test::scale() < 1 ? 0.01 : 0.1;
+  const Reproduction r = cupg::reproduce("kvfrans-random-search", options);
+  EXPECT_NEAR(r.figures[0].value, 13.64, cupg_test::scale() < 1 ? 2 : 0.6);
+  EXPECT_LT(r.figures[0].ci95_low, r.figures[0].value);
+}
+
+TEST(GradientError, IsSmallForEveryObjective) {
+  for (const char* name : {"weng-actor-critic", "weng-reinforce-baseline", "cleanrl-ppo"}) {
+    cupg::Config c;
+    cupg::apply_preset(name, c);
+    c.hidden = {5};  // 30 parameters a trunk instead of thousands
+    c.envs = 2, c.horizon = 8;
+    c.minibatches = 1;
+    c.episode_limit = 12;
+    c.objective.value_clip = 0;
+    // central differences with a step of 1e-5 of numbers of order 1 to 10, over the largest derivative
+    EXPECT_FALSE(!(cupg::gradient_error(c, 1) <= 1e-7)) << name;
+  }
+}
+
+}  // namespace
