@@ -291,6 +291,7 @@ Arguments parse_gradcheck(const CommandHelp& help, CommandLine line) {
   a.samples = static_cast<int>(count_of("samples", samples, 1, 4096));
   if (plot_option->count() > 0) a.plot = plot;
   a.config = config.resolve();
+  find_objective(a.config.algorithm);  // searches have none
   check_settings(a.config);
   if (a.explain && a.json) refuse("explain: contradicts json; expected one of the two");
   if (a.plot && a.plot->empty()) refuse("plot: no value given; expected a file");
