@@ -373,7 +373,7 @@ TEST(ChunkUpdate, MinibatchesTakeEverySampleOnceAnEpoch) {
     c.horizon = 2;
     c.objective.loss = cupg::LossSum::sum;
     c.optimizer.kind = cupg::OptimizerKind::sgd;
-    c.optimizer.learning_rate = 2e-4f;
+    c.optimizer.learning_rate = 2e-5f;
     c.optimizer.max_grad_norm = 0;
     Config whole = c;
     whole.minibatches = 1;
