@@ -41,13 +41,15 @@ void chunks(benchmark::State& state, Isa isa) {
   const CpuOps& ops = cpu_ops_for(isa);
   const ChunkPlan plan = make_chunk_plan(shape);
   const AlignedArray<float> parameters = initial_parameters(shape);
-  AlignedArray<float> packed(plan.packed), samples(kSamples * plan.row().stride()), observation(kChunk * chunk_padded(4)), partials(2 * plan.partial),
-      gradient(padded(plan.parameters));
+  AlignedArray<float> packed(plan.packed), samples(kSamples * plan.row().stride()), observation(kChunk * chunk_padded(4)),
+      partials(2 * plan.partial), gradient(padded(plan.parameters));
   AlignedArray<ChunkScratch> scratch(1);
   std::uint32_t rows[kSamples];
   for (std::uint32_t i = 0; i < kSamples; ++i) {
     rows[i] = i * 37 % kSamples;
-    for (int k = 0; k < 4; ++k) samples.data()[static_cast<int>(i) * plan.row().stride() + k] = 0.01f * static_cast<float>((i * 7 + static_cast<std::uint32_t>(k)) % 100) - 0.5f;
+    for (int k = 0; k < 4; ++k)
+      samples.data()[static_cast<int>(i) * plan.row().stride() + k] =
+          0.01f * static_cast<float>((i * 7 + static_cast<std::uint32_t>(k)) % 100) - 0.5f;
     samples.data()[static_cast<int>(i) * plan.row().stride() + plan.row().advantage()] = 0.5f;
     samples.data()[static_cast<int>(i) * plan.row().stride() + plan.row().log_probability()] = -0.7f;
   }
@@ -81,7 +83,8 @@ void lanes(benchmark::State& state, Isa isa) {
   const PackedNetwork network(shape);
   const NetworkPlan& plan = network.plan();
   const AlignedArray<float> parameters = initial_parameters(shape);
-  AlignedArray<float> packed(padded(plan.packed)), workspace(gradient_workspace(plan)), partials(padded(plan.packed)), gradient(padded(plan.parameters));
+  AlignedArray<float> packed(padded(plan.packed)), workspace(gradient_workspace(plan)), partials(padded(plan.packed)),
+      gradient(padded(plan.parameters));
   TrajectoryMemory rows(1, kRows, 4, plan.policy_outputs, 0);
   for (int i = 0; i < rows.observation.size(); ++i) rows.observation.data()[i] = 0.01f * static_cast<float>(i * 7 % 100) - 0.5f;
   network.pack(parameters.data(), packed.data());

@@ -12,8 +12,7 @@
 CUPG_BEGIN_COPY
 
 struct A2c {
-  static constexpr ObjectiveTraits kTraits{
-      .name = "a2c", .source = "Mnih et al., 2016", .value = true, .entropy = true};
+  static constexpr ObjectiveTraits kTraits{.name = "a2c", .source = "Mnih et al., 2016", .value = true, .entropy = true};
 
   template <int A, class S>
   static CUPG_FN S loss(const LossSample<A, S>& s, const Coefficients<Scalar<S>>& c) {

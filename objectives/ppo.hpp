@@ -15,8 +15,7 @@
 CUPG_BEGIN_COPY
 
 struct Ppo {
-  static constexpr ObjectiveTraits kTraits{
-      .name = "ppo", .source = "Schulman et al., 2017", .value = true, .entropy = true, .ratio = true};
+  static constexpr ObjectiveTraits kTraits{.name = "ppo", .source = "Schulman et al., 2017", .value = true, .entropy = true, .ratio = true};
 
   template <int A, class S>
   static CUPG_FN S loss(const LossSample<A, S>& s, const Coefficients<Scalar<S>>& c) {
@@ -43,8 +42,7 @@ struct Ppo {
     const S down = select(s.advantage < zero, select(ratio < low, zero, s.advantage), s.advantage);  // a NaN is neither above nor below 0
     const S limit = select(s.advantage > zero, select(ratio > high, zero, s.advantage), down);
     const S weight = ratio * limit, h = entropy(log_p, p);
-    for (int j = 0; j < A; ++j)
-      grad_logits[j] = fma(splat<S>(c.entropy) * p[j], log_p[j] + h, weight * (p[j] - taken<S>(s.action, j)));
+    for (int j = 0; j < A; ++j) grad_logits[j] = fma(splat<S>(c.entropy) * p[j], log_p[j] + h, weight * (p[j] - taken<S>(s.action, j)));
 
     const S error = s.value - s.target;
     S slope = error;

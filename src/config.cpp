@@ -27,12 +27,13 @@ void check_objective(const Config& c, const ObjectiveInfo& objective) {
                        shortest(c.exploration.start > 0 ? c.exploration.start : c.exploration.end), c.algorithm));
   if (objective.value) return;
   if (c.advantage.estimator != Estimator::returns)
-    refuse(fmt::format("estimator: {} with algo = {}; expected returns: it learns no value", c.advantage.estimator == Estimator::gae ? "gae" : "nstep",
-                       c.algorithm));
+    refuse(fmt::format("estimator: {} with algo = {}; expected returns: it learns no value",
+                       c.advantage.estimator == Estimator::gae ? "gae" : "nstep", c.algorithm));
   if (c.collect != Collect::episodes || c.advantage.truncation != Truncation::terminal)
-    refuse(fmt::format("{} with algo = {}; expected batch = episodes and truncation = terminal: it learns no value that could stand for what "
-                       "follows a cut",
-                       c.collect != Collect::episodes ? "batch: steps" : "truncation: bootstrap", c.algorithm));
+    refuse(
+        fmt::format("{} with algo = {}; expected batch = episodes and truncation = terminal: it learns no value that could stand for what "
+                    "follows a cut",
+                    c.collect != Collect::episodes ? "batch: steps" : "truncation: bootstrap", c.algorithm));
 }
 
 /// How samples are collected and dealt out.
@@ -41,8 +42,8 @@ void check_batches(const Config& c) {
   if (episodes && c.minibatches > 1)
     refuse(fmt::format("minibatches: {} with batch = episodes; expected 1: episodes have no length to be divided", c.minibatches));
   if (!episodes && c.batch() % c.minibatches != 0)
-    refuse(fmt::format("minibatches: {} with envs = {} and horizon = {}; expected a divisor of the batch of {}", c.minibatches, c.envs, c.horizon,
-                       c.batch()));
+    refuse(fmt::format("minibatches: {} with envs = {} and horizon = {}; expected a divisor of the batch of {}", c.minibatches, c.envs,
+                       c.horizon, c.batch()));
   if (c.batch() > (std::int64_t{1} << 31) - 1 && c.minibatches > 1)
     refuse(fmt::format("minibatches: {} of a batch of {}; expected a batch below 2^31", c.minibatches, c.batch()));
   if (episodes && c.episode_limit == 0)
@@ -76,10 +77,11 @@ void check_combinations(const Config& c) {
   if (!searches(c) && chunked(c) && !fused(c.network())) {
     NetworkShape policy = c.network();
     policy.shared = true;
-    refuse(fmt::format("{}: {} with these settings; expected at most {} layers of {} units: wider networks train with algo = a2c on "
-                       "fixed horizons alone",
-                       fused(policy) ? "value-hidden" : "hidden", toml_value(fused(policy) ? *c.value_hidden : c.hidden), kMaxFusedLayers,
-                       kMaxFusedWidth));
+    refuse(
+        fmt::format("{}: {} with these settings; expected at most {} layers of {} units: wider networks train with algo = a2c on "
+                    "fixed horizons alone",
+                    fused(policy) ? "value-hidden" : "hidden", toml_value(fused(policy) ? *c.value_hidden : c.hidden), kMaxFusedLayers,
+                    kMaxFusedWidth));
   }
   if (!searches(c) && chunked(c) && most_steps_of_an_update(c) > std::int64_t{0xffffffff} / c.envs)  // samples are numbered in 32 bits
     refuse(fmt::format("envs: {} with {} = {}; expected fewer than 2^32 samples an update", c.envs,
@@ -124,12 +126,12 @@ void check(const Config& config) {
   check_settings(config);
   const std::int64_t needed = training_bytes(config), available = available_memory();
   if (needed > available)
-    refuse(fmt::format("envs: {} x {} {} with {} seed{} would take {}, and {} are available; expected fewer envs, a shorter {}{} or fewer "
-                       "threads",
-                       config.envs, config.collect == Collect::steps ? "horizon" : "episode-limit", most_steps_of_an_update(config),
-                       config.seeds, config.seeds == 1 ? "" : "s", format_bytes(needed), format_bytes(available),
-                       config.collect == Collect::steps ? "horizon" : "episode-limit",
-                       fused(config.network()) ? "" : ", a smaller network"));
+    refuse(
+        fmt::format("envs: {} x {} {} with {} seed{} would take {}, and {} are available; expected fewer envs, a shorter {}{} or fewer "
+                    "threads",
+                    config.envs, config.collect == Collect::steps ? "horizon" : "episode-limit", most_steps_of_an_update(config),
+                    config.seeds, config.seeds == 1 ? "" : "s", format_bytes(needed), format_bytes(available),
+                    config.collect == Collect::steps ? "horizon" : "episode-limit", fused(config.network()) ? "" : ", a smaller network"));
 }
 
 }  // namespace cupg

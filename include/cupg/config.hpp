@@ -31,10 +31,10 @@ struct Config {
   int envs = 32;     ///< N: environments stepped side by side for one agent
   int horizon = 24;  ///< T: steps of each environment between two updates
   Collect collect = Collect::steps;
-  std::int64_t update_limit = 0;               ///< updates after which an agent stops, too; 0: `steps` alone ends it
-  std::optional<std::int64_t> episode_limit;   ///< steps after which a training episode is cut; 0: never; nothing: the environment's limit
-  int epochs = 1;                              ///< passes over a batch
-  int minibatches = 1;                         ///< parts that each pass makes an optimizer step with, in an order drawn anew
+  std::int64_t update_limit = 0;              ///< updates after which an agent stops, too; 0: `steps` alone ends it
+  std::optional<std::int64_t> episode_limit;  ///< steps after which a training episode is cut; 0: never; nothing: the environment's limit
+  int epochs = 1;                             ///< passes over a batch
+  int minibatches = 1;                        ///< parts that each pass makes an optimizer step with, in an order drawn anew
 
   bool shared = true;                            ///< one trunk for policy and value
   std::vector<int> hidden = {16};                ///< widths of the (policy's) hidden layers
@@ -49,8 +49,8 @@ struct Config {
   Exploration exploration;
   OptimizerSettings optimizer;
 
-  int trials = 2000;     ///< searches: episodes that an agent may play
-  float noise = 0.1f;    ///< hill climbing: half the width of a trial's step in each weight
+  int trials = 2000;   ///< searches: episodes that an agent may play
+  float noise = 0.1f;  ///< hill climbing: half the width of a trial's step in each weight
 
   Device device = Device::automatic;
   Isa isa = Isa::automatic;

@@ -47,10 +47,10 @@ struct ObjectiveSettings {
   float entropy_coef = 0.005f;
   float value_coef = 0.1f;  ///< of (V - R)^2 / 2
   LossSum loss = LossSum::mean;
-  float clip = 0.2f;        ///< PPO: the ratio is clipped to 1 - clip .. 1 + clip
+  float clip = 0.2f;  ///< PPO: the ratio is clipped to 1 - clip .. 1 + clip
   ClipSchedule clip_schedule = ClipSchedule::constant;
-  float value_clip = 0;     ///< PPO: V moves at most so far from the old V; 0: as far as it likes. Follows the clip's schedule
-  float target_kl = 0;      ///< epochs end where the mean of (r - 1) - log r over the last minibatch exceeds it; 0: never
+  float value_clip = 0;  ///< PPO: V moves at most so far from the old V; 0: as far as it likes. Follows the clip's schedule
+  float target_kl = 0;   ///< epochs end where the mean of (r - 1) - log r over the last minibatch exceeds it; 0: never
 };
 
 /// What the registered objectives are called and use (objectives/registry.hpp).

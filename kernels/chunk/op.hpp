@@ -17,7 +17,7 @@ namespace cupg {
 
 /// What a chunk leaves behind between its steps; belongs to a thread.
 struct ChunkScratch {
-  static constexpr int kUnits = 64;  // kMaxFusedWidth
+  static constexpr int kUnits = 64;                 // kMaxFusedWidth
   alignas(64) float hidden[2][2][kChunk * kUnits];  ///< [tower][layer][sample][padded units] activations
   alignas(64) float error[2][kChunk * kUnits];      ///< [layer][sample][padded units] of one tower at a time
   alignas(64) float turned[kUnits * kChunk];        ///< [unit][sample] of the last layer, for the heads
@@ -29,7 +29,7 @@ struct ChunkScratch {
 
 struct ChunkForwardArgs {
   const ChunkPlan* plan = nullptr;
-  const float* weights = nullptr;  ///< [plan.packed]
+  const float* weights = nullptr;      ///< [plan.packed]
   const float* observation = nullptr;  ///< [count][padded O]
   int count = 0;                       ///< <= 64
   bool value_only = false;             ///< the logits are not wanted
@@ -108,7 +108,8 @@ inline void chunk_layer(const ChunkDense& d, const float* weights, const float* 
 
 /// out[r][i] = act'(h[r][i]) sum_k e(r, k) w[k][i], from a product over `terms` rows k of the matrix at w.
 template <class Act, class S>
-inline void chunk_errors(const float* e, int e_row, int e_step, int terms, const float* w, int width, const float* h, int rows, float* out) {
+inline void chunk_errors(const float* e, int e_row, int e_step, int terms, const float* w, int width, const float* h, int rows,
+                         float* out) {
   each_tile<S>(rows, width, [&]<int Q, int V>(int r, int i) {
     S acc[Q][V];
     for (int q = 0; q < Q; ++q) {
@@ -240,8 +241,8 @@ inline void chunk_tower_backward(const ChunkGradientArgs& a, int tower) {
       chunk_errors<Act, S>(s.error[l + 1], above.padded_out(), 1, above.out, a.weights + above.packed_back, width, s.hidden[tower][l],
                            a.count, s.error[l]);
     }
-    const ChunkRows below = l == 0 ? ChunkRows{a.observation, chunk_padded(observations)}
-                                   : ChunkRows{s.hidden[tower][l - 1], t.hidden[l - 1].padded_out()};
+    const ChunkRows below =
+        l == 0 ? ChunkRows{a.observation, chunk_padded(observations)} : ChunkRows{s.hidden[tower][l - 1], t.hidden[l - 1].padded_out()};
     if (d.transposed) {
       chunk_weights<S>(below.at, 1, below.stride, s.error[l], width, d.in, width, a.count, a.partial + d.partial);
     } else {

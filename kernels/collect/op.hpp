@@ -12,16 +12,16 @@
 namespace cupg {
 
 struct CollectArgs {
-  float* state = nullptr;        ///< [warps][kStateSize][32] of the environments, in and out
-  std::uint32_t* age = nullptr;  ///< [warps][32] steps of the running episode, in and out
-  float* samples = nullptr;      ///< rows; environment e's step t is row e * capacity + t, out
-  std::int64_t capacity = 0;     ///< rows of an environment
-  std::int64_t t = 0;            ///< the step within the update
-  int envs = 0;                  ///< N
-  std::uint32_t episode_limit = 0;  ///< steps after which an episode is cut; 0: never
-  std::uint64_t key = 0;            ///< the agent's seed
-  std::uint32_t step = 0;           ///< steps that every environment has been through before this one
-  float epsilon = 0;                ///< of the policy that acts
+  float* state = nullptr;              ///< [warps][kStateSize][32] of the environments, in and out
+  std::uint32_t* age = nullptr;        ///< [warps][32] steps of the running episode, in and out
+  float* samples = nullptr;            ///< rows; environment e's step t is row e * capacity + t, out
+  std::int64_t capacity = 0;           ///< rows of an environment
+  std::int64_t t = 0;                  ///< the step within the update
+  int envs = 0;                        ///< N
+  std::uint32_t episode_limit = 0;     ///< steps after which an episode is cut; 0: never
+  std::uint64_t key = 0;               ///< the agent's seed
+  std::uint32_t step = 0;              ///< steps that every environment has been through before this one
+  float epsilon = 0;                   ///< of the policy that acts
   const float* outputs = nullptr;      ///< [A + 1][padded N] logits and value of s_t
   int outputs_stride = 0;              ///< padded N
   float* observation = nullptr;        ///< [N][padded O] in: s_t; out: s_{t+1}, a fresh episode's where one ended

@@ -13,9 +13,9 @@ CUPG_BEGIN_COPY
 inline constexpr int kFeistelRounds = 6;
 
 struct Permutation {
-  std::uint32_t n = 1;       ///< numbers
-  std::uint32_t low = 0;     ///< bits of the low half
-  std::uint32_t high = 0;    ///< bits of the high half
+  std::uint32_t n = 1;     ///< numbers
+  std::uint32_t low = 0;   ///< bits of the low half
+  std::uint32_t high = 0;  ///< bits of the high half
   std::uint32_t keys[kFeistelRounds] = {};
 };
 
@@ -28,8 +28,8 @@ CUPG_FN Permutation make_permutation(std::uint32_t n, std::uint32_t update, std:
   p.low = bits / 2;
   p.high = bits - p.low;
   for (int round = 0; round < kFeistelRounds; ++round)
-    p.keys[round] =
-        philox4x32(update, epoch, static_cast<std::uint32_t>(Purpose::permutation), static_cast<std::uint32_t>(round) / 4, key).word[round % 4];
+    p.keys[round] = philox4x32(update, epoch, static_cast<std::uint32_t>(Purpose::permutation), static_cast<std::uint32_t>(round) / 4, key)
+                        .word[round % 4];
   return p;
 }
 

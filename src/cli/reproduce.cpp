@@ -17,8 +17,9 @@ namespace {
 
 nlohmann::ordered_json figure_json(const Figure& f) {
   const auto bound = [](double x) { return std::isinf(x) ? nlohmann::ordered_json() : nlohmann::ordered_json(x); };
-  return {{"what", f.what},         {"measured", f.value},      {"ci95", {f.ci95_low, f.ci95_high}}, {"samples", f.samples},
-          {"least", bound(f.least)}, {"most", bound(f.most)}, {"passed", f.passed()}};
+  return {{"what", f.what},       {"measured", f.value},     {"ci95", {f.ci95_low, f.ci95_high}},
+          {"samples", f.samples}, {"least", bound(f.least)}, {"most", bound(f.most)},
+          {"passed", f.passed()}};
 }
 
 nlohmann::ordered_json row_json(const Reproduction& r) {
@@ -36,10 +37,12 @@ nlohmann::ordered_json row_json(const Reproduction& r) {
 }
 
 std::string row_text(const Reproduction& r) {
-  std::string text = fmt::format("{} {}   {}, {}: {}\n", r.passed() ? "pass" : "FAIL", r.name, r.source, format_seconds(r.seconds), r.claim);
+  std::string text =
+      fmt::format("{} {}   {}, {}: {}\n", r.passed() ? "pass" : "FAIL", r.name, r.source, format_seconds(r.seconds), r.claim);
   for (const Figure& f : r.figures) {
     const std::string need = required(f);
-    text += fmt::format("       {}: {}{}\n", f.what, measured(f), need.empty() ? "" : fmt::format("; {}{}", f.passed() ? "required " : "REQUIRED ", need));
+    text += fmt::format("       {}: {}{}\n", f.what, measured(f),
+                        need.empty() ? "" : fmt::format("; {}{}", f.passed() ? "required " : "REQUIRED ", need));
   }
   return text;
 }

@@ -26,9 +26,9 @@ namespace {
 /// Everything that belongs to one agent.
 struct Agent {
   std::uint64_t seed = 0;
-  std::uint32_t step = 0;        // steps that its environments have been through
-  std::int64_t updates = 0;      // k
-  std::int64_t taken = 0;        // environment steps
+  std::uint32_t step = 0;    // steps that its environments have been through
+  std::int64_t updates = 0;  // k
+  std::int64_t taken = 0;    // environment steps
   OptimizerState optimizer;
   AlignedArray<float> parameters, first_moment, second_moment;  // [padded(parameters)]
   AlignedArray<float> packed;                                   // [plan.packed] as the chunks read them
@@ -38,18 +38,18 @@ struct Agent {
 
 /// What one update needs, however many agents there are: belongs to the thread that leads it.
 struct Workspace {
-  AlignedArray<float> samples;         // rows, [N][capacity]
-  std::vector<std::uint32_t> rows;     // [B] the row of sample number i
-  std::vector<std::uint32_t> order;    // [B] rows in the order of an epoch's minibatches
-  std::vector<std::int64_t> first;     // [N + 1] of each environment's samples, by number
-  std::vector<std::int64_t> lengths;   // [N] steps of each environment in this update
-  AlignedArray<float> observation;     // [N][padded O] s_t
-  AlignedArray<float> before;          // [N][padded O] observations before a reset
-  AlignedArray<float> outputs;         // [A + 1][padded N]
+  AlignedArray<float> samples;                           // rows, [N][capacity]
+  std::vector<std::uint32_t> rows;                       // [B] the row of sample number i
+  std::vector<std::uint32_t> order;                      // [B] rows in the order of an epoch's minibatches
+  std::vector<std::int64_t> first;                       // [N + 1] of each environment's samples, by number
+  std::vector<std::int64_t> lengths;                     // [N] steps of each environment in this update
+  AlignedArray<float> observation;                       // [N][padded O] s_t
+  AlignedArray<float> before;                            // [N][padded O] observations before a reset
+  AlignedArray<float> outputs;                           // [A + 1][padded N]
   AlignedArray<std::uint32_t> playing, done, truncated;  // [warps]
-  std::vector<int> cut;                // environments that the limit cut in this step
-  AlignedArray<float> partials;        // [chunks of a minibatch][plan.partial]
-  AlignedArray<float> gradient;        // [padded(parameters)]
+  std::vector<int> cut;                                  // environments that the limit cut in this step
+  AlignedArray<float> partials;                          // [chunks of a minibatch][plan.partial]
+  AlignedArray<float> gradient;                          // [padded(parameters)]
 };
 
 /// Scratch of any thread that takes a chunk.
@@ -108,7 +108,8 @@ class ChunkEngine final : public Engine {
     const std::int64_t workspace =
         4 * (config.envs * (capacity * (plan.row().stride() + 2) + 2 * chunk_padded(plan.observations) + plan.outputs + 2) +
              most_chunks(config, capacity) * plan.partial + n);
-    const std::int64_t memory = static_cast<std::int64_t>(sizeof(ChunkScratch)) + 4 * (kChunk * chunk_padded(plan.observations) + kEvaluateScratch);
+    const std::int64_t memory =
+        static_cast<std::int64_t>(sizeof(ChunkScratch)) + 4 * (kChunk * chunk_padded(plan.observations) + kEvaluateScratch);
     return agents * agent + (agents == 1 ? 1 : std::min(agents, threads)) * workspace + threads * memory;
   }
 
@@ -323,7 +324,8 @@ class ChunkEngine final : public Engine {
     }
     w.rows.clear();
     for (int e = 0; e < config_.envs; ++e) {
-      for (std::int64_t i = 0; i < length[static_cast<std::size_t>(e)]; ++i) w.rows.push_back(static_cast<std::uint32_t>(e * capacity_ + i));
+      for (std::int64_t i = 0; i < length[static_cast<std::size_t>(e)]; ++i)
+        w.rows.push_back(static_cast<std::uint32_t>(e * capacity_ + i));
       w.first.push_back(static_cast<std::int64_t>(w.rows.size()));
     }
   }

@@ -73,9 +73,9 @@ class Layout {
 bool chunked(const Config& c) {
   const bool plain = c.algorithm == "a2c" && c.collect == Collect::steps && c.epochs == 1 && c.minibatches == 1 && !c.episode_limit &&
                      c.advantage.estimator != Estimator::returns &&
-                     (!c.advantage.normalize || c.advantage.normalize_over == NormalizeOver::batch) &&
-                     c.objective.loss == LossSum::mean && c.exploration.start == 0 && c.exploration.end == 0 &&
-                     c.optimizer.value_learning_rate == 0 && c.optimizer.schedule != Schedule::exponential;
+                     (!c.advantage.normalize || c.advantage.normalize_over == NormalizeOver::batch) && c.objective.loss == LossSum::mean &&
+                     c.exploration.start == 0 && c.exploration.end == 0 && c.optimizer.value_learning_rate == 0 &&
+                     c.optimizer.schedule != Schedule::exponential;
   return !plain;
 }
 

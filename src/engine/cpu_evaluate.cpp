@@ -8,9 +8,8 @@
 
 namespace cupg {
 
-Evaluation evaluate_packed(const CpuOps& ops, Team& team, const EnvironmentInfo& environment, const NetworkPlan& plan,
-                           const float* packed, std::uint64_t seed, const EvaluationRequest& request,
-                           const std::vector<float*>& scratch) {
+Evaluation evaluate_packed(const CpuOps& ops, Team& team, const EnvironmentInfo& environment, const NetworkPlan& plan, const float* packed,
+                           std::uint64_t seed, const EvaluationRequest& request, const std::vector<float*>& scratch) {
   const int warps = warps_of(request.episodes);
   AlignedArray<float> returns(static_cast<std::int64_t>(warps) * kWarp);
   EvaluateArgs args;

@@ -216,7 +216,8 @@ class ChunkAgent {
     const bool whole = config_.advantage.normalize_over == NormalizeOver::batch;
     for (std::size_t e = 0; e + 1 < first_.size(); ++e) {
       std::vector<std::uint32_t> group;
-      for (std::size_t i = whole ? 0 : first_[e]; i < (whole ? samples.size() : first_[e + 1]); ++i) group.push_back(static_cast<std::uint32_t>(i));
+      for (std::size_t i = whole ? 0 : first_[e]; i < (whole ? samples.size() : first_[e + 1]); ++i)
+        group.push_back(static_cast<std::uint32_t>(i));
       Real mean, inverse_sd;
       moments(group, mean, inverse_sd);
       for (const std::uint32_t i : group) samples[i].advantage = (samples[i].advantage - mean) * inverse_sd;

@@ -51,7 +51,8 @@ std::unique_ptr<Engine> make_engine_for(const Config& config, const EnvironmentI
     return std::make_unique<ReferenceEngine<reference::ChunkAgent<Env, OBJECTIVE, float>>>(config, environment, agents);
   CUPG_OBJECTIVES(CUPG_MAKE)
 #undef CUPG_MAKE
-  throw Error(ErrorKind::usage, "device: reference with algo = " + config.algorithm + "; expected cpu: it knows the built-in objectives alone");
+  throw Error(ErrorKind::usage,
+              "device: reference with algo = " + config.algorithm + "; expected cpu: it knows the built-in objectives alone");
 }
 
 }  // namespace

@@ -105,8 +105,8 @@ void read_config(std::string_view toml, const std::string& source, Config& confi
   for (const Option& option : options()) {
     const toml::node* node = table.get(option.name);
     if (node == nullptr || option.applies == nullptr || option.applies(config) || option.get(config) == option.get(defaults)) continue;
-    throw Error(ErrorKind::usage, place(source, node->source()) + fmt::format("{}: {} would have no effect; it needs {}", option.name,
-                                                                             show(*node), option.needs));
+    throw Error(ErrorKind::usage, place(source, node->source()) +
+                                      fmt::format("{}: {} would have no effect; it needs {}", option.name, show(*node), option.needs));
   }
 }
 
@@ -126,9 +126,11 @@ std::string write_config(const Config& config) {
 }
 
 std::string_view preset_of_algorithm(std::string_view algorithm) {
-  constexpr std::pair<std::string_view, std::string_view> known[] = {
-      {"ppo", "cleanrl-ppo"}, {"reinforce", "garza-reinforce"}, {"reinforce-baseline", "weng-reinforce-baseline"},
-      {"random-search", "kvfrans-random-search"}, {"hill-climbing", "kvfrans-hill-climbing"}};
+  constexpr std::pair<std::string_view, std::string_view> known[] = {{"ppo", "cleanrl-ppo"},
+                                                                     {"reinforce", "garza-reinforce"},
+                                                                     {"reinforce-baseline", "weng-reinforce-baseline"},
+                                                                     {"random-search", "kvfrans-random-search"},
+                                                                     {"hill-climbing", "kvfrans-hill-climbing"}};
   for (const auto& [name, preset] : known)
     if (name == algorithm) return preset;
   return {};

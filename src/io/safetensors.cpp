@@ -110,7 +110,8 @@ Policy read_metadata(const Json& header, const std::string& source) {
 
   const Activation activation = metadata.one_of("activation", "relu", "tanh") ? Activation::tanh : Activation::relu;
   const bool bias = metadata.flag("bias"), value_bias = metadata.flag("value_bias", bias), shared = metadata.flag("shared");
-  if (shared && value_bias != bias) refuse(source, fmt::format("value_bias is \"{}\"; a shared trunk's is its bias, \"{}\"", value_bias, bias));
+  if (shared && value_bias != bias)
+    refuse(source, fmt::format("value_bias is \"{}\"; a shared trunk's is its bias, \"{}\"", value_bias, bias));
   Policy policy;
   policy.environment = name;
   policy.shape = {.observations = environment->observations,

@@ -42,7 +42,8 @@ double error_of(Config config, const EnvironmentInfo& environment, std::uint64_t
   for (std::size_t s = 0; s < agent.samples.size(); ++s) {
     const std::vector<bool> open = open_units(s);
     bool same = true;
-    for (std::size_t i = 0; i < agent.parameters.size() && same; ++i) at_both_ends(i, [&](double) { same = same && open_units(s) == open; });
+    for (std::size_t i = 0; i < agent.parameters.size() && same; ++i)
+      at_both_ends(i, [&](double) { same = same && open_units(s) == open; });
     if (same) smooth.push_back(static_cast<std::uint32_t>(s));
   }
   if (smooth.empty()) throw Error(ErrorKind::runtime, "no sample is smooth enough for differences");

@@ -130,8 +130,8 @@ Figures shared_net(const ReproduceOptions& options) {
     if (a.solved_env_steps > 0) seconds.push_back(1e3 * a.solved_seconds);
   const double n = static_cast<double>(result.agents.size());
   Figures f;
-  f.push_back(figure("share of the seeds that solve CartPole-v1 within 5 M steps", proportion_interval(static_cast<double>(seconds.size()), n),
-                     result.agents.size(), 1, 1));
+  f.push_back(figure("share of the seeds that solve CartPole-v1 within 5 M steps",
+                     proportion_interval(static_cast<double>(seconds.size()), n), result.agents.size(), 1, 1));
   f.push_back(exactly("parameters of the network", parameter_count(config.network()), 131, 131));
   if (!seconds.empty()) f.push_back(exactly("median milliseconds to solve it, on this machine", quantile(seconds, 0.5), 0, kNone));
   return f;
@@ -169,8 +169,8 @@ Figures hill_climbing_row(const ReproduceOptions& options) {
     s.noise = noise;
     const SearchResult result = hill_climbing(s);
     return figure(fmt::format("share solved within 2,000 trials, noise {:g}", static_cast<double>(noise)),
-                  proportion_interval(static_cast<double>(result.solved()), static_cast<double>(s.runs)), static_cast<std::size_t>(s.runs), least,
-                  most);
+                  proportion_interval(static_cast<double>(result.solved()), static_cast<double>(s.runs)), static_cast<std::size_t>(s.runs),
+                  least, most);
   };
   return {solved(0.1f, 0.42, 0.48), solved(0.5f, 0.82, 0.86), solved(1.0f, 0.91, 0.95), solved(2.0f, 0.93, 0.97)};
 }
@@ -191,39 +191,44 @@ Figures kvfrans_policy_gradient(const ReproduceOptions& options) {
   std::vector<double> finite = when;
   std::erase(finite, kNone);
   return {figure("episodes until 195 over the last 100, mean", mean_interval(finite), when.size(), 625, 825),
-          figure("share of the seeds that get there within 2,000", proportion_interval(static_cast<double>(finite.size()), static_cast<double>(when.size())),
-                 when.size(), 1, 1),
+          figure("share of the seeds that get there within 2,000",
+                 proportion_interval(static_cast<double>(finite.size()), static_cast<double>(when.size())), when.size(), 1, 1),
           figure("episodes until the first return of 200, mean", mean_interval(first), first.size(), -kNone, kNone)};
 }
 
 Figures weng_reinforce(const ReproduceOptions& options) {
   const auto last = [&](const Config& config) {
-    return each_seed(config, scaled(options, 30), options, [&](Engine& engine) { return mean_of_last(episodes(engine, config, options, never), 100); });
+    return each_seed(config, scaled(options, 30), options,
+                     [&](Engine& engine) { return mean_of_last(episodes(engine, config, options, never), 100); });
   };
   const Config with = preset("weng-reinforce-baseline");
   Config without = with;
   without.algorithm = "reinforce";
   const std::vector<double> a = last(with), b = last(without);
   const Interval ia = mean_interval(a), ib = mean_interval(b);
-  return {figure("mean of the last 100 of 800 episodes", ia, a.size(), 350, kNone), figure("without the baseline", ib, b.size(), -kNone, kNone),
+  return {figure("mean of the last 100 of 800 episodes", ia, a.size(), 350, kNone),
+          figure("without the baseline", ib, b.size(), -kNone, kNone),
           {"with over without", ia.value / ib.value, ia.low / ib.high, ia.high / ib.low, 2, kNone, static_cast<int>(a.size())}};
 }
 
 Figures weng_actor_critic(const ReproduceOptions&) {
-  return {exactly("gradient in double against central differences, relative error", gradient_error(preset("weng-actor-critic"), 1), 0, 1e-6)};
+  return {
+      exactly("gradient in double against central differences, relative error", gradient_error(preset("weng-actor-critic"), 1), 0, 1e-6)};
 }
 
 Figures garza(const ReproduceOptions& options) {
   const Config config = preset("garza-reinforce");
   const auto limit = static_cast<double>(*config.episode_limit);
   const std::vector<double> longest = each_seed(config, scaled(options, 20), options, [&](Engine& engine) {
-    const std::vector<double> x = episodes(engine, config, options, [&](const std::vector<double>& lengths) { return lengths.back() >= limit; });
+    const std::vector<double> x =
+        episodes(engine, config, options, [&](const std::vector<double>& lengths) { return lengths.back() >= limit; });
     return x.empty() ? 0.0 : *std::max_element(x.begin(), x.end());
   });
   Config capped = config;
   capped.episode_limit = 200;
   const std::vector<double> best = each_seed(capped, scaled(options, 200), options, [&](Engine& engine) {
-    const std::vector<double> x = episodes(engine, capped, options, [](const std::vector<double>& lengths) { return lengths.back() >= 200; });
+    const std::vector<double> x =
+        episodes(engine, capped, options, [](const std::vector<double>& lengths) { return lengths.back() >= 200; });
     return x.empty() ? 0.0 : *std::max_element(x.begin(), x.end());
   });
   const auto reached = std::count_if(longest.begin(), longest.end(), [&](double x) { return x >= limit; });
@@ -250,9 +255,12 @@ Figures tiny_mdp_row(const ReproduceOptions& options) {
   Figures f;
   double none = 0;
   for (const SampledGradient& s : check.sampled) {
-    const char* const name = s.baseline == Baseline::none ? "no baseline" : s.baseline == Baseline::state_value ? "V as the baseline" : "b(s) as the baseline";
+    const char* const name = s.baseline == Baseline::none          ? "no baseline"
+                             : s.baseline == Baseline::state_value ? "V as the baseline"
+                                                                   : "b(s) as the baseline";
     if (s.baseline == Baseline::none) none = s.estimate.total_variance;
-    f.push_back(exactly(fmt::format("largest deviation of the sampled gradient from the exact one in standard errors, {}", name), s.largest_z, 0, 3));
+    f.push_back(exactly(fmt::format("largest deviation of the sampled gradient from the exact one in standard errors, {}", name),
+                        s.largest_z, 0, 3));
     if (s.baseline == Baseline::state_value)
       f.push_back(exactly("its variance over that without a baseline", s.estimate.total_variance / none, 0, 1));
   }
@@ -271,14 +279,16 @@ constexpr Row kRows[] = {
     {{"shared-net", "cuPG's defaults", "131 parameters; every seed solves CartPole-v1 within 5 M steps"}, shared_net},
     {{"jaromiru-a3c", "Janisch, 2017", "a mean near 200 of CartPole-v0 (simulated: 182 +- 25)"}, jaromiru},
     {{"kvfrans-random-search", "Frans, 2016", "13.53 episodes over 1,000 runs (simulated: 13.64)"}, random_search_row},
-    {{"kvfrans-hill-climbing", "Frans, 2016", "solves some; the noise decides (simulated: 44.8 % at 0.1; 84, 93, 95 % at 0.5, 1, 2)"}, hill_climbing_row},
+    {{"kvfrans-hill-climbing", "Frans, 2016", "solves some; the noise decides (simulated: 44.8 % at 0.1; 84, 93, 95 % at 0.5, 1, 2)"},
+     hill_climbing_row},
     {{"kvfrans-policy-gradient", "Frans, 2016", "solves CartPole-v0 (simulated: after 725 +- 174 episodes)"}, kvfrans_policy_gradient},
     {{"weng-reinforce-baseline", "Weng, 2018", "a baseline helps (simulated: 398 +- 42 against 121 +- 38)"}, weng_reinforce},
     {{"weng-actor-critic", "Weng, 2018", "no figure; the gradient against central differences"}, weng_actor_critic},
     {{"garza-reinforce", "Garza", "an episode of 617,332 steps (simulated: some 12 % of seeds collapse)"}, garza},
     {{"cleanrl-ppo", "Huang et al., 2022", "490.0 +- 6.1 after 500,000 steps"}, cleanrl},
     {{"sb3-zoo-ppo", "Raffin, 2020", "500 after 100,000 steps"}, sb3_zoo},
-    {{"tiny-mdp", "Sutton et al., 2000", "the sampled gradient is the exact one in the mean; a baseline lowers its variance"}, tiny_mdp_row},
+    {{"tiny-mdp", "Sutton et al., 2000", "the sampled gradient is the exact one in the mean; a baseline lowers its variance"},
+     tiny_mdp_row},
 };
 
 std::string number(double x) {
@@ -334,8 +344,11 @@ std::string reproductions_markdown(const std::vector<Reproduction>& rows) {
     for (const Figure& f : r.figures) {
       const bool first = &f == r.figures.data();
       const std::string need = required(f);
-      text += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", first ? r.name : "", first ? r.source : "", first ? r.claim : "", f.what,
-                          measured(f), need, need.empty() ? "" : f.passed() ? "pass" : "FAIL");
+      text += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", first ? r.name : "", first ? r.source : "", first ? r.claim : "",
+                          f.what, measured(f), need,
+                          need.empty() ? ""
+                          : f.passed() ? "pass"
+                                       : "FAIL");
     }
   return text;
 }

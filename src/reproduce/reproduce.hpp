@@ -13,11 +13,11 @@ namespace cupg {
 
 /// One figure and what it must be.
 struct Figure {
-  std::string what;                       ///< for example "mean of the last 100 of 800 episodes"
+  std::string what;  ///< for example "mean of the last 100 of 800 episodes"
   double value = 0;
-  double ci95_low = 0, ci95_high = 0;     ///< 95 % interval; equal to the value where nothing is random
-  double least = 0, most = 0;             ///< passes in [least, most]; infinite where there is no bound
-  int samples = 0;                        ///< seeds or runs
+  double ci95_low = 0, ci95_high = 0;  ///< 95 % interval; equal to the value where nothing is random
+  double least = 0, most = 0;          ///< passes in [least, most]; infinite where there is no bound
+  int samples = 0;                     ///< seeds or runs
   bool passed() const { return value >= least && value <= most; }
 };
 
@@ -37,9 +37,9 @@ struct ReproductionInfo {
 std::span<const ReproductionInfo> reproductions();
 
 struct ReproduceOptions {
-  int threads = 0;                 ///< 0: as many as the machine has
-  double scale = 1;                ///< share of the seeds and runs (tests); 1: what the claims ask for
-  std::function<bool()> stop;      ///< true: give up (an interrupt)
+  int threads = 0;             ///< 0: as many as the machine has
+  double scale = 1;            ///< share of the seeds and runs (tests); 1: what the claims ask for
+  std::function<bool()> stop;  ///< true: give up (an interrupt)
 };
 
 /// Runs one row; throws Error (usage) where there is none of that name, and stops early, with what there is, where it is told to.

@@ -7,10 +7,10 @@
 #include <functional>
 
 #include "tests/support/bits.hpp"
+#include "tests/support/chunk_cases.hpp"
 #include "tests/support/comparisons.hpp"
 #include "tests/support/engines.hpp"
 #include "tests/support/pairwise.hpp"
-#include "tests/support/chunk_cases.hpp"
 #include "tests/support/scale.hpp"
 
 namespace {

@@ -108,8 +108,7 @@ TEST(DenseNetwork, OneSampleOneSlabAndThreads) {
 TEST(DenseNetwork, IsPyTorchs) {
   for (const GoldenCase& c : golden_cases())
     for (const bool reinforce : {false, true}) {
-      const cupg::Coefficients<double> coefficients =
-          reinforce ? cupg::Coefficients<double>{0, 0} : cupg::Coefficients<double>{0.01, 1};
+      const cupg::Coefficients<double> coefficients = reinforce ? cupg::Coefficients<double>{0, 0} : cupg::Coefficients<double>{0.01, 1};
       std::vector<double> grad_d, grad_value;
       for (std::size_t b = 0; b < c.batch; ++b) {
         const double d = c.logits[2 * b + 1] - c.logits[2 * b], scale = 1 / static_cast<double>(c.batch);

@@ -6,10 +6,10 @@
 
 #include "src/engine/isa.hpp"
 #include "src/engine/reference.hpp"
-#include "tests/support/loss.hpp"
 #include "tests/support/comparisons.hpp"
 #include "tests/support/golden_case.hpp"
 #include "tests/support/guarded.hpp"
+#include "tests/support/loss.hpp"
 #include "tests/support/shapes.hpp"
 
 namespace {

@@ -36,8 +36,8 @@ TEST(Permutation, IsABijectionOfAnyNumber) {
     EXPECT_TRUE(is_bijection(order(n, 0, 0, 1))) << n;
 }
 
-/// Written from the comment in permutation.hpp alone: six rounds of a Feistel network on bits(n) bits, at least 6, the low half rounded down, keys
-/// from Philox with the counter (update, epoch, 6, word / 4), the high half first; results of n or more go round again.
+/// Written from the comment in permutation.hpp alone: six rounds of a Feistel network on bits(n) bits, at least 6, the low half rounded
+/// down, keys from Philox with the counter (update, epoch, 6, word / 4), the high half first; results of n or more go round again.
 std::uint32_t by_the_comment(std::uint32_t n, std::uint32_t update, std::uint32_t epoch, std::uint64_t key, std::uint32_t i) {
   unsigned bits = 0;
   for (std::uint64_t m = n - 1; m > 0; m /= 2) ++bits;

@@ -1,6 +1,4 @@
 // Line 1 of what the pages here point at.
 int moved();
 
-
-
 int kept();
