@@ -1,10 +1,14 @@
-// The CUDA kernels of an update in lanes on the frozen rollout: gradient and reduce, run by the host executor.
+// The CUDA kernels that compute gradients, in lanes and in chunks, on the frozen rollout, run by the host executor.
+#include "src/engine/chunk_plan.hpp"
+#include "src/engine/cuda_chunk_launch.cuh"
 #include "src/engine/cuda_launch.cuh"
 #include "src/engine/network_plan.hpp"
 #include "src/gradcheck/kernels.hpp"
 
 namespace cupg::gradcheck {
 namespace {
+
+constexpr unsigned kGradcheckThreads = 128;  // any number gives the same bits
 
 /// An array in device memory with what is in `host`.
 template <class T>
@@ -68,6 +72,47 @@ std::vector<float> emulated_lane_gradient(const Frozen& f, const LaneRows& rows)
   stream.synchronize("the gradient check");
   network.unpack_gradient(sums.data(), gradient.data());
   return gradient;
+}
+
+std::vector<float> emulated_chunk_gradient(const Frozen& f, const ChunkRowsOfRollout& rows) {
+  runtime::Stream stream;
+  const int slot = 0;
+  const AgentState agent;
+  ChunkState progress;
+  progress.count = static_cast<std::uint32_t>(f.samples.size());
+  const Moments moments{static_cast<float>(f.mean), static_cast<float>(f.inverse_sd)};
+  const auto state = on_device(stream, &agent, 1);
+  const auto count = on_device(stream, &progress, 1);
+  const auto normal = on_device(stream, &moments, 1);
+  const auto chosen = on_device(stream, &slot, 1);
+  const auto weights = on_device(stream, rows.weights.data(), rows.weights.size());
+  const auto samples = on_device(stream, rows.samples.data(), rows.samples.size());
+
+  ChunkAgents a;
+  a.plan = make_chunk_plan(f.network);
+  a.gradient = row_layout(a.plan, kChunk);
+  a.objective = rows.settings;
+  a.capacity = static_cast<std::int64_t>(f.samples.size());
+  a.most_chunks = chunks_of(progress.count);
+  a.normalize_over = MomentsOver::batch;
+  a.moment_groups = 1;
+  const int stride = partial_stride(a);
+  const runtime::Buffer<float> partials(static_cast<std::int64_t>(a.most_chunks) * stride, "the gradient check");
+  a.agents.envs = 1;
+  a.agents.state = state.data();
+  a.agents.chosen = chosen.data();
+  a.progress = count.data();
+  a.moments = normal.data();
+  a.weights = weights.data();
+  a.samples = samples.data();
+  a.partials = partials.data();
+  launch_chunk_gradient(stream, find_environment(f.config.environment).id, rows.objective, a, 1, a.most_chunks, 0, 0, kGradcheckThreads);
+  std::vector<float> sums(static_cast<std::size_t>(a.most_chunks * stride));
+  runtime::download(stream, sums.data(), partials.data(), static_cast<std::int64_t>(sums.size()));
+  stream.synchronize("the gradient check");
+  tree_in_place(sums.data(), a.most_chunks, stride, stride);
+  sums.resize(f.parameters.size());
+  return sums;
 }
 
 }  // namespace cupg::gradcheck

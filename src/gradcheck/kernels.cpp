@@ -22,6 +22,21 @@ Coefficients<float> float_coefficients(const Frozen& f) {
   return {static_cast<float>(c.entropy), static_cast<float>(c.value), static_cast<float>(c.clip), static_cast<float>(c.value_clip)};
 }
 
+/// The rollout as rows of samples.
+void store_rows(const Frozen& f, const SampleRow& row, float* samples) {
+  for (const FrozenSample& s : f.samples) {
+    for (std::size_t o = 0; o < s.observation.size(); ++o) samples[o] = static_cast<float>(s.observation[o]);
+    samples[row.action()] = bits_float(s.action);
+    samples[row.value()] = static_cast<float>(s.old_value);
+    samples[row.log_probability()] = static_cast<float>(s.old_log_probability);
+    samples[row.advantage()] = static_cast<float>(s.advantage);
+    samples[row.target()] = static_cast<float>(s.target);
+    samples += row.stride();
+  }
+}
+
+int objective_number(const Frozen& f) { return static_cast<int>(&find_objective(f.config.algorithm) - objectives().data()); }
+
 /// As ChunkEngine::gradient does it, for one minibatch that is the whole rollout.
 std::vector<float> chunk_gradient_of(const Frozen& f, const CpuOps& ops) {
   const ChunkPlan plan = make_chunk_plan(f.network);
@@ -34,17 +49,7 @@ std::vector<float> chunk_gradient_of(const Frozen& f, const CpuOps& ops) {
       partials(static_cast<std::int64_t>(chunks) * plan.partial), gradient(padded(plan.parameters));
   AlignedArray<ChunkScratch> scratch(1);
   ops.chunk_pack(plan, parameters.data(), packed.data());
-  for (int i = 0; i < n; ++i) {
-    const FrozenSample& s = f.samples[static_cast<std::size_t>(i)];
-    float* const to = samples + static_cast<std::int64_t>(i) * row.stride();
-    for (std::size_t o = 0; o < s.observation.size(); ++o) to[o] = static_cast<float>(s.observation[o]);
-    to[row.action()] = bits_float(s.action);
-    to[row.value()] = static_cast<float>(s.old_value);
-    to[row.log_probability()] = static_cast<float>(s.old_log_probability);
-    to[row.advantage()] = static_cast<float>(s.advantage);
-    to[row.target()] = static_cast<float>(s.target);
-  }
-  const ObjectiveInfo& objective = find_objective(f.config.algorithm);
+  store_rows(f, row, samples.data());
   const std::vector<std::uint32_t> index = f.all();
   for (int chunk = 0; chunk < chunks; ++chunk) {
     const int begin = chunk * kChunk;
@@ -54,7 +59,7 @@ std::vector<float> chunk_gradient_of(const Frozen& f, const CpuOps& ops) {
     g.samples = samples.data();
     g.index = index.data() + begin;
     g.count = std::min(kChunk, n - begin);
-    g.objective = ops.objective(static_cast<int>(&objective - objectives().data()));
+    g.objective = ops.objective(objective_number(f));
     g.coefficients = float_coefficients(f);
     g.mean = static_cast<float>(f.mean);
     g.inverse_sd = static_cast<float>(f.inverse_sd);
@@ -138,6 +143,19 @@ LaneRows lane_rows(const Frozen& f) {
   return r;
 }
 
+ChunkRowsOfRollout chunk_rows(const Frozen& f) {
+  ChunkRowsOfRollout r;
+  const ChunkPlan plan = make_chunk_plan(f.network);
+  r.weights.resize(static_cast<std::size_t>(plan.packed));
+  r.samples.resize(f.samples.size() * static_cast<std::size_t>(plan.row().stride()));
+  cpu_ops_generic().chunk_pack(plan, float_parameters(f).data(), r.weights.data());
+  store_rows(f, plan.row(), r.samples.data());
+  r.objective = objective_number(f);
+  const Coefficients<float> c = float_coefficients(f);
+  r.settings = {.entropy_coef = c.entropy, .value_coef = c.value, .loss = f.config.objective.loss, .clip = c.clip, .value_clip = c.value_clip};
+  return r;
+}
+
 std::vector<KernelGradient> cpu_gradients(const Frozen& f, Isa isa) {
   if (!fused(f.network)) return {{"kernels", kWide, {}, 0}};
   std::vector<KernelGradient> all;
@@ -154,14 +172,17 @@ std::vector<KernelGradient> cpu_gradients(const Frozen& f, Isa isa) {
 
 std::vector<KernelGradient> cuda_gradients(const Frozen& f) {
   if (!fused(f.network)) return {{"kernels", kWide, {}, 0}};
-  if (!runs_in_lanes(f))  // where the kernel of kernels/chunk/ by CUDA threads will be called, as emulated_lane_gradient is below
-    return {{"chunk kernel", "there is no CUDA kernel yet for updates that run in chunks", {}, 0}};
 #ifdef CUPG_HAVE_SIMT
-  KernelGradient k{"lane kernel, host executor", "", {}, 0};
-  k.gradient = timed([&] { return emulated_lane_gradient(f, lane_rows(f)); }, k.seconds);
-  return {k};
+  std::vector<KernelGradient> all;
+  if (runs_in_lanes(f)) {
+    KernelGradient& k = all.emplace_back(KernelGradient{"lane kernel, host executor", "", {}, 0});
+    k.gradient = timed([&] { return emulated_lane_gradient(f, lane_rows(f)); }, k.seconds);
+  }
+  KernelGradient& k = all.emplace_back(KernelGradient{"chunk kernel, host executor", "", {}, 0});
+  k.gradient = timed([&] { return emulated_chunk_gradient(f, chunk_rows(f)); }, k.seconds);
+  return all;
 #else
-  return {{"lane kernel", "built without the host executor (libboost-context-dev)", {}, 0}};
+  return {{"kernels", "built without the host executor (libboost-context-dev)", {}, 0}};
 #endif
 }
 

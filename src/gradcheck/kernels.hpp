@@ -33,7 +33,17 @@ struct LaneRows {
 };
 LaneRows lane_rows(const Frozen& f);
 
+/// The arrays of an update in chunks, whose one minibatch is the rollout.
+struct ChunkRowsOfRollout {
+  std::vector<float> weights;  ///< [plan.packed]
+  std::vector<float> samples;  ///< rows of plan.row()
+  int objective = 0;           ///< its number
+  ObjectiveSettings settings;  ///< the coefficients, as they are
+};
+ChunkRowsOfRollout chunk_rows(const Frozen& f);
+
 /// By the host executor, compiled in the copy `emulated` (emulated.cpp).
+std::vector<float> emulated_chunk_gradient(const Frozen& f, const ChunkRowsOfRollout& rows);
 std::vector<float> emulated_lane_gradient(const Frozen& f, const LaneRows& rows);
 
 }  // namespace cupg::gradcheck
