@@ -152,7 +152,8 @@ ChunkRowsOfRollout chunk_rows(const Frozen& f) {
   store_rows(f, plan.row(), r.samples.data());
   r.objective = objective_number(f);
   const Coefficients<float> c = float_coefficients(f);
-  r.settings = {.entropy_coef = c.entropy, .value_coef = c.value, .loss = f.config.objective.loss, .clip = c.clip, .value_clip = c.value_clip};
+  r.settings = {
+      .entropy_coef = c.entropy, .value_coef = c.value, .loss = f.config.objective.loss, .clip = c.clip, .value_clip = c.value_clip};
   return r;
 }
 
