@@ -266,7 +266,8 @@ Arguments parse_reproduce(const CommandHelp& help, CommandLine line) {
   for (const ReproductionInfo& r : reproductions()) names.emplace_back(r.name);
   std::string markdown, threads = "0";
   parser.app().add_option("PRESET", a.presets, fmt::format("rows of the table: {} (all)", fmt::join(names, ", ")))->option_text("");
-  CLI::Option* markdown_option = parser.option("--markdown", markdown, "FILE", "write the table as Markdown, too");
+  CLI::Option* markdown_option =
+      parser.option("--markdown", markdown, "FILE", "write the table as Markdown, too; in a page that has one, in its place");
   parser.option("--threads", threads, "N (0)", "0: as many as the machine has");
   parser.flag("--json", a.json, "print the table as one JSON object");
   if (parse(parser.app(), line.first, line.last)) return Text{parser.help()};

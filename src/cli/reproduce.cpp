@@ -47,11 +47,28 @@ std::string row_text(const Reproduction& r) {
   return text;
 }
 
+constexpr std::size_t kLargestPage = 4 << 20;
+
+/// What the file is to hold: a new one this table, one that has a table this one in its place.
+std::string updated(const std::filesystem::path& path, std::string_view table) {
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  if (!std::filesystem::is_directory(folder))
+    throw Error(ErrorKind::usage, fmt::format("markdown: {}: no such folder: {}", path.string(), folder.string()));
+  check_parent_writable(path);
+  const std::string page = std::filesystem::exists(path) ? read_file(path, kLargestPage) : "";
+  try {
+    return with_table(page, table);
+  } catch (const Error& e) {
+    throw Error(e.kind(), fmt::format("markdown: {}: {}", path.string(), e.what()));
+  }
+}
+
 }  // namespace
 
 int run_reproduce(const ReproduceArguments& arguments) {
   catch_interrupts();
   const bool lively = error_is_terminal();
+  if (arguments.markdown) updated(*arguments.markdown, "");  // a mistake there is told now, not after the work
   std::vector<Reproduction> rows;
   double seconds = 0;
   for (const std::string& name : arguments.presets) {
@@ -63,7 +80,7 @@ int run_reproduce(const ReproduceArguments& arguments) {
     if (!arguments.json) print(row_text(row));
     rows.push_back(std::move(row));
   }
-  if (arguments.markdown) write_file(*arguments.markdown, reproductions_markdown(rows));
+  if (arguments.markdown) write_file(*arguments.markdown, updated(*arguments.markdown, reproductions_markdown(rows)));
   const auto passed = std::count_if(rows.begin(), rows.end(), [](const Reproduction& r) { return r.passed(); });
   if (arguments.json) {
     nlohmann::ordered_json json{{"presets", nlohmann::ordered_json::array()}, {"seconds", seconds}};

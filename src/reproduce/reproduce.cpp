@@ -28,6 +28,8 @@ namespace cupg {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::infinity();
+constexpr std::string_view kTableBegins = "<!-- reproduce: written by cupg reproduce --markdown FILE -->",
+                           kTableEnds = "<!-- /reproduce -->";
 
 int machine_threads(const ReproduceOptions& options) {
   return options.threads > 0 ? options.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
@@ -332,25 +334,33 @@ std::string required(const Figure& f) {
   return f.least == 0 ? "at most " + number(f.most) : number(f.least) + " to " + number(f.most);
 }
 std::string measured(const Figure& f) {
-  if (f.ci95_low == f.ci95_high) return number(f.value);
+  if (f.ci95_low == f.ci95_high) return number(f.value) + (f.samples > 1 ? fmt::format(" (each of {})", f.samples) : "");
   return fmt::format("{} ({} to {}, n = {})", number(f.value), number(f.ci95_low), number(f.ci95_high), f.samples);
 }
 
 std::string reproductions_markdown(const std::vector<Reproduction>& rows) {
-  std::string text =
-      "<!-- written by: cupg reproduce --markdown FILE -->\n"
-      "| preset | source | claim | figure | ours (95 % interval) | required | |\n|---|---|---|---|---|---|---|\n";
+  std::string text = std::string(kTableBegins) + "\n| preset | claim | ours (95 % interval) | required | |\n|---|---|---|---|---|\n";
   for (const Reproduction& r : rows)
     for (const Figure& f : r.figures) {
       const bool first = &f == r.figures.data();
       const std::string need = required(f);
-      text += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", first ? r.name : "", first ? r.source : "", first ? r.claim : "",
-                          f.what, measured(f), need,
+      text += fmt::format("| {} | {} | {}: {} | {} | {} |\n", first ? r.name : "", first ? r.source + ": " + r.claim : "", f.what,
+                          measured(f), need,
                           need.empty() ? ""
                           : f.passed() ? "pass"
                                        : "FAIL");
     }
-  return text;
+  return text + std::string(kTableEnds) + "\n";
+}
+
+std::string with_table(std::string_view page, std::string_view table) {
+  if (page.empty()) return std::string(table);
+  const std::size_t begin = page.find(kTableBegins), end = page.find(kTableEnds, std::min(begin, page.size()));
+  if (end == std::string_view::npos)
+    throw Error(ErrorKind::usage, fmt::format("expected a new file, or a page with \"{}\" and \"{}\" after it", kTableBegins, kTableEnds));
+  std::string_view rest = page.substr(end + kTableEnds.size());
+  if (rest.starts_with('\n')) rest.remove_prefix(1);
+  return fmt::format("{}{}{}", page.substr(0, begin), table, rest);
 }
 
 }  // namespace cupg

@@ -47,10 +47,13 @@ Reproduction reproduce(std::string_view name, const ReproduceOptions& options = 
 
 /// "at least 170", "0.42 to 0.48"; empty where the figure is there to be seen.
 std::string required(const Figure& figure);
-/// "182.3 (175 to 190, n = 20)"
+/// "182.3 (175 to 190, n = 20)"; "500 (each of 20)" where all are the same.
 std::string measured(const Figure& figure);
 
-/// The table as Markdown, with the command that makes it.
+/// The table as Markdown, between two comments of which the first names the command that makes it.
 std::string reproductions_markdown(const std::vector<Reproduction>& rows);
+/// A page with this table in place of the one that it holds between those comments; the table alone for an empty page. Throws Error
+/// (usage) where the page has text, but not both comments: it would be lost.
+std::string with_table(std::string_view page, std::string_view table);
 
 }  // namespace cupg

@@ -22,7 +22,7 @@ Json json_of(const test::ProcessResult& result) {
 }
 
 TEST(Help, OfEveryCommandHasAnExample) {
-  for (const char* command : {"train", "eval", "bench", "info"}) {
+  for (const char* command : {"train", "eval", "bench", "reproduce", "gradcheck", "info"}) {
     const auto result = run_cupg({command, "--help"});
     EXPECT_EQ(result.status, 0);
     EXPECT_NE(result.out.find("Examples:\n  cupg " + std::string(command)), std::string::npos) << result.out;
@@ -46,6 +46,26 @@ TEST(Version, IsPrinted) {
   const auto result = run_cupg({"--version"});
   EXPECT_EQ(result.status, 0);
   EXPECT_TRUE(result.out.starts_with("cupg 0.") || result.out.starts_with("cupg 1.")) << result.out;
+}
+
+TEST(Reproduce, PrintsATableAndPutsItIntoAPage) {
+  const test::TemporaryFolder folder;
+  const std::vector<std::string> arguments{"reproduce", "weng-actor-critic", "--markdown", "page.md"};
+  const auto first = run_cupg(arguments, {.folder = folder.path()});
+  EXPECT_EQ(first.status, 0) << first.err;
+  EXPECT_TRUE(first.out.starts_with("pass weng-actor-critic")) << first.out;
+  EXPECT_NE(first.out.find("1 of 1 reproduced"), std::string::npos) << first.out;
+  const std::string table = folder.read("page.md");
+  EXPECT_NE(table.find("| weng-actor-critic | "), std::string::npos) << table;
+
+  folder.write("page.md", "# Before\n" + table + "After\n");
+  EXPECT_EQ(run_cupg(arguments, {.folder = folder.path()}).status, 0);
+  EXPECT_EQ(folder.read("page.md"), "# Before\n" + table + "After\n") << "nothing of this row is random";
+
+  const Json json = json_of(run_cupg({"reproduce", "weng-actor-critic", "--json"}));
+  EXPECT_EQ(json["presets"].size(), 1u);
+  EXPECT_EQ(json["presets"][0]["name"], "weng-actor-critic");
+  EXPECT_EQ(json["presets"][0]["passed"], true);
 }
 
 // bench has defaults of its own (2,048 environments), so that the preset's are seen to win over them.

@@ -54,6 +54,7 @@ TEST(Reproduction, SaysWhatIsRequiredAndMeasured) {
   EXPECT_EQ(cupg::required(figure(1, 0, kNone)), "");
   EXPECT_EQ(cupg::measured(figure(0.25, 0, 1)), "0.25");
   EXPECT_EQ(cupg::measured({"what", 182.34, 175, 190, 0, 1, 20}), "182.3 (175 to 190, n = 20)");
+  EXPECT_EQ(cupg::measured({"what", 500, 500, 500, 475, kNone, 20}), "500 (each of 20)");
   EXPECT_EQ(cupg::measured(figure(1.21e-9, 0, 1)), "1.2e-09");
 }
 
@@ -61,11 +62,22 @@ TEST(Reproduction, TheMarkdownHoldsEveryRowAndVerdict) {
   const std::vector<Reproduction> rows = {{"a-preset", "Source, 2016", "13.53", {figure(13.6, 13.45, 13.85), figure(7, 9, 11)}, 1},
                                           {"another", "Other, 2018", "none", {figure(5, -kNone, kNone)}, 1}};
   const std::string text = cupg::reproductions_markdown(rows);
-  EXPECT_NE(text.find("| a-preset | Source, 2016 | 13.53 | what | 13.6 | 13.45 to 13.85 | pass |\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("|  |  |  | what | 7 | 9 to 11 | FAIL |\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("| another | Other, 2018 | none | what | 5 |  |  |\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("| a-preset | Source, 2016: 13.53 | what: 13.6 | 13.45 to 13.85 | pass |\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("|  |  | what: 7 | 9 to 11 | FAIL |\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("| another | Other, 2018: none | what: 5 |  |  |\n"), std::string::npos) << text;
   EXPECT_NE(text.find("cupg reproduce"), std::string::npos) << "the command that makes it";
-  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3 + 3);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3 + 3 + 1);
+}
+
+TEST(Reproduction, ATableTakesThePlaceOfTheOneInAPage) {
+  const std::string one = cupg::reproductions_markdown({{"a-preset", "Source", "claim", {figure(1, 1, 1)}, 1}});
+  const std::string other = cupg::reproductions_markdown({{"another", "Source", "claim", {figure(2, 2, 2)}, 1}});
+  EXPECT_EQ(cupg::with_table("# Title\n\n" + one + "\nAfter it.\n", other), "# Title\n\n" + other + "\nAfter it.\n");
+  EXPECT_EQ(cupg::with_table("", other), other);
+  const std::string begun = one.substr(0, one.find('\n') + 1);
+  const std::string ended = one.substr(one.rfind('\n', one.size() - 2) + 1);
+  for (const std::string& page : {"# No table\n" + ended, "# Title\n\n" + begun + "\nAfter it.\n", ended + begun})
+    EXPECT_THROW(cupg::with_table(page, other), cupg::Error) << "the page would be lost: " << page;
 }
 
 TEST(Reproduction, EveryPresetOfTheLiteratureHasARow) {
