@@ -9,12 +9,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <functional>
-#include <thread>
 
 #include "kernels/advantage/rows.hpp"
 #include "kernels/math/permutation.hpp"
 #include "src/engine/cpu_evaluate.hpp"
+#include "src/engine/crew.hpp"
 #include "src/engine/isa.hpp"
 #include "src/engine/network_plan.hpp"
 #include "src/engine/team.hpp"
@@ -130,7 +129,7 @@ class ChunkEngine final : public Engine {
     for (UpdateReport& r : reports) r = {};
     if (updates <= 0) return;
     if (agents.size() == 1) {
-      lead([&] { update_agent(at(agents[0]), updates, reports[0], workspaces_[0], 0); });
+      crew_.lead([&] { update_agent(at(agents[0]), updates, reports[0], workspaces_[0], 0); });
     } else {
       std::atomic<std::size_t> next{0};
       team_.run([&](int member) {
@@ -177,67 +176,6 @@ class ChunkEngine final : public Engine {
     return rows != nullptr ? rows : k.generic;
   }
 
-  // ---- one agent on all threads: member 0 leads and works, the others help where there is a chunk that nobody has taken ------
-  //
-  // Nobody waits for a helper to come: a machine that is busy with something else costs the help, not the time.
-
-  /// f() on the calling thread, the others ready to help in each().
-  template <class F>
-  void lead(F f) {
-    if (team_.size() == 1) return f();
-    crew_ = true;
-    leading_ = true;
-    team_.run([&](int member) {
-      if (member == 0) {
-        f();
-        leading_ = false;
-        return;
-      }
-      for (int idle = 0; leading_;) {
-        if (take(member)) {
-          idle = 0;
-        } else if (++idle > 2000) {
-          std::this_thread::yield();
-        }
-      }
-    });
-    crew_ = false;
-  }
-
-  static constexpr std::uint64_t kMostItems = (1u << 20) - 1;
-  /// A round's number, how many items it has and the next one that nobody has taken, in one word.
-  static std::uint64_t round(std::uint64_t number, std::uint64_t items) { return number << 40 | items << 20; }
-
-  /// Takes and does an item; false where none is left. The job stays what it is until every item that was taken is done.
-  bool take(int member) {
-    std::uint64_t now = round_.load(std::memory_order_acquire);
-    const std::uint64_t items = now >> 20 & kMostItems, next = now & kMostItems;
-    if (next >= items) return false;
-    if (!round_.compare_exchange_strong(now, now + 1, std::memory_order_acq_rel)) return true;  // somebody else was faster; look again
-    (*job_)(static_cast<int>(next), member);
-    done_.fetch_add(1, std::memory_order_release);
-    return true;
-  }
-
-  /// f(i, member) for i < count, on all threads where they have nothing else to do.
-  template <class F>
-  void each(int count, int member, F f) {
-    if (!crew_ || count == 1 || static_cast<std::uint64_t>(count) > kMostItems) {
-      for (int i = 0; i < count; ++i) f(i, member);
-      return;
-    }
-    const std::function<void(int, int)> job = f;
-    job_ = &job;
-    done_.store(0, std::memory_order_relaxed);
-    round_.store(round(++rounds_, static_cast<std::uint64_t>(count)), std::memory_order_release);
-    while (take(member)) {
-    }
-    for (int spins = 0; done_.load(std::memory_order_acquire) != count; ++spins)
-      if (spins > 2000) std::this_thread::yield();
-  }
-
-  // ---- the update ---------------------------------------------------------------------------------------------------
-
   void update_agent(Agent& a, std::int64_t updates, UpdateReport& report, Workspace& w, int member) {
     for (int warp = 0; warp < warps_; ++warp)
       ops_.observe_padded(environment_.id, a.environments.state.data(), warp, config_.envs, w.observation.data());
@@ -257,7 +195,7 @@ class ChunkEngine final : public Engine {
   /// outputs [A + 1][padded N] of n observations.
   void forward(const Agent& a, const float* observation, int n, bool value_only, Workspace& w, int member) {
     const int stride = padded(config_.envs);
-    each(chunks_of(n), member, [&](int chunk, int thread) {
+    crew_.each(chunks_of(n), member, [&](int chunk, int thread) {
       const int begin = chunk * kChunk, count = std::min(kChunk, n - begin);
       ChunkScratch& s = memory_[static_cast<std::size_t>(thread)].scratch.data()[0];
       ops_.chunk_forward({&plan_, a.packed.data(), observation + static_cast<std::int64_t>(begin) * chunk_padded(plan_.observations), count,
@@ -417,7 +355,7 @@ class ChunkEngine final : public Engine {
     Moments m;
     if (config_.advantage.normalize && config_.advantage.normalize_over == NormalizeOver::minibatch) m = moments(w, rows, count);
     const int chunks = chunks_of(count);
-    each(chunks, member, [&](int chunk, int thread) {
+    crew_.each(chunks, member, [&](int chunk, int thread) {
       ChunkMemory& memory = memory_[static_cast<std::size_t>(thread)];
       const std::uint32_t begin = static_cast<std::uint32_t>(chunk) * kChunk;
       ChunkGradientArgs g;
@@ -473,18 +411,12 @@ class ChunkEngine final : public Engine {
   const CpuOps& ops_;
   const ObjectiveRows rows_;
   Team team_;
+  Crew crew_{team_};
   const int warps_;
   const std::int64_t capacity_;
   std::vector<Agent> agents_;
   std::vector<Workspace> workspaces_;
   std::vector<ChunkMemory> memory_;
-
-  bool crew_ = false;  // one agent has all threads
-  std::atomic<bool> leading_{false};
-  const std::function<void(int, int)>* job_ = nullptr;
-  std::uint64_t rounds_ = 0;
-  std::atomic<std::uint64_t> round_{0};
-  std::atomic<int> done_{0};
 };
 
 }  // namespace

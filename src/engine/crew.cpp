@@ -1,0 +1,58 @@
+#include "src/engine/crew.hpp"
+
+#include <thread>
+
+namespace cupg {
+namespace {
+
+constexpr int kSpins = 2000;  // looks at what another thread is about to change, before this one lets others run
+}  // namespace
+
+void Crew::lead(const std::function<void()>& f) {
+  if (team_.size() == 1) return f();
+  leading_ = true;
+  open_ = true;
+  team_.run([&](int member) {
+    if (member == 0) {
+      f();
+      open_ = false;
+      return;
+    }
+    for (int idle = 0; open_;) {
+      if (take(member)) {
+        idle = 0;
+      } else if (++idle > kSpins) {
+        std::this_thread::yield();
+      }
+    }
+  });
+  leading_ = false;
+}
+
+void Crew::each(int count, int member, const std::function<void(int, int)>& f) {
+  if (!leading_ || count <= 1) {
+    for (int i = 0; i < count; ++i) f(i, member);
+    return;
+  }
+  job_ = &f;
+  done_.store(0, std::memory_order_relaxed);
+  items_.store(static_cast<std::uint64_t>(count) << 32, std::memory_order_release);
+  while (take(member)) {
+  }
+  for (int spins = 0; done_.load(std::memory_order_acquire) != count; ++spins)
+    if (spins > kSpins) std::this_thread::yield();
+}
+
+/// Takes and does an item; false where none is left. Who looked at an earlier loop takes an item of this one if its word is the same,
+/// and none otherwise; the job stays what it is until every item that was taken is done.
+bool Crew::take(int member) {
+  std::uint64_t now = items_.load(std::memory_order_acquire);
+  const std::uint64_t count = now >> 32, next = now & 0xffffffffu;
+  if (next >= count) return false;
+  if (!items_.compare_exchange_strong(now, now + 1, std::memory_order_acq_rel)) return true;  // somebody else was faster; look again
+  (*job_)(static_cast<int>(next), member);
+  done_.fetch_add(1, std::memory_order_release);
+  return true;
+}
+
+}  // namespace cupg

@@ -1,0 +1,34 @@
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <functional>
+
+#include "src/engine/team.hpp"
+
+namespace cupg {
+
+/// Shares the items of a loop out to a team of which one member leads. Nobody waits for a helper to come: a machine that is busy
+/// with something else costs the help, not the time, where a barrier around each loop would cost the wait.
+class Crew {
+ public:
+  explicit Crew(Team& team) : team_(team) {}
+
+  /// f() on the calling thread, the other members ready to help in each().
+  void lead(const std::function<void()>& f);
+
+  /// f(i, member) for 0 <= i < count in any order: within lead() on whoever is free, otherwise by `member` alone. f must not throw
+  /// and must not call each().
+  void each(int count, int member, const std::function<void(int, int)>& f);
+
+ private:
+  bool take(int member);
+
+  Team& team_;
+  bool leading_ = false;           // set and read by the leader alone
+  std::atomic<bool> open_{false};  // the helpers look for work
+  const std::function<void(int, int)>* job_ = nullptr;
+  std::atomic<std::uint64_t> items_{0};  // how many this loop has, above the next one that nobody has taken
+  std::atomic<int> done_{0};
+};
+
+}  // namespace cupg
