@@ -202,8 +202,10 @@ inline void chunk_tower_forward(const ChunkForwardArgs& a, int tower) {
   }
   // the heads sum over units in index order, so here lanes are samples
   const ChunkDense& head = t.head[0];
-  const int rows = (a.count + 3) / 4 * 4;
-  transpose(x, stride, rows, (head.in + 3) / 4 * 4, s.turned, kChunk);
+  const int fours = a.count / 4 * 4;
+  transpose(x, stride, fours, (head.in + 3) / 4 * 4, s.turned, kChunk);
+  for (int r = fours; r < a.count; ++r)  // without a hidden layer nothing need lie behind the last row
+    for (int i = 0; i < head.in; ++i) s.turned[i * kChunk + r] = x[r * stride + i];
   const ChunkHeads heads{a.weights + head.packed, head.padded_in(), a.weights + head.packed_bias, head.in, s.turned};
   int k = 0;
   for (; k + 3 <= t.outputs; k += 3) chunk_outputs<3, S>(heads, k, a.count, s.outputs[t.first_output + k]);

@@ -128,7 +128,8 @@ CUPG_FN void network_forward(const Plan& plan, const Scalar<S>* weights, const S
   } else {
     S v[1];
     tower_forward<Act, Keep>(plan.policy, weights, x, policy, h1, nullptr, keep);
-    tower_forward<Act, Keep>(plan.value, weights, x, v, h1, nullptr, keep + plan.policy.width1 * kWarp);
+    if constexpr (Keep) keep += plan.policy.width1 * kWarp;
+    tower_forward<Act, Keep>(plan.value, weights, x, v, h1, nullptr, keep);
     value = v[0];
   }
 }

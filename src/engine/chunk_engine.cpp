@@ -106,7 +106,7 @@ class ChunkEngine final : public Engine {
     const std::int64_t agent = 4 * (3 * n + 2 * plan.packed) + WarpMemory::bytes(find_environment(config.environment).id, warps);
     const std::int64_t workspace =
         4 * (config.envs * (capacity * (plan.row().stride() + 2) + 2 * chunk_padded(plan.observations) + plan.outputs + 2) +
-             most_chunks(config, capacity) * plan.partial + n);
+             static_cast<std::int64_t>(most_chunks(config, capacity)) * plan.partial + n);
     const std::int64_t memory =
         static_cast<std::int64_t>(sizeof(ChunkScratch)) + 4 * (kChunk * chunk_padded(plan.observations) + kEvaluateScratch);
     return agents * agent + (agents == 1 ? 1 : std::min(agents, threads)) * workspace + threads * memory;
