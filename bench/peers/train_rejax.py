@@ -21,9 +21,9 @@ LARGE_BATCH = CLEANRL | dict(num_envs=2048, num_steps=32)
 ONE_EPOCH = LARGE_BATCH | dict(num_epochs=1, num_minibatches=1)
 ONE_EPOCH_16 = ONE_EPOCH | dict(agent_kwargs=dict(activation="relu", hidden_layer_sizes=(16,)))
 
-THROUGHPUT = [  # settings, iterations a call, the row of ours that does the same work
-    (ONE_EPOCH_16, 4, "a2c 16 separate"), (ONE_EPOCH, 2, "a2c 64,64 separate"), (LARGE_BATCH, 1, None),
-    (CLEANRL, 50, "cleanrl-ppo")]
+THROUGHPUT = [  # settings, seeds, iterations a call, the row of ours that does the same work
+    (ONE_EPOCH_16, 1, 4, "a2c 16 separate"), (ONE_EPOCH, 1, 2, "a2c 64,64 separate"), (LARGE_BATCH, 1, 1, None),
+    (CLEANRL, 1, 50, "cleanrl-ppo"), (CLEANRL, 8, 10, "cleanrl-ppo, 8 seeds")]
 SOLVE = {  # settings, most environment steps, iterations between checks
     "rejax": (REJAX, 500_000, 4), "cleanrl": (CLEANRL, 500_000, 20)}
 VERSION = versions("rejax", "gymnax", "jax")
@@ -47,26 +47,31 @@ def describe(s):
             **network_cost(agent["hidden_layer_sizes"], True, s["num_epochs"])}
 
 
-def compile_all(algorithm, count):
-    """The compiled initialisation and training iterations, and the seconds that it took."""
+def compile_all(algorithm, count, seeds=1):
+    """The compiled initialisation and training iterations, and the seconds that it took; of several seeds by vmap."""
     start = time.perf_counter()
-    init = jax.jit(algorithm.init_state).lower(jax.random.PRNGKey(0)).compile()
-    state = init(jax.random.PRNGKey(0))
-    train = iterations(algorithm, count).lower(state).compile()
+    many = jax.vmap if seeds > 1 else lambda f: f
+    keys = jax.random.split(jax.random.PRNGKey(0), seeds) if seeds > 1 else jax.random.PRNGKey(0)
+    init = jax.jit(many(algorithm.init_state)).lower(keys).compile()
+    state = init(keys)
+    train = jax.jit(many(iterations(algorithm, count))).lower(state).compile()
     return init, train, state, time.perf_counter() - start
 
 
 def throughput(options):
-    for settings, count, pair in THROUGHPUT:
-        _, train, state, compile_seconds = compile_all(make(settings), count)
+    for settings, seeds, count, pair in THROUGHPUT:
+        _, train, state, compile_seconds = compile_all(make(settings), count, seeds)
 
         def call():
             nonlocal state
             state = jax.block_until_ready(train(state))
 
         call()
-        values = rates(call, settings["num_envs"] * settings["num_steps"] * count, options.seconds, options.repeats)
-        emit(**describe(settings), pair=pair, compile_seconds=compile_seconds, values=values)
+        values = rates(call, seeds * settings["num_envs"] * settings["num_steps"] * count, options.seconds, options.repeats)
+        described = describe(settings)
+        if seeds > 1:
+            described["settings"] += f", {seeds} seeds by vmap"
+        emit(**described, pair=pair, compile_seconds=compile_seconds, values=values)
 
 
 def solve(options):
