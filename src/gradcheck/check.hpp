@@ -74,7 +74,8 @@ void numerical_rows(Report& r, const std::vector<TensorInfo>& blocks, const std:
   for (int k = 1; k <= 26; k += large ? 2 : 1) {
     const Differences d = numerical.differences(std::pow(10.0, -0.5 * k), some);
     r.sweep.push_back({d.h, block_errors(blocks, d.forward, d.forward_expected, some, size).back(),
-                       block_errors(blocks, d.central, d.central_expected, some, size).back()});
+                       block_errors(blocks, d.central, d.central_expected, some, size).back(),
+                       static_cast<double>(d.central_skipped) / static_cast<double>(d.pairs)});
   }
 }
 

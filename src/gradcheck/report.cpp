@@ -179,7 +179,8 @@ nlohmann::ordered_json report_json(const Report& r) {
                          {"factored", size_json(r.symbolic.factored)}, {"expanded", size_json(r.symbolic.expanded)},
                          {"normal", size_json(r.symbolic.normal)}};
   json["sweep"] = nlohmann::ordered_json::array();
-  for (const SweepPoint& p : r.sweep) json["sweep"].push_back({{"h", p.h}, {"forward", number(p.forward)}, {"central", number(p.central)}});
+  for (const SweepPoint& p : r.sweep)
+    json["sweep"].push_back({{"h", p.h}, {"forward", number(p.forward)}, {"central", number(p.central)}, {"left_out", p.left_out}});
   json["config"] = config_json(f.config);
   return json;
 }

@@ -28,6 +28,7 @@ struct Row {
 /// One h of the sweep.
 struct SweepPoint {
   double h = 0, forward = 0, central = 0;  ///< relative errors over all blocks as one
+  double left_out = 0;                     ///< share of the pairs of parameter and sample with a kink within h, which do not count
 };
 
 struct Report {
