@@ -61,9 +61,8 @@ class ConfigArguments {
     for (const Given& g : given_)
       if (g.cli->count() > 0) set_option(config_, *g.option, parse_value(*g.option, g.text));
     for (const Given& g : given_) {
-      const Option& o = *g.option;
-      if (g.cli->count() > 0 && o.applies != nullptr && !o.applies(config_))
-        refuse(fmt::format("{}: {} would have no effect; it needs {}", o.name, g.text, o.needs));
+      if (const std::string_view needs = missing(*g.option, config_); g.cli->count() > 0 && !needs.empty())
+        refuse(fmt::format("{}: {} would have no effect; it needs {}", g.option->name, g.text, needs));
     }
     return config_;
   }

@@ -104,9 +104,10 @@ void read_config(std::string_view toml, const std::string& source, Config& confi
   const Config defaults;
   for (const Option& option : options()) {
     const toml::node* node = table.get(option.name);
-    if (node == nullptr || option.applies == nullptr || option.applies(config) || option.get(config) == option.get(defaults)) continue;
-    throw Error(ErrorKind::usage, place(source, node->source()) +
-                                      fmt::format("{}: {} would have no effect; it needs {}", option.name, show(*node), option.needs));
+    const std::string_view needs = missing(option, config);
+    if (node == nullptr || needs.empty() || option.get(config) == option.get(defaults)) continue;
+    throw Error(ErrorKind::usage,
+                place(source, node->source()) + fmt::format("{}: {} would have no effect; it needs {}", option.name, show(*node), needs));
   }
 }
 

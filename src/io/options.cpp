@@ -121,9 +121,9 @@ bool has_eps(const Config& c) { return c.optimizer.kind != OptimizerKind::sgd; }
 bool is_exponential(const Config& c) { return c.optimizer.schedule == Schedule::exponential; }
 bool is_normalized(const Config& c) { return c.advantage.normalize; }
 bool has_steps(const Config& c) { return c.collect == Collect::steps; }
-bool has_value(const Config& c) { return !searches(c) && find_objective(c.algorithm).value; }
-bool has_entropy(const Config& c) { return !searches(c) && find_objective(c.algorithm).entropy; }
-bool has_ratio(const Config& c) { return !searches(c) && find_objective(c.algorithm).ratio; }
+bool has_value(const Config& c) { return find_objective(c.algorithm).value; }
+bool has_entropy(const Config& c) { return find_objective(c.algorithm).entropy; }
+bool has_ratio(const Config& c) { return find_objective(c.algorithm).ratio; }
 bool climbs(const Config& c) { return c.algorithm == "hill-climbing"; }
 bool explores(const Config& c) { return c.exploration.start > 0 || c.exploration.end > 0; }
 bool has_lanes(const Config& c) { return c.device == Device::cpu || c.device == Device::automatic; }
@@ -259,6 +259,12 @@ const Option* find_option(std::string_view name) {
   const auto all = options();
   const auto at = std::find_if(all.begin(), all.end(), [&](const Option& o) { return o.name == name; });
   return at == all.end() ? nullptr : &*at;
+}
+
+std::string_view missing(const Option& o, const Config& c) {
+  const bool learning = o.group == kLength || o.group == kReturns || o.group == kLoss || o.group == kOptimizer;
+  if (learning && searches(c)) return "an algo that learns by gradients, as a2c";
+  return o.applies == nullptr || o.applies(c) ? "" : o.needs;
 }
 
 void set_option(Config& config, const Option& option, const OptionValue& value) {

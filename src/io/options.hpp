@@ -41,7 +41,7 @@ struct Option {
   std::vector<std::string> (*known)() = nullptr;  ///< of names
   OptionValue (*get)(const Config&) = nullptr;
   void (*set)(Config&, const OptionValue&) = nullptr;
-  bool (*applies)(const Config&) = nullptr;  ///< where the setting has an effect; nullptr: everywhere
+  bool (*applies)(const Config&) = nullptr;  ///< where the setting has an effect; nullptr: wherever its group has one
   std::string_view needs = {};               ///< what makes it apply, for example "optimizer = adam"
 };
 
@@ -50,6 +50,9 @@ std::span<const Option> options();
 std::vector<std::string> option_names();
 /// nullptr where there is none of that name.
 const Option* find_option(std::string_view name);
+
+/// What the configuration lacks for the setting to have an effect, for example "optimizer = adam"; empty where it has one.
+std::string_view missing(const Option& option, const Config& config);
 
 /// "a whole number from 1 to 16777216": what a value must look like.
 std::string expected(const Option& option);

@@ -139,6 +139,7 @@ std::vector<BadInput> bad_inputs() {
       {"MinibatchesThatDoNotDivide", {"train", "--algo", "ppo", "--minibatches", "5"}, kUsage, {"minibatches: 5", "a divisor of"}},
       {"ClipWithoutPpo", {"train", "--clip", "0.1"}, kUsage, {"clip", "no effect", "ppo"}},
       {"MinibatchesOfAPreset", {"train", "--preset", "kvfrans-policy-gradient", "--minibatches", "2"}, kUsage, {"minibatches: 2"}},
+      {"GammaOfASearch", {"train", "--algo", "hill-climbing", "--gamma", "0.5"}, kUsage, {"gamma: 0.5", "no effect", "as a2c"}},
       {"UnknownReproduction", {"reproduce", "cleanrl-poo"}, kUsage, {"preset", "\"cleanrl-poo\"", "did you mean cleanrl-ppo?"}},
       {"ThreadsOfReproduce", {"reproduce", "weng-actor-critic", "--threads", "-1"}, kUsage, {"threads: -1"}},
       {"TableIntoAnotherPage",

@@ -52,7 +52,7 @@ std::vector<std::pair<const Option*, Config>> changed_options() {
   for (const Option& option : options())
     for (Config config : contexts()) {
       set_option(config, option, another_value(option, {}));
-      if (option.applies != nullptr && !option.applies(config)) continue;
+      if (!missing(option, config).empty()) continue;
       all.emplace_back(&option, config);
       break;
     }
@@ -106,24 +106,37 @@ TEST(Options, SurviveTheCommandLine) {
 
 TEST(ConfigFile, RefusesWhatWouldHaveNoEffectUnlessItIsTheDefault) {
   for (const Option& option : options()) {
-    if (option.applies == nullptr) continue;
     int idle = 0;
     for (const Config& context : contexts()) {
-      if (option.applies(context)) continue;
+      if (missing(option, context).empty()) continue;
       ++idle;
       Config other = context;
       option.set(other, another_value(option, {}));
       const auto line = [&](const Config& c) { return fmt::format("{} = {}\n", option.name, toml_value(option.get(c), option.unset)); };
       Config config = context;
       EXPECT_NO_THROW(read_config(line({}), "c.toml", config)) << option.name;
-      if (option.applies(other)) continue;  // a value that gives itself its effect
+      if (missing(option, other).empty()) continue;  // a value that gives itself its effect
       config = context;
       const std::string message = message_of([&] { read_config(line(other), "c.toml", config); });
       EXPECT_EQ(message, fmt::format("c.toml:1: {}: {} would have no effect; it needs {}", option.name,
-                                     toml_value(option.get(other), option.unset), option.needs));
+                                     toml_value(option.get(other), option.unset), missing(option, other)));
     }
-    EXPECT_GT(idle, 0) << option.name << ": a context is missing";
+    EXPECT_TRUE(idle > 0 || option.applies == nullptr) << option.name << ": a context is missing";
   }
+}
+
+TEST(ConfigFile, ASearchTakesNoSettingOfAGradient) {
+  for (const char* name : {"steps", "envs", "horizon", "epochs", "episode-limit", "stop-when-solved", "gamma", "lambda", "normalize",
+                           "loss", "clip", "value-coef", "learning-rate", "beta1"})
+    for (const char* algorithm : {"random-search", "hill-climbing"}) {
+      Config c;
+      c.algorithm = algorithm;
+      EXPECT_EQ(missing(*find_option(name), c), "an algo that learns by gradients, as a2c") << name;
+    }
+  Config c;
+  c.algorithm = "hill-climbing";
+  for (const char* name : {"environment", "seed", "seeds", "trials", "noise", "threads", "isa", "hidden"})
+    EXPECT_EQ(missing(*find_option(name), c), "") << name;
 }
 
 TEST(Options, FloatsSurviveToTheBit) {
