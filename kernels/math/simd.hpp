@@ -60,11 +60,13 @@ CUPG_FN Out each_register(F f) {
   return out;
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): an operator and types
 #define CUPG_LANES_2(NAME, ARG, OUT, EXPRESSION)                                                       \
   template <int N>                                                                                     \
   CUPG_FN OUT<N> NAME(ARG<N> a, ARG<N> b) {                                                            \
     return each_register<OUT<N>, N>([&](int i) __attribute__((always_inline)) { return EXPRESSION; }); \
   }
+// NOLINTEND(bugprone-macro-parentheses)
 CUPG_LANES_2(operator+, FloatLanes, FloatLanes, hn::Add(a.r[i], b.r[i]))
 CUPG_LANES_2(operator-, FloatLanes, FloatLanes, hn::Sub(a.r[i], b.r[i]))
 CUPG_LANES_2(operator*, FloatLanes, FloatLanes, hn::Mul(a.r[i], b.r[i]))

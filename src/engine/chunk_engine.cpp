@@ -247,8 +247,10 @@ class ChunkEngine final : public Engine {
       more = episodes ? false : t + 1 < config_.horizon;
       for (int warp = 0; warp < warps_ && episodes; ++warp) {
         std::uint32_t& playing = w.playing.data()[warp];
-        for (std::uint32_t ended = w.done.data()[warp]; ended != 0; ended &= ended - 1)
-          length[static_cast<std::size_t>(warp * kWarp + __builtin_ctz(ended))] = t + 1;
+        for (std::uint32_t ended = w.done.data()[warp]; ended != 0; ended &= ended - 1) {
+          const int e = warp * kWarp + __builtin_ctz(ended);
+          length[static_cast<std::size_t>(e)] = t + 1;
+        }
         playing &= ~w.done.data()[warp];
         more = more || playing != 0;
       }

@@ -60,7 +60,7 @@ std::unique_ptr<Engine> make_engine_for(const Config& config, const EnvironmentI
 std::unique_ptr<Engine> make_reference_engine(const Config& config, int agents) {
   const EnvironmentInfo& environment = find_environment(config.environment);
 #define CUPG_MAKE(ENV, NAME, LIMIT, THRESHOLD) \
-  if (environment.name == NAME) return make_engine_for<ENV>(config, environment, agents);
+  if (environment.name == (NAME)) return make_engine_for<ENV>(config, environment, agents);
   CUPG_ENVIRONMENTS(CUPG_MAKE)
 #undef CUPG_MAKE
   throw Error(ErrorKind::usage, "no such environment");

@@ -20,7 +20,7 @@ Report check_objective(const Config& config, const CheckOptions& options) {
 Report check_gradient(const Config& config, const CheckOptions& options) {
   const EnvironmentInfo& environment = find_environment(config.environment);
 #define CUPG_CHECK(ENV, NAME, LIMIT, THRESHOLD) \
-  if (environment.name == NAME) return check_objective<ENV>(config, options);
+  if (environment.name == (NAME)) return check_objective<ENV>(config, options);
   CUPG_ENVIRONMENTS(CUPG_CHECK)
 #undef CUPG_CHECK
   throw Error(ErrorKind::usage, "no such environment");

@@ -51,6 +51,7 @@ struct Frozen {
 
 /// Every initial parameter is moved by up to this, so that no method profits from zeros (biases) or orthogonal rows.
 inline constexpr double kInitialMove = 1.0 / 16;
+inline constexpr int kFarther = 16;  ///< moves to try, each a quarter further than the one before: up to 1.8
 
 inline double as_float(double x) { return static_cast<double>(static_cast<float>(x)); }
 
@@ -186,12 +187,13 @@ Frozen freeze(const Config& config, int most) {
   }
   f.parameters = agent.parameters;
   if (Objective::kTraits.ratio) {
-    for (f.moved = kInitialMove; f.moved <= 2; f.moved *= 1.25) {
+    f.moved = kInitialMove;
+    for (int farther = 0; farther < kFarther; ++farther) {
+      if (farther > 0) f.moved *= 1.25;
       f.parameters = moved_parameters(agent.parameters, f.moved, 1, config.seed);
       detail::count_clips<Env, Objective>(f);
       if (f.ratios_clipped * 8 >= static_cast<int>(n)) break;
     }
-    f.moved = std::min(f.moved, 2.0);
   }
   if (config.advantage.normalize) detail::normalise(f);
   const auto unlike = [&](const FrozenSample& s) {

@@ -15,7 +15,7 @@ namespace cupg {
 std::int64_t training_bytes(const Config& config) {
   const ThreadPlan threads = plan_threads(config);
   constexpr std::int64_t kAgentBytes = 1024 + 512 * static_cast<std::int64_t>(sizeof(CurvePoint));
-  const std::int64_t agent = 4 * parameter_count(config.network()) + kAgentBytes;
+  const std::int64_t agent = std::int64_t{4} * parameter_count(config.network()) + kAgentBytes;
   if (choose_device(config).device == Device::cuda) return (threads.slots + config.seeds) * agent;  // the rest is in the device's memory
   return threads.workers * engine_bytes(config, 1, threads.each) + config.seeds * agent;
 }

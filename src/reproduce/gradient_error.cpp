@@ -83,7 +83,7 @@ double error_of(const Config& config, const EnvironmentInfo& environment, std::u
 double gradient_error(const Config& config, std::uint64_t seed) {
   const EnvironmentInfo& environment = find_environment(config.environment);
 #define CUPG_TRY(ENV, NAME, LIMIT, THRESHOLD) \
-  if (environment.name == NAME) return error_of<ENV>(config, environment, seed);
+  if (environment.name == (NAME)) return error_of<ENV>(config, environment, seed);
   CUPG_ENVIRONMENTS(CUPG_TRY)
 #undef CUPG_TRY
   throw Error(ErrorKind::usage, "no such environment");

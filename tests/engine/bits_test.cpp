@@ -37,12 +37,12 @@ struct Factor {
 };
 
 template <class F>
-Factor numbers(const char* name, std::vector<int> values, F set) {
+Factor numbers(const char* name, const std::vector<int>& values, F set) {
   Factor f{name, {}};
   for (const int v : values) f.levels.push_back({std::to_string(v), [v, set](Config& c) { set(c, v); }});
   return f;
 }
-Factor widths(const char* name, std::vector<std::vector<int>> values) {
+Factor widths(const char* name, const std::vector<std::vector<int>>& values) {
   Factor f{name, {}};
   for (const auto& v : values) {
     std::ostringstream text;

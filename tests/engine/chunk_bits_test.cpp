@@ -16,7 +16,6 @@
 namespace {
 
 using namespace cupg_test;
-using cupg::Config;
 
 void expect_case(const ChunkCase& c, std::size_t number) {
   constexpr std::uint64_t kSeed = 0x5eed00000005u;

@@ -11,6 +11,7 @@
 
 #include "cupg/error.hpp"
 #include "src/io/config_file.hpp"
+#include "src/io/memory.hpp"
 
 namespace cupg {
 namespace {
@@ -400,6 +401,17 @@ TEST(CheckConfig, TakesWhatIsNextToARefusal) {
   taken("random actions of a2c", [](Config& c) { c.exploration.start = 0.4f, c.exploration.end = 0.15f; });
   taken("wide networks on fixed horizons", [](Config& c) { c.hidden = {65, 65, 65}; });
   taken("a baseline on fixed horizons", [](Config& c) { c.algorithm = "reinforce-baseline"; });
+}
+
+// A billion parameters: four bytes of each are more than an int counts.
+TEST(Memory, OfTheLargestNetworksIsNotRoundedAway) {
+  Config config;
+  config.hidden.assign(kMaxHiddenLayers, kMaxHiddenWidth);
+  config.shared = false;
+  config.threads = 1;
+  config.device = Device::cpu;
+  constexpr std::int64_t kArrays = 5;  // the result's, and the engine's: parameters, gradient, two moments
+  EXPECT_GT(training_bytes(config), kArrays * 4 * std::int64_t{parameter_count(config.network())});
 }
 
 TEST(CheckConfig, TooMuchMemoryIsNamedByWhatTakesIt) {

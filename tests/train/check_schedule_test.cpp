@@ -5,7 +5,6 @@
 namespace {
 
 using cupg::CheckSchedule;
-using cupg::EpisodeTally;
 
 const cupg::EnvironmentInfo& cartpole() { return cupg::find_environment("CartPole-v1"); }
 
