@@ -99,12 +99,8 @@ Config ppo_config() {
   c.update_limit = 100;
   return c;
 }
-Config episodes_config() {
-  Config c = plain_config();
-  c.algorithm = "reinforce-baseline";
-  c.envs = 3;
-  c.collect = cupg::Collect::episodes;
-  c.advantage.estimator = cupg::Estimator::returns;
+Config normalised_episodes() {
+  Config c = episodes_config(3);
   c.advantage.normalize = true;
   c.advantage.normalize_over = cupg::NormalizeOver::episode;
   c.update_limit = 100;
@@ -144,7 +140,7 @@ class CudaChunkEngine : public testing::TestWithParam<bool> {
 INSTANTIATE_TEST_SUITE_P(, CudaChunkEngine, testing::Bool(), [](const auto& p) { return p.param ? "Device" : "Executor"; });
 
 TEST_P(CudaChunkEngine, SomeAgentsGoOnAndOneStartsAfresh) {
-  for (const Config& c : {ppo_config(), episodes_config()}) {
+  for (const Config& c : {ppo_config(), normalised_episodes()}) {
     Pair pair(way, c, 4, c.algorithm);
     pair.update(pair.all(), 2);
     pair.update({3, 0}, 2);
@@ -178,7 +174,7 @@ TEST_P(CudaChunkEngine, EpochsEndEarlyForSomeAgentsAlone) {
 }
 
 TEST_P(CudaChunkEngine, ADivergingAgentBesideHealthyOnes) {
-  for (Config c : {ppo_config(), episodes_config()}) {
+  for (Config c : {ppo_config(), normalised_episodes()}) {
     c.optimizer.kind = cupg::OptimizerKind::sgd;
     c.optimizer.max_grad_norm = 0;
     Pair pair(way, c, 3, c.algorithm);
@@ -214,7 +210,7 @@ TEST_P(CudaChunkEngine, MoreThan32ChunksAreReducedInRuns) {
 }
 
 TEST_P(CudaChunkEngine, EpisodesOfVeryDifferentLengthSideBySide) {
-  Config c = episodes_config();
+  Config c = normalised_episodes();
   c.hidden = {};
   c.envs = 2;
   c.episode_limit = 2200;  // the balancing agent: 35 chunks an episode, the other: one

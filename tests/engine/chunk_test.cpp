@@ -433,11 +433,7 @@ TEST(ChunkUpdate, EveryEpochHasAnOrderOfItsOwn) {
 }
 
 TEST(ChunkUpdate, AdvantagesAreNormalisedOverWhatIsNamed) {
-  Config c = plain_config();
-  c.algorithm = "reinforce-baseline";
-  c.collect = cupg::Collect::episodes;
-  c.envs = 5;
-  c.advantage.estimator = cupg::Estimator::returns;
+  Config c = episodes_config(5);
   c.advantage.normalize = true;
   for (const auto over : {cupg::NormalizeOver::batch, cupg::NormalizeOver::episode, cupg::NormalizeOver::minibatch}) {
     c.advantage.normalize_over = over;

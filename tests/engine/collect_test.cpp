@@ -231,14 +231,6 @@ TEST(Collect, TheBehaviourBecomesThePolicyLinearly) {
 
 // ---- whole updates ---------------------------------------------------------------------------------------------------
 
-Config episodes(int envs) {
-  Config c = plain_config();
-  c.algorithm = "reinforce-baseline";
-  c.collect = cupg::Collect::episodes;
-  c.envs = envs;
-  c.advantage.estimator = cupg::Estimator::returns;
-  return c;
-}
 /// A linear policy that stays as it is.
 Config frozen(Config c) {
   c.hidden = {};
@@ -251,7 +243,7 @@ using Agent = cupg::reference::ChunkAgent<CartPole, cupg::ReinforceBaseline, flo
 
 TEST(Collect, AnUpdateHasOneWholeEpisodeOfEachEnvironment) {
   for (const int envs : {1, 5, 33}) {
-    const Config c = episodes(envs);
+    const Config c = episodes_config(envs);
     for (const auto& engine : {cpu_engine(c, cupg::Isa::automatic, 2), cpu_engine(c, cupg::Isa::scalar), reference_engine(c)}) {
       engine->reset(0, 3);
       for (int k = 0; k < scaled(20, 5); ++k) {
@@ -265,7 +257,7 @@ TEST(Collect, AnUpdateHasOneWholeEpisodeOfEachEnvironment) {
 }
 
 TEST(Collect, EpisodesAreWholeAndStartAfresh) {
-  const Config c = episodes(6);
+  const Config c = episodes_config(6);
   Agent agent(c, cupg::find_environment(c.environment));
   agent.reset(8);
   for (int k = 0; k < 5; ++k) {
@@ -289,7 +281,7 @@ TEST(Collect, SamplesHoldThePolicysLogProbabilitiesAndTheValuesBeforeTheReset) {
   // after a termination, and after a cut only where a cut counts as one
   for (const bool whole : {true, false})
     for (const cupg::Truncation truncation : {cupg::Truncation::bootstrap, cupg::Truncation::terminal}) {
-      Config c = episodes(6);
+      Config c = episodes_config(6);
       c.episode_limit = 17;
       c.advantage.truncation = truncation;
       if (!whole) c.collect = cupg::Collect::steps, c.horizon = 30;
@@ -323,7 +315,7 @@ TEST(Collect, SamplesHoldThePolicysLogProbabilitiesAndTheValuesBeforeTheReset) {
 
 TEST(Collect, TheEpisodeLimitIsTheTrainingsOwn) {
   // a policy that balances: every episode is cut by the limit
-  Config c = frozen(episodes(5));
+  Config c = frozen(episodes_config(5));
   for (const std::int64_t limit : {1, 13, 700}) {
     c.episode_limit = limit;
     for (const auto& engine : {cpu_engine(c), reference_engine(c)}) {
@@ -343,7 +335,7 @@ TEST(Collect, TheEpisodeLimitIsTheTrainingsOwn) {
 }
 
 TEST(Collect, WithoutALimitAnEpisodeGoesOn) {
-  Config c = frozen(episodes(4));
+  Config c = frozen(episodes_config(4));
   c.collect = cupg::Collect::steps;
   c.horizon = 1300;
   for (const std::int64_t limit : {0, 600}) {

@@ -3,12 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cmath>
 
 #include "objectives/reinforce_baseline.hpp"
-#include "src/engine/reference.hpp"
-#include "tests/support/golden_case.hpp"
 #include "tests/support/objective_checks.hpp"
 #include "tests/support/scale.hpp"
 
@@ -69,30 +66,9 @@ TEST(Reinforce, HugeLogitsStayFiniteAndNaNStaysVisible) { expect_extremes<Reinfo
 TEST(ReinforceBaseline, HugeLogitsStayFiniteAndNaNStaysVisible) { expect_extremes<ReinforceBaseline>(true); }
 
 TEST(Reinforce, IsPyTorchsInDouble) {
-  for (const GoldenCase& g : golden_cases()) {
-    const cupg::reference::Network<double> network(g.shape);
-    const double n = static_cast<double>(g.batch);
-    double loss = 0;
-    std::vector<double> gradient(g.parameters.size(), 0.0);
-    for (std::size_t b = 0; b < g.batch; ++b) {
-      typename cupg::reference::Network<double>::Activations activations;
-      double z[2], value, grad[2], grad_value;
-      network.forward_logits(g.parameters.data(), &g.observation[4 * b], z, value, &activations);
-      const auto s = loss_sample(z, value, g.action[b], g.target[b], g.target[b]);
-      loss += Reinforce::loss(s, {}) / n;
-      Reinforce::gradient(s, {}, grad, grad_value);
-      for (double& x : grad) x /= n;
-      network.backward_logits(g.parameters.data(), activations, grad, grad_value / n, gradient.data());
-    }
-    const auto& want = g.losses.at("reinforce");
-    EXPECT_FALSE(!(std::abs(loss - want.at("loss").get<double>()) <= 1e-11)) << g.name;
-    const std::vector<double> torch = g.flat(want.at("grads"));
-    double largest = 0;
-    for (const double x : torch) largest = std::max(largest, std::abs(x));
-    // sums of 37 numbers in another order
-    for (std::size_t i = 0; i < torch.size(); ++i)
-      EXPECT_FALSE(!(std::abs(gradient[i] - torch[i]) <= 1e-13 * largest)) << g.name << " " << i;
-  }
+  expect_pytorchs<Reinforce>("reinforce", {}, [](const GoldenCase& g, std::size_t b, const double(&z)[2], double value) {
+    return loss_sample(z, value, g.action[b], g.target[b], g.target[b]);
+  });
 }
 
 }  // namespace

@@ -41,6 +41,16 @@ inline cupg::Config plain_config() {
   return c;
 }
 
+/// A batch of whole episodes, with returns and a learned baseline.
+inline cupg::Config episodes_config(int envs) {
+  cupg::Config c = plain_config();
+  c.algorithm = "reinforce-baseline";
+  c.collect = cupg::Collect::episodes;
+  c.envs = envs;
+  c.advantage.estimator = cupg::Estimator::returns;
+  return c;
+}
+
 /// Parameters of a linear policy on a shared trunk without layers: 1 balances for as long as one likes, -1 pushes the wrong way.
 inline std::vector<float> balancing(float quality) {
   // Wp [2][4], bp [2], Wv [4], bv

@@ -2,9 +2,13 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 
+#include "src/engine/reference.hpp"
+#include "tests/support/golden_case.hpp"
 #include "tests/support/loss.hpp"
 #include "tests/support/shapes.hpp"
 
@@ -99,6 +103,35 @@ void expect_visible_nan(const cupg::Coefficients<float>& c, bool learns_value) {
       Objective::gradient(loss_sample(z, 1.0f, action, 1.0f, kNan, old, 1.0f), c, grad, grad_value);
       EXPECT_EQ(std::isnan(grad_value), learns_value) << "target, old " << old;
     }
+  }
+}
+
+/// Loss and the gradients of all tensors of PyTorch's networks, in double; sample_of(case, b, z, value) is sample b with these outputs.
+/// A gradient is a sum of 37 numbers in another order.
+template <class Objective, class F>
+void expect_pytorchs(const std::string& name, const cupg::Coefficients<double>& c, F sample_of) {
+  for (const GoldenCase& g : golden_cases()) {
+    const cupg::reference::Network<double> network(g.shape);
+    const double n = static_cast<double>(g.batch);
+    double loss = 0;
+    std::vector<double> gradient(g.parameters.size(), 0.0);
+    for (std::size_t b = 0; b < g.batch; ++b) {
+      typename cupg::reference::Network<double>::Activations activations;
+      double z[2], value, grad[2], grad_value;
+      network.forward_logits(g.parameters.data(), &g.observation[4 * b], z, value, &activations);
+      const cupg::LossSample<2, double> s = sample_of(g, b, z, value);
+      loss += Objective::loss(s, c) / n;
+      Objective::gradient(s, c, grad, grad_value);
+      for (double& x : grad) x /= n;
+      network.backward_logits(g.parameters.data(), activations, grad, grad_value / n, gradient.data());
+    }
+    const auto& want = g.losses.at(name);
+    EXPECT_FALSE(!(std::abs(loss - want.at("loss").get<double>()) <= 1e-11)) << g.name;
+    const std::vector<double> torch = g.flat(want.at("grads"));
+    double largest = 0;
+    for (const double x : torch) largest = std::max(largest, std::abs(x));
+    for (std::size_t i = 0; i < torch.size(); ++i)
+      EXPECT_FALSE(!(std::abs(gradient[i] - torch[i]) <= 1e-13 * largest)) << g.name << " " << i;
   }
 }
 

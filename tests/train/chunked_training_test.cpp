@@ -28,11 +28,7 @@ Config ppo() {
   return c;
 }
 Config episodes(int envs) {
-  Config c = plain_config();
-  c.algorithm = "reinforce-baseline";
-  c.collect = cupg::Collect::episodes;
-  c.envs = envs;
-  c.advantage.estimator = cupg::Estimator::returns;
+  Config c = episodes_config(envs);
   c.stop_when_solved = false;
   return c;
 }
