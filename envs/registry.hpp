@@ -6,3 +6,18 @@
 #define CUPG_ENVIRONMENTS(X)             \
   X(CartPole, "CartPole-v0", 200, 195.0) \
   X(CartPole, "CartPole-v1", 500, 475.0)
+
+CUPG_BEGIN_COPY
+
+/// f.template operator()<Env>() for the environment of this id.
+template <class F>
+auto with_environment(int id, F f) {
+  int next = 0;
+#define CUPG_CASE(ENV, NAME, LIMIT, THRESHOLD) \
+  if (id == next++) return f.template operator()<ENV>();
+  CUPG_ENVIRONMENTS(CUPG_CASE)
+#undef CUPG_CASE
+  __builtin_unreachable();
+}
+
+CUPG_END_COPY

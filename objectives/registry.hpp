@@ -20,3 +20,19 @@
 #endif
 
 #define CUPG_OBJECTIVES(X) CUPG_BUILT_IN_OBJECTIVES(X) CUPG_USER_OBJECTIVES(X)
+
+CUPG_BEGIN_COPY
+
+/// f.template operator()<Objective>() for the objective of this number; unknown(), which must throw, where it was not compiled in.
+template <class F, class Unknown>
+auto with_objective(int number, F f, Unknown unknown) {
+  int next = 0;
+#define CUPG_CASE(OBJECTIVE) \
+  if (number == next++) return f.template operator()<OBJECTIVE>();
+  CUPG_OBJECTIVES(CUPG_CASE)
+#undef CUPG_CASE
+  unknown();
+  __builtin_unreachable();
+}
+
+CUPG_END_COPY

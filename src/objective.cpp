@@ -39,6 +39,8 @@ const ObjectiveInfo& find_objective(std::string_view name) {
   throw Error(ErrorKind::usage, unknown_name("algo", name, names));
 }
 
+int objective_number(std::string_view name) { return static_cast<int>(&find_objective(name) - objectives().data()); }
+
 void register_objective(const ObjectiveInfo& info, const ObjectiveKernels& kernels) {
   const auto all = objectives();
   const bool search = info.name == "random-search" || info.name == "hill-climbing";  // algorithms that follow no gradient

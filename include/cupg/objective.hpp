@@ -75,5 +75,7 @@ void register_objective(const ObjectiveInfo& info, const ObjectiveKernels& kerne
 const ObjectiveKernels& objective_kernels(std::size_t number);
 /// Throws Error (usage) where there is none of that name.
 const ObjectiveInfo& find_objective(std::string_view name);
+/// Its place in objectives(). Throws as find_objective does.
+int objective_number(std::string_view name);
 
 }  // namespace cupg

@@ -168,9 +168,9 @@ class ChunkEngine final : public Engine {
 
   /// The derivatives in this instruction set: a built-in objective's from the ops, another's from where it was registered.
   static ObjectiveRows rows_of(const ObjectiveInfo& objective, const CpuOps& ops) {
-    const auto number = static_cast<std::size_t>(&objective - objectives().data());
-    const ObjectiveKernels& k = objective_kernels(number);
-    if (k.generic == nullptr) return ops.objective(static_cast<int>(number));
+    const int number = objective_number(objective.name);
+    const ObjectiveKernels& k = objective_kernels(static_cast<std::size_t>(number));
+    if (k.generic == nullptr) return ops.objective(number);
     const std::string_view isa = ops.isa;
     const ObjectiveRows rows = isa == "avx512" ? k.avx512 : isa == "avx2" ? k.avx2 : isa == "scalar_fma" ? k.scalar_fma : k.generic;
     return rows != nullptr ? rows : k.generic;

@@ -18,17 +18,6 @@ using Wide = float;
 using Narrow = float;
 #endif
 
-/// f.template operator()<Env>() for the environment of this id.
-template <class F>
-auto with_environment(int id, F f) {
-  int next = 0;
-#define CUPG_CASE(ENV, NAME, LIMIT, THRESHOLD) \
-  if (id == next++) return f.template operator()<ENV>();
-  CUPG_ENVIRONMENTS(CUPG_CASE)
-#undef CUPG_CASE
-  __builtin_unreachable();
-}
-
 /// f.template operator()<Activation, shared>() for the network of this plan.
 template <class F>
 auto with_network(const NetworkPlan& plan, F f) {

@@ -119,7 +119,7 @@ class CudaChunkEngine final : public Engine {
   CudaChunkEngine(const Config& config, int agents, int device)
       : config_(config),
         environment_(find_environment(config.environment)),
-        objective_(static_cast<int>(&find_objective(config.algorithm) - objectives().data())),
+        objective_(objective_number(config.algorithm)),
         network_(config.network()),
         device_(runtime::device_properties(device)),
         slots_(agents),

@@ -11,23 +11,7 @@
 
 CUPG_BEGIN_COPY
 
-/// f.template operator()<Environment>() for the environment of this id.
-template <class F>
-void with_chunk_environment(int environment, F f) {
-  int next = 0;
-#define CUPG_CASE(ENV, NAME, LIMIT, THRESHOLD) \
-  if (environment == next++) return f.template operator()<ENV>();
-  CUPG_ENVIRONMENTS(CUPG_CASE)
-#undef CUPG_CASE
-}
-/// f.template operator()<Objective>() for the objective of this id.
-template <class F>
-void with_objective(int objective, F f) {
-  int next = 0;
-#define CUPG_CASE(OBJECTIVE) \
-  if (objective == next++) return f.template operator()<OBJECTIVE>();
-  CUPG_OBJECTIVES(CUPG_CASE)
-#undef CUPG_CASE
+[[noreturn]] inline void refuse_objective() {
   throw Error(ErrorKind::missing, "algo: this CUDA engine was compiled without the objective; expected one that it knows, or device = cpu");
 }
 
@@ -51,7 +35,7 @@ inline unsigned gradient_threads(const ChunkAgents& a) {
 
 inline void launch_collect(runtime::Stream& stream, int environment, const ChunkAgents& a, int count, unsigned threads) {
   if (count == 0) return;
-  with_chunk_environment(environment, [&]<class Env>() {
+  with_environment(environment, [&]<class Env>() {
     runtime::launch(stream, "collect", collect_kernel<Env>, dim3(static_cast<unsigned>(a.agents.warps), static_cast<unsigned>(count)),
                     dim3(threads), sizeof(float) * static_cast<std::size_t>(collect_floats(a)), a);
   });
@@ -87,11 +71,12 @@ inline void launch_chunk_gradient(runtime::Stream& stream, int environment, int 
                                   int epoch, int minibatch, unsigned threads) {
   if (count == 0) return;
   const dim3 grid(static_cast<unsigned>(chunks), static_cast<unsigned>(count));
-  with_chunk_environment(environment, [&]<class Env>() {
-    with_objective(objective, [&]<class Objective>() {
+  with_environment(environment, [&]<class Env>() {
+    const auto launch = [&]<class Objective>() {
       runtime::launch(stream, "chunk_gradient", chunk_gradient_kernel<Objective, Env::kActions>, grid, dim3(threads),
                       sizeof(float) * static_cast<std::size_t>(gradient_floats(a)), a, epoch, minibatch);
-    });
+    };
+    with_objective(objective, launch, refuse_objective);
   });
 }
 

@@ -21,17 +21,12 @@ inline constexpr int kFixedWidth = 16;
 /// f.template operator()<Environment, Activation, shared, width or 0>() for what the agents have.
 template <class F>
 void with_variant(int environment, const NetworkPlan& plan, F f) {
-  const auto network = [&]<class Env>() {
+  with_environment(environment, [&]<class Env>() {
     const bool fixed = plan.shared && !plan.tanh && plan.policy.layers == 1 && plan.policy.width1 == kFixedWidth;
     if (fixed) return f.template operator()<Env, Relu, true, kFixedWidth>();
     if (plan.tanh) return plan.shared ? f.template operator()<Env, Tanh, true, 0>() : f.template operator()<Env, Tanh, false, 0>();
     return plan.shared ? f.template operator()<Env, Relu, true, 0>() : f.template operator()<Env, Relu, false, 0>();
-  };
-  int next = 0;
-#define CUPG_CASE(ENV, NAME, LIMIT, THRESHOLD) \
-  if (environment == next++) return network.template operator()<ENV>();
-  CUPG_ENVIRONMENTS(CUPG_CASE)
-#undef CUPG_CASE
+  });
 }
 
 inline dim3 warp_grid(int warps, int warps_a_block, int count) {

@@ -43,27 +43,20 @@ class ReferenceEngine final : public Engine {
   std::vector<Agent> agents_;
 };
 
-template <class Env>
-std::unique_ptr<Engine> make_engine_for(const Config& config, const EnvironmentInfo& environment, int agents) {
-  if (!chunked(config)) return std::make_unique<ReferenceEngine<reference::Agent<Env, float>>>(config, environment, agents);
-#define CUPG_MAKE(OBJECTIVE)                       \
-  if (config.algorithm == OBJECTIVE::kTraits.name) \
-    return std::make_unique<ReferenceEngine<reference::ChunkAgent<Env, OBJECTIVE, float>>>(config, environment, agents);
-  CUPG_OBJECTIVES(CUPG_MAKE)
-#undef CUPG_MAKE
-  throw Error(ErrorKind::usage,
-              "device: reference with algo = " + config.algorithm + "; expected cpu: it knows the built-in objectives alone");
-}
-
 }  // namespace
 
 std::unique_ptr<Engine> make_reference_engine(const Config& config, int agents) {
   const EnvironmentInfo& environment = find_environment(config.environment);
-#define CUPG_MAKE(ENV, NAME, LIMIT, THRESHOLD) \
-  if (environment.name == (NAME)) return make_engine_for<ENV>(config, environment, agents);
-  CUPG_ENVIRONMENTS(CUPG_MAKE)
-#undef CUPG_MAKE
-  throw Error(ErrorKind::usage, "no such environment");
+  return with_environment(environment.id, [&]<class Env>() -> std::unique_ptr<Engine> {
+    if (!chunked(config)) return std::make_unique<ReferenceEngine<reference::Agent<Env, float>>>(config, environment, agents);
+    const auto make = [&]<class Objective>() -> std::unique_ptr<Engine> {
+      return std::make_unique<ReferenceEngine<reference::ChunkAgent<Env, Objective, float>>>(config, environment, agents);
+    };
+    return with_objective(objective_number(config.algorithm), make, [&] {
+      throw Error(ErrorKind::usage,
+                  "device: reference with algo = " + config.algorithm + "; expected cpu: it knows the built-in objectives alone");
+    });
+  });
 }
 
 }  // namespace cupg

@@ -35,8 +35,6 @@ void store_rows(const Frozen& f, const SampleRow& row, float* samples) {
   }
 }
 
-int objective_number(const Frozen& f) { return static_cast<int>(&find_objective(f.config.algorithm) - objectives().data()); }
-
 /// As ChunkEngine::gradient does it, for one minibatch that is the whole rollout.
 std::vector<float> chunk_gradient_of(const Frozen& f, const CpuOps& ops) {
   const ChunkPlan plan = make_chunk_plan(f.network);
@@ -59,7 +57,7 @@ std::vector<float> chunk_gradient_of(const Frozen& f, const CpuOps& ops) {
     g.samples = samples.data();
     g.index = index.data() + begin;
     g.count = std::min(kChunk, n - begin);
-    g.objective = ops.objective(objective_number(f));
+    g.objective = ops.objective(objective_number(f.config.algorithm));
     g.coefficients = float_coefficients(f);
     g.mean = static_cast<float>(f.mean);
     g.inverse_sd = static_cast<float>(f.inverse_sd);
@@ -150,7 +148,7 @@ ChunkRowsOfRollout chunk_rows(const Frozen& f) {
   r.samples.resize(f.samples.size() * static_cast<std::size_t>(plan.row().stride()));
   cpu_ops_generic().chunk_pack(plan, float_parameters(f).data(), r.weights.data());
   store_rows(f, plan.row(), r.samples.data());
-  r.objective = objective_number(f);
+  r.objective = objective_number(f.config.algorithm);
   const Coefficients<float> c = float_coefficients(f);
   r.settings = {
       .entropy_coef = c.entropy, .value_coef = c.value, .loss = f.config.objective.loss, .clip = c.clip, .value_clip = c.value_clip};

@@ -77,11 +77,7 @@ void play_episodes(const ScoreArgs& a) {
 }
 
 void play(int environment, const ScoreArgs& a) {
-  int next = 0;
-#define CUPG_CASE(ENV, NAME, LIMIT, THRESHOLD) \
-  if (environment == next++) return play_episodes<ENV>(a);
-  CUPG_ENVIRONMENTS(CUPG_CASE)
-#undef CUPG_CASE
+  with_environment(environment, [&]<class Env>() { play_episodes<Env>(a); });
 }
 
 #define CUPG_NAME_(x) #x

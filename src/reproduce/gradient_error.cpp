@@ -69,24 +69,14 @@ double error_of(Config config, const EnvironmentInfo& environment, std::uint64_t
   return worst / largest;
 }
 
-template <class Env>
-double error_of(const Config& config, const EnvironmentInfo& environment, std::uint64_t seed) {
-#define CUPG_TRY(OBJECTIVE) \
-  if (config.algorithm == OBJECTIVE::kTraits.name) return error_of<Env, OBJECTIVE>(config, environment, seed);
-  CUPG_OBJECTIVES(CUPG_TRY)
-#undef CUPG_TRY
-  throw Error(ErrorKind::usage, "no such objective");
-}
-
 }  // namespace
 
 double gradient_error(const Config& config, std::uint64_t seed) {
   const EnvironmentInfo& environment = find_environment(config.environment);
-#define CUPG_TRY(ENV, NAME, LIMIT, THRESHOLD) \
-  if (environment.name == (NAME)) return error_of<ENV>(config, environment, seed);
-  CUPG_ENVIRONMENTS(CUPG_TRY)
-#undef CUPG_TRY
-  throw Error(ErrorKind::usage, "no such environment");
+  return with_environment(environment.id, [&]<class Env>() {
+    const auto error = [&]<class Objective>() { return error_of<Env, Objective>(config, environment, seed); };
+    return with_objective(objective_number(config.algorithm), error, [] { throw Error(ErrorKind::usage, "no such objective"); });
+  });
 }
 
 }  // namespace cupg

@@ -260,17 +260,6 @@ class Search {
   std::int64_t episodes_ = 0;
 };
 
-/// f.template operator()<Env>() for the environment of this id.
-template <class F>
-auto with_environment(int id, F f) {
-  int next = 0;
-#define CUPG_CASE(ENV, NAME, LIMIT, THRESHOLD) \
-  if (id == next++) return f.template operator()<ENV>();
-  CUPG_ENVIRONMENTS(CUPG_CASE)
-#undef CUPG_CASE
-  __builtin_unreachable();
-}
-
 std::int64_t search(int environment, const SearchArgs& args) {
   return with_environment(environment, [&]<class Env>() { return Search<Env>(args).play(); });
 }
