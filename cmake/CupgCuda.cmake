@@ -51,13 +51,13 @@ target_include_directories(cupg_cuda_options INTERFACE ${PROJECT_SOURCE_DIR} ${P
 # What nvcc leaves of its way to an object, PTX among it (tests/ptx).
 set(CUPG_PTX_FOLDER ${CMAKE_BINARY_DIR}/cuda/keep)
 
-# cupg_report_resources(TARGET): registers, spills and shared memory of every kernel of the target, written beside it while it is
-# compiled, and held against cmake/cuda_limits.txt: the build fails where a kernel has grown past them.
-function(cupg_report_resources target)
+# cupg_report_resources(TARGET OBJECTS): registers, spills and shared memory of every kernel of the target, whose objects the library OBJECTS
+# compiles; written beside the target, and held against cmake/cuda_limits.txt: the build fails where a kernel has grown past them.
+function(cupg_report_resources target objects)
   set(folder ${CMAKE_BINARY_DIR}/cuda/${target})
-  set_target_properties(${target} PROPERTIES RULE_LAUNCH_COMPILE "${PROJECT_SOURCE_DIR}/cmake/with_resources ${folder}")
+  set_target_properties(${objects} PROPERTIES RULE_LAUNCH_COMPILE "${PROJECT_SOURCE_DIR}/cmake/with_resources ${folder}")
   file(MAKE_DIRECTORY ${CUPG_PTX_FOLDER})
-  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--resource-usage --keep --keep-dir=${CUPG_PTX_FOLDER}>)
+  target_compile_options(${objects} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--resource-usage --keep --keep-dir=${CUPG_PTX_FOLDER}>)
   add_custom_command(TARGET ${target} POST_BUILD
     COMMAND ${CMAKE_COMMAND} -DFOLDER=${folder} -DREPORT=${folder}.resources.txt -DLIMITS=${PROJECT_SOURCE_DIR}/cmake/cuda_limits.txt
             -P ${PROJECT_SOURCE_DIR}/cmake/CheckCudaResources.cmake

@@ -16,7 +16,7 @@ namespace {
 
 const CupgGemmPlugin& openblas() {
   static const CupgGemmPlugin* const plugin = [] {
-    void* const library = dlopen("libcupg_openblas.so", RTLD_NOW);
+    void* const library = dlopen(CUPG_OPENBLAS_PLUGIN, RTLD_NOW);
     if (library == nullptr) {
       std::fprintf(stderr, "ptx machine: %s\n", dlerror());
       std::abort();

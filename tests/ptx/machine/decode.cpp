@@ -191,7 +191,7 @@ class FunctionDecoder {
 };
 
 void FunctionDecoder::run() {
-  for (const Statement& s : function_.body) {
+  for (const Statement& s : function_.body()) {
     statement_ = &s;
     switch (s.kind) {
       case Statement::Kind::open: scopes_.emplace_back(); break;

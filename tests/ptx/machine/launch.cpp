@@ -16,24 +16,24 @@ constexpr int kRegisterPoison = 0xE7, kSharedPoison = 0xFF;  // as floats: a lar
 u32 special_value(const std::string& name, const Dim& grid, const Dim& block, const Dim& index, u32 thread) {
   using Value = u32 (*)(const Dim& grid, const Dim& block, const Dim& index, u32 thread);
   static const std::unordered_map<std::string, Value> values{
-      {"%tid.x", [](auto&, auto& block, auto&, u32 t) { return t % block.x; }},
-      {"%tid.y", [](auto&, auto& block, auto&, u32 t) { return t / block.x % block.y; }},
-      {"%tid.z", [](auto&, auto& block, auto&, u32 t) { return t / block.x / block.y; }},
-      {"%ntid.x", [](auto&, auto& block, auto&, u32) { return block.x; }},
-      {"%ntid.y", [](auto&, auto& block, auto&, u32) { return block.y; }},
-      {"%ntid.z", [](auto&, auto& block, auto&, u32) { return block.z; }},
-      {"%ctaid.x", [](auto&, auto&, auto& index, u32) { return index.x; }},
-      {"%ctaid.y", [](auto&, auto&, auto& index, u32) { return index.y; }},
-      {"%ctaid.z", [](auto&, auto&, auto& index, u32) { return index.z; }},
-      {"%nctaid.x", [](auto& grid, auto&, auto&, u32) { return grid.x; }},
-      {"%nctaid.y", [](auto& grid, auto&, auto&, u32) { return grid.y; }},
-      {"%nctaid.z", [](auto& grid, auto&, auto&, u32) { return grid.z; }},
-      {"%laneid", [](auto&, auto&, auto&, u32 t) { return t % kLanes; }},
-      {"%lanemask_lt", [](auto&, auto&, auto&, u32 t) { return (1u << t % kLanes) - 1; }},
-      {"%lanemask_le", [](auto&, auto&, auto&, u32 t) { return (2u << t % kLanes) - 1; }},
-      {"%lanemask_eq", [](auto&, auto&, auto&, u32 t) { return 1u << t % kLanes; }},
-      {"%lanemask_ge", [](auto&, auto&, auto&, u32 t) { return ~((1u << t % kLanes) - 1); }},
-      {"%lanemask_gt", [](auto&, auto&, auto&, u32 t) { return ~((2u << t % kLanes) - 1); }}};
+      {"%tid.x", [](const Dim&, const Dim& b, const Dim&, u32 t) { return t % b.x; }},
+      {"%tid.y", [](const Dim&, const Dim& b, const Dim&, u32 t) { return t / b.x % b.y; }},
+      {"%tid.z", [](const Dim&, const Dim& b, const Dim&, u32 t) { return t / b.x / b.y; }},
+      {"%ntid.x", [](const Dim&, const Dim& b, const Dim&, u32) { return b.x; }},
+      {"%ntid.y", [](const Dim&, const Dim& b, const Dim&, u32) { return b.y; }},
+      {"%ntid.z", [](const Dim&, const Dim& b, const Dim&, u32) { return b.z; }},
+      {"%ctaid.x", [](const Dim&, const Dim&, const Dim& i, u32) { return i.x; }},
+      {"%ctaid.y", [](const Dim&, const Dim&, const Dim& i, u32) { return i.y; }},
+      {"%ctaid.z", [](const Dim&, const Dim&, const Dim& i, u32) { return i.z; }},
+      {"%nctaid.x", [](const Dim& g, const Dim&, const Dim&, u32) { return g.x; }},
+      {"%nctaid.y", [](const Dim& g, const Dim&, const Dim&, u32) { return g.y; }},
+      {"%nctaid.z", [](const Dim& g, const Dim&, const Dim&, u32) { return g.z; }},
+      {"%laneid", [](const Dim&, const Dim&, const Dim&, u32 t) { return t % kLanes; }},
+      {"%lanemask_lt", [](const Dim&, const Dim&, const Dim&, u32 t) { return (1u << t % kLanes) - 1; }},
+      {"%lanemask_le", [](const Dim&, const Dim&, const Dim&, u32 t) { return (2u << t % kLanes) - 1; }},
+      {"%lanemask_eq", [](const Dim&, const Dim&, const Dim&, u32 t) { return 1u << t % kLanes; }},
+      {"%lanemask_ge", [](const Dim&, const Dim&, const Dim&, u32 t) { return ~((1u << t % kLanes) - 1); }},
+      {"%lanemask_gt", [](const Dim&, const Dim&, const Dim&, u32 t) { return ~((2u << t % kLanes) - 1); }}};
   return values.at(name)(grid, block, index, thread);
 }
 

@@ -13,24 +13,62 @@ struct Pointers {
   u8* of[kLanes];
 };
 
-/// Resolves addresses; remembers the allocation that was used last, since neighbours mostly lie in the same.
+/// Turns the addresses of an access into the machine's own pointers.
 class Resolver {
  public:
   Resolver(Warp& warp, const Instruction& i, bool write)
       : warp_(warp), block_(*warp.block), i_(i), bytes_(static_cast<u64>(i.bytes) * i.vector), write_(write) {}
 
   Pointers resolve(Mask mask) {
+    u64 address[kLanes];
+    const u64 offset = static_cast<u64>(i_.immediate);
+    if (i_.base == kNoRegister) {
+      for (u64& a : address) a = offset;
+    } else if (i_.wide_base) {
+      const u64* const base = warp_.lanes_of<u64>(i_.base);
+      for (int l = 0; l < kLanes; ++l) address[l] = base[l] + offset;
+    } else {
+      const u32* const base = warp_.lanes_of<u32>(i_.base);
+      for (int l = 0; l < kLanes; ++l) address[l] = base[l] + offset;
+    }
     Pointers p;
+    if (together(address, mask, p)) return p;
     for (Mask left = mask; left != 0; left &= left - 1) {
       const int lane = __builtin_ctz(left);
-      u64 address = static_cast<u64>(i_.immediate);
-      if (i_.base != kNoRegister) address += i_.wide_base ? warp_.lanes_of<u64>(i_.base)[lane] : warp_.lanes_of<u32>(i_.base)[lane];
-      p.of[lane] = pointer(address, lane);
+      p.of[lane] = pointer(address[lane], lane);
     }
     return p;
   }
 
  private:
+  /// The usual case at once: the lanes' addresses are aligned and lie in one piece of memory.
+  bool together(const u64* address, Mask mask, Pointers& p) {
+    const u64 some = address[__builtin_ctz(mask)];  // stands for the lanes that take no part
+    u64 least = some, most = some, bits = some;
+    for (int l = 0; l < kLanes; ++l) {
+      const u64 a = (mask >> l & 1) != 0 ? address[l] : some;
+      least = a < least ? a : least;
+      most = a > most ? a : most;
+      bits |= a;
+    }
+    if ((bits & (bytes_ - 1)) != 0) return false;
+    u8* zero = nullptr;  // where address 0 would be
+    if (i_.space == Space::shared && bytes_ <= block_.shared.size() && most <= block_.shared.size() - bytes_) {
+      zero = block_.shared.data();
+    } else if (i_.space == Space::global || (i_.space == Space::generic && (most & kWindowMask) == 0)) {
+      const Allocation* const a = block_.memory->find(least);
+      if (a == nullptr || most > a->end - bytes_ || bytes_ > a->end - a->begin || (!a->pinned && a->device != block_.device)) return false;
+      zero = reinterpret_cast<u8*>(static_cast<u64>(a->to_host));
+    } else if (const auto size = static_cast<u64>(block_.program->local_bytes); i_.space == Space::local && bytes_ <= size && most <= size - bytes_) {
+      for (int l = 0; l < kLanes; ++l) p.of[l] = warp_.local.data() + size * static_cast<u64>(l) + address[l];
+      return true;
+    } else {
+      return false;
+    }
+    for (int l = 0; l < kLanes; ++l) p.of[l] = reinterpret_cast<u8*>(reinterpret_cast<u64>(zero) + address[l]);
+    return true;
+  }
+
   u8* pointer(u64 address, int lane) {
     Space space = i_.space;
     if (space == Space::generic) {
@@ -41,7 +79,7 @@ class Resolver {
                                            : Space::global;
       if (space != Space::global) address -= window;
     }
-    if (address % bytes_ != 0) wrong("misaligned", address, lane, "");
+    if ((address & (bytes_ - 1)) != 0) wrong("misaligned", address, lane, "");
     switch (space) {
       case Space::shared: return inside(block_.shared.data(), block_.shared.size(), address, lane, "shared memory");
       case Space::local: {
@@ -61,13 +99,10 @@ class Resolver {
   }
 
   u8* global(u64 address, int lane) {
-    if (last_ == nullptr || address < last_->begin || address + bytes_ > last_->end) {
-      last_ = block_.memory->find(address);
-      if (last_ == nullptr || bytes_ > last_->end - address) wrong("out of bounds", address, lane, block_.memory->describe(address, bytes_));
-      if (!last_->pinned && last_->device != block_.device)
-        wrong("memory of another device", address, lane, "device " + std::to_string(last_->device) + "'s");
-    }
-    return reinterpret_cast<u8*>(address + static_cast<u64>(last_->to_host));
+    const Allocation* const a = block_.memory->find(address);
+    if (a == nullptr || bytes_ > a->end - address) wrong("out of bounds", address, lane, block_.memory->describe(address, bytes_));
+    if (!a->pinned && a->device != block_.device) wrong("memory of another device", address, lane, "device " + std::to_string(a->device) + "'s");
+    return reinterpret_cast<u8*>(address + static_cast<u64>(a->to_host));
   }
 
   [[noreturn]] void wrong(const char* what, u64 address, int lane, const std::string& more) {
@@ -82,7 +117,6 @@ class Resolver {
   const Instruction& i_;
   const u64 bytes_;
   const bool write_;
-  const Allocation* last_ = nullptr;
 };
 
 u64 load_bytes(const u8* from, int bytes, bool sign_extends) {
@@ -101,16 +135,18 @@ void load(Warp& w, const Instruction& i, Mask mask) {
   const Pointers from = Resolver(w, i, false).resolve(mask);
   for (u32 v = 0; v < i.vector; ++v) {
     if (i.value[v] == kNoRegister) continue;
-    for (Mask left = mask; left != 0; left &= left - 1) {
-      const int lane = __builtin_ctz(left);
-      const u8* const p = from.of[lane] + v * i.bytes;
-      if (i.bytes == 4 && !i.wide_value) {
-        std::memcpy(&w.lanes_of<u32>(i.value[v])[lane], p, 4);
-      } else if (i.wide_value) {
-        w.lanes_of<u64>(i.value[v])[lane] = load_bytes(p, i.bytes, i.sign_extends);
-      } else {
-        w.lanes_of<u32>(i.value[v])[lane] = static_cast<u32>(load_bytes(p, i.bytes, i.sign_extends)) & i.value_mask;
-      }
+    const u32 skipped = v * i.bytes;
+    if (i.bytes == 4 && !i.wide_value) {
+      u32* const to = w.lanes_of<u32>(i.value[v]);
+      for_lanes(mask, [&](int lane) { std::memcpy(&to[lane], from.of[lane] + skipped, 4); });
+    } else if (i.wide_value) {
+      u64* const to = w.lanes_of<u64>(i.value[v]);
+      for_lanes(mask, [&](int lane) { to[lane] = load_bytes(from.of[lane] + skipped, i.bytes, i.sign_extends); });
+    } else {
+      u32* const to = w.lanes_of<u32>(i.value[v]);
+      for_lanes(mask, [&](int lane) {
+        to[lane] = static_cast<u32>(load_bytes(from.of[lane] + skipped, i.bytes, i.sign_extends)) & i.value_mask;
+      });
     }
   }
 }

@@ -7,7 +7,7 @@
 namespace ptx {
 namespace {
 
-bool is_space(char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; }
+bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool is_name(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '$' || c == '%'; }
 
 i64 integer(std::string_view text) {
@@ -38,7 +38,7 @@ std::string without_comments(std::string_view text) {
 /// A place in the text that knows its line.
 class Cursor {
  public:
-  explicit Cursor(std::string_view text) : text_(text) {}
+  explicit Cursor(std::string_view text, int line = 1) : text_(text), line_(line) {}
   bool done() {
     while (at_ < text_.size() && is_space(text_[at_])) step();
     return at_ == text_.size();
@@ -60,13 +60,16 @@ class Cursor {
     if (stops.find('\n') == std::string_view::npos) throw Fault("line " + std::to_string(line_) + ": the text ends within a statement");
     return taken;
   }
-  void skip_block() {  // from the opening brace to behind its closing one
+  /// From an opening brace to behind its closing one.
+  std::string_view take_block() {
+    const std::size_t begin = at_;
     int depth = 0;
     do {
       if (at_ == text_.size()) throw Fault("line " + std::to_string(line_) + ": a block without an end");
       depth += (now() == '{') - (now() == '}');
       step();
     } while (depth > 0);
+    return text_.substr(begin, at_ - begin);
   }
   /// `name:`, taken whole, or nothing.
   std::string take_label() {
@@ -81,19 +84,15 @@ class Cursor {
  private:
   std::string_view text_;
   std::size_t at_ = 0;
-  int line_ = 1;
+  int line_;
 };
 
-std::vector<Statement> parse_body(Cursor& at) {
+std::vector<Statement> parse_body(std::string_view text, int first_line) {
   std::vector<Statement> body;
-  at.step();  // {
-  for (int depth = 1; depth > 0;) {
-    if (at.done()) throw Fault("a function without an end");
+  for (Cursor at(text, first_line); !at.done();) {
     const int line = at.line();
     if (at.now() == '{' || at.now() == '}') {
-      const bool open = at.now() == '{';
-      depth += open ? 1 : -1;
-      if (depth > 0) body.push_back({open ? Statement::Kind::open : Statement::Kind::close, line, ""});
+      body.push_back({at.now() == '{' ? Statement::Kind::open : Statement::Kind::close, line, ""});
       at.step();
     } else if (std::string label = at.take_label(); !label.empty()) {
       body.push_back({Statement::Kind::label, line, std::move(label)});
@@ -162,6 +161,11 @@ Global parse_global(std::string_view text) {
 
 }  // namespace
 
+const std::vector<Statement>& Function::body() const {
+  if (body_.empty()) body_ = parse_body(text, line);
+  return body_;
+}
+
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
@@ -228,9 +232,9 @@ Variable parse_variable(const std::vector<std::string>& declaration) {
 }
 
 Module parse_module(std::string_view source) {
-  const std::string text = without_comments(source);
   Module m;
-  for (Cursor at(text); !at.done();) {
+  m.text = std::make_shared<const std::string>(without_comments(source));
+  for (Cursor at(*m.text); !at.done();) {
     if (at.starts_with(".version") || at.starts_with(".address_size") || at.starts_with(".file")) {
       at.until("\n");
     } else if (at.starts_with(".target")) {
@@ -240,14 +244,16 @@ Module parse_module(std::string_view source) {
       m.target = static_cast<int>(integer(std::string_view(line).substr(sm + 3)));
     } else if (at.starts_with(".section")) {
       at.until("{");
-      at.skip_block();
+      at.take_block();
     } else {
       const int line = at.line();
       std::string head = at.until(";{=");
       const bool function = head.find(".entry") != std::string::npos || head.find(".func") != std::string::npos;
       if (function && at.now() == '{') {
         Function f = parse_head(head);
-        f.body = parse_body(at);
+        f.line = at.line();
+        const std::string_view block = at.take_block();
+        f.text = block.substr(1, block.size() - 2);
         m.functions[f.name] = std::move(f);
         continue;
       }
@@ -269,7 +275,7 @@ Module parse_module(std::string_view source) {
 
 std::vector<const Function*> callees(const Module& module, const Function& function) {
   std::vector<const Function*> all;
-  for (const Statement& s : function.body) {
+  for (const Statement& s : function.body()) {
     if (s.kind != Statement::Kind::instruction || s.text.find("call") == std::string::npos) continue;
     const std::vector<std::string> parts = words(s.text);
     if (parts[0].compare(0, 4, "call") != 0 && (parts.size() < 2 || parts[1].compare(0, 4, "call") != 0)) continue;
@@ -290,7 +296,7 @@ StaticShared static_shared(const Module& module, const Function& kernel) {
   };
   const auto visit = [&](const Function& f, const auto& self) -> void {
     if (!seen.insert(&f).second) return;
-    for (const Statement& s : f.body) {
+    for (const Statement& s : f.body()) {
       if (s.kind == Statement::Kind::directive && s.text.compare(0, 7, ".shared") == 0) place(parse_variable(words(s.text)));
       if (s.kind != Statement::Kind::instruction) continue;
       for (const auto& [name, v] : module.shared)

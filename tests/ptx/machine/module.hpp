@@ -1,6 +1,7 @@
 // PTX text as functions and variables; statements stay text until a kernel is decoded.
 #pragma once
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -33,9 +34,15 @@ struct Function {
   bool entry = false;
   std::vector<Variable> parameters, results;  ///< with offsets
   int most_threads = 0;                       ///< .maxntid; 0: not said
-  std::vector<Statement> body;
+  std::string_view text;                      ///< of the body, in the module's
+  int line = 0;                               ///< on which it begins
 
+  /// Read when it is first asked for: a program has more kernels than a run of it launches.
+  const std::vector<Statement>& body() const;
   i64 parameter_bytes() const { return parameters.empty() ? 0 : parameters.back().offset + parameters.back().bytes(); }
+
+ private:
+  mutable std::vector<Statement> body_;
 };
 
 struct Global {
@@ -44,7 +51,8 @@ struct Global {
 };
 
 struct Module {
-  int target = 0;  ///< 90 of sm_90
+  std::shared_ptr<const std::string> text;  ///< without comments
+  int target = 0;                           ///< 90 of sm_90
   std::map<std::string, Function> functions;
   std::vector<Global> globals;
   std::map<std::string, Variable> shared;  ///< of the module, used by name in functions

@@ -1,0 +1,107 @@
+// `cupg train --device cuda` on the PTX machine against `--device cpu`: the same policy files, byte for byte (wide networks: within a tolerance).
+// CUPG_PTX_SCHEDULE chooses the order in which lanes, warps and blocks run; the results may not know.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "cupg/policy.hpp"
+#include "tests/cli/child_process.hpp"
+#include "tests/support/comparisons.hpp"
+#include "tests/support/pairwise.hpp"
+#include "tests/support/wide.hpp"
+
+namespace {
+
+using cupg::test::ProcessResult;
+using cupg::test::run_cupg;
+using cupg::test::TemporaryFolder;
+using cupg_test::pairwise_table;
+
+const std::vector<std::vector<std::string>>& factors() {
+  static const std::vector<std::vector<std::string>> all{
+      {"--envs 32 --horizon 12", "--envs 4 --horizon 30 --estimator nstep --nstep 3", "--envs 300 --horizon 6",
+       "--algo ppo --envs 32 --horizon 12 --epochs 2 --minibatches 2", "--algo ppo --envs 5 --horizon 20 --epochs 1 --minibatches 1",
+       "--algo reinforce --envs 3 --episode-limit 40", "--algo reinforce-baseline --envs 2 --episode-limit 40",
+       "--batch episodes --envs 3 --episode-limit 40"},
+      {"--hidden 16", "--hidden none", "--hidden 33", "--hidden 64,64", "--hidden 20,9 --separate --activation tanh", "--hidden 7 --separate",
+       "--hidden 96", "--hidden 12,12,12 --activation tanh"},
+      {"", "--seeds 3"},
+      {"", "--normalize", "--optimizer rmsprop", "--optimizer sgd --learning-rate 0.01 --normalize", "--truncation terminal --no-bias"}};
+  return all;
+}
+
+std::vector<std::string> words(const std::string& text) {
+  std::istringstream in(text);
+  std::vector<std::string> all;
+  for (std::string word; in >> word;) all.push_back(word);
+  return all;
+}
+
+struct Trained {
+  ProcessResult result;
+  std::map<std::string, std::string> policies;  ///< the bytes of each file
+  std::map<std::string, std::vector<float>> parameters;
+  std::string math;
+};
+
+Trained train(const TemporaryFolder& folder, const std::string& device, const std::string& options) {
+  std::vector<std::string> arguments = words("train --no-stop-when-solved --updates 2 --json " + options);
+  arguments.insert(arguments.end(), {"--device", device, "--run", device});
+  Trained t;
+  t.result = run_cupg(arguments, {.folder = folder.path()});
+  if (t.result.status != 0) return t;
+  for (const std::string& file : folder.list())
+    if (file.starts_with(device + "/") && file.ends_with(".safetensors")) {
+      t.policies[file.substr(device.size())] = folder.read(file);
+      t.parameters[file.substr(device.size())] = cupg::load_policy((folder.path() / file).string()).parameters;
+    }
+  t.math = nlohmann::json::parse(t.result.out).at("math");
+  return t;
+}
+
+void expect_same(const std::string& options, int& trained) {
+  const TemporaryFolder folder;
+  const Trained cpu = train(folder, "cpu", options), cuda = train(folder, "cuda", options);
+  EXPECT_EQ(cpu.result.status, cuda.result.status) << options << "\n" << cpu.result.err << cuda.result.err;
+  if (cpu.result.status == 2) {  // settings that do not go together are refused in the same words
+    EXPECT_EQ(cpu.result.err, cuda.result.err) << options;
+    return;
+  }
+  ASSERT_EQ(cpu.result.status, 0) << options << "\n" << cpu.result.err;
+  EXPECT_EQ(cpu.policies.size(), options.find("--seeds") == std::string::npos ? 1u : 3u) << options;
+  if (cpu.math == "exact") {
+    EXPECT_TRUE(cpu.policies == cuda.policies) << options;
+  } else {  // the CPU and a device cut wide products differently; wide_test compares bits with the executor
+    constexpr double kTolerance = 1e-3;  // Adam's first steps are lr sign(g): a rounding near 0 counts whole
+    for (const auto& [file, parameters] : cpu.parameters)
+      EXPECT_FALSE(!(cupg_test::distance(parameters, cuda.parameters.at(file)) <= kTolerance)) << options << file;
+  }
+  cupg_test::count_comparison("train", "compiled kernels");
+  cupg_test::count_shape(options);
+  ++trained;
+}
+
+TEST(Train, EndsInTheCpusPolicyFile) {
+  std::vector<std::size_t> levels;
+  for (const auto& factor : factors()) levels.push_back(factor.size());
+  int trained = 0;
+  for (const auto& row : pairwise_table(levels)) {
+    std::string options;
+    for (std::size_t k = 0; k < row.size(); ++k) options += factors()[k][row[k]] + " ";
+    expect_same(options, trained);
+    if (HasFatalFailure()) return;
+  }
+  EXPECT_GE(trained, 24);
+}
+
+/// More than one run of 32 rows in the tree of sums, whose upper levels have launches of their own.
+TEST(Train, OfManyEnvironmentsAddsLevelByLevel) {
+  int trained = 0;
+  expect_same("--envs 2100 --horizon 3 --normalize", trained);
+  expect_same("--algo ppo --envs 70 --horizon 64 --epochs 1 --minibatches 1 --hidden 5 --normalize", trained);
+  EXPECT_EQ(trained, 2);
+}
+
+}  // namespace
