@@ -15,8 +15,8 @@ template <class T>
 class Guarded {
  public:
   static_assert(sizeof(T) == 4);
-  static constexpr std::uint32_t kPoison = 0x7fa5a5a5u;  // a signalling NaN
-  static constexpr std::int64_t kBand = 64;              // elements before and after
+  static constexpr std::uint32_t kPoison = cupg_test::kPoison;
+  static constexpr std::int64_t kBand = 64;  // elements before and after
 
   Guarded() : Guarded(0) {}
   explicit Guarded(std::int64_t count) : memory_(count + 2 * kBand), count_(count) {
