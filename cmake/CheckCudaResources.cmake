@@ -1,5 +1,6 @@
 # FOLDER: what ptxas said, *.raw; REPORT: table to write; LIMITS: lines "kernel pattern | most registers | most bytes spilled | most bytes of
-# stack". The first pattern that matches "architecture kernel<template arguments>" holds for it.
+# stack". The first pattern that matches "architecture kernel<template arguments>" holds for it. ENFORCE: whether kernels past their limits
+# fail the build; otherwise they are a note.
 file(GLOB raw ${FOLDER}/*.raw)
 set(lines "")
 foreach(file IN LISTS raw)
@@ -55,6 +56,8 @@ foreach(line IN LISTS lines)
   endif()
 endforeach()
 file(WRITE ${REPORT} "${table}")
-if(wrong)
+if(wrong AND ENFORCE)
   message(FATAL_ERROR "kernels past the limits of cmake/cuda_limits.txt:${wrong}")
+elseif(wrong)
+  message(STATUS "Kernels past the limits of cmake/cuda_limits.txt, right but perhaps slower:${wrong}")
 endif()

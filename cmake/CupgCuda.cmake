@@ -51,8 +51,15 @@ target_include_directories(cupg_cuda_options INTERFACE ${PROJECT_SOURCE_DIR} ${P
 # What nvcc leaves of its way to an object, PTX among it (tests/ptx).
 set(CUPG_PTX_FOLDER ${CMAKE_BINARY_DIR}/cuda/keep)
 
+# cmake/cuda_limits.txt was set with CUDA 13.0. Other toolkits allocate registers otherwise (ptxas 12.6 takes 71 where 64 are allowed),
+# which makes a kernel slower and not wrong: there, and where warnings are no errors, a kernel past its limits is a note.
+set(CUPG_CUDA_ENFORCE_LIMITS OFF)
+if(CUPG_WARNINGS_AS_ERRORS AND CMAKE_CUDA_COMPILER_VERSION MATCHES "^13\\.0(\\.|$)")
+  set(CUPG_CUDA_ENFORCE_LIMITS ON)
+endif()
+
 # cupg_report_resources(TARGET OBJECTS): registers, spills and shared memory of every kernel of the target, whose objects the library OBJECTS
-# compiles; written beside the target, and held against cmake/cuda_limits.txt: the build fails where a kernel has grown past them.
+# compiles; written beside the target, and held against cmake/cuda_limits.txt.
 function(cupg_report_resources target objects)
   set(folder ${CMAKE_BINARY_DIR}/cuda/${target})
   set_target_properties(${objects} PROPERTIES RULE_LAUNCH_COMPILE "${PROJECT_SOURCE_DIR}/cmake/with_resources ${folder}")
@@ -60,6 +67,6 @@ function(cupg_report_resources target objects)
   target_compile_options(${objects} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--resource-usage --keep --keep-dir=${CUPG_PTX_FOLDER}>)
   add_custom_command(TARGET ${target} POST_BUILD
     COMMAND ${CMAKE_COMMAND} -DFOLDER=${folder} -DREPORT=${folder}.resources.txt -DLIMITS=${PROJECT_SOURCE_DIR}/cmake/cuda_limits.txt
-            -P ${PROJECT_SOURCE_DIR}/cmake/CheckCudaResources.cmake
+            -DENFORCE=${CUPG_CUDA_ENFORCE_LIMITS} -P ${PROJECT_SOURCE_DIR}/cmake/CheckCudaResources.cmake
     VERBATIM)
 endfunction()
