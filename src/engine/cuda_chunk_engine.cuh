@@ -8,7 +8,6 @@
 // have no length that could be known beforehand, so there the host reads after collecting how many samples there are, and launches for
 // as many.
 #pragma once
-#include <map>
 #include <vector>
 
 #include "cupg/error.hpp"
@@ -177,7 +176,7 @@ class CudaChunkEngine final : public Engine {
     const int count = choose(agents);
     for (std::int64_t k = 0; k < updates; ++k) {
       if (warm_ && !agents_.episodes && recordable()) {
-        update_graph(count).launch(stream_);
+        graphs_.get(stream_, count, [&] { enqueue_update(count); }).launch(stream_);
       } else {
         enqueue_update(count);
         warm_ = true;
@@ -279,14 +278,6 @@ class CudaChunkEngine final : public Engine {
     return static_cast<std::int64_t>(config_.epochs) * config_.minibatches <= kMostRecordedSteps;
   }
 
-  /// One update of `count` agents, recorded.
-  const runtime::Graph& update_graph(int count) {
-    const auto found = graphs_.find(count);
-    if (found != graphs_.end()) return found->second;
-    stream_.synchronize("setting up");
-    return graphs_.emplace(count, runtime::Graph(stream_, [&] { enqueue_update(count); })).first->second;
-  }
-
   void enqueue_update(int count) {
     launch_collect(stream_, environment_.id, agents_, count, collect_threads(agents_));
     launch_count(stream_, agents_, count);
@@ -331,8 +322,8 @@ class CudaChunkEngine final : public Engine {
   std::vector<float> first_v_;  ///< the optimizer's second moment before the first update
   std::vector<int> pending_;    ///< agents that were reset and are not yet on the device
   std::int64_t chosen_count_ = -1;
-  bool warm_ = false;                     ///< kernels may be loaded at their first use, which a recording does not allow
-  std::map<int, runtime::Graph> graphs_;  ///< by number of agents
+  bool warm_ = false;  ///< kernels may be loaded at their first use, which a recording does not allow
+  GraphCache graphs_;
 };
 
 CUPG_END_COPY

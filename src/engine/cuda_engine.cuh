@@ -5,10 +5,10 @@
 //                 the host
 #pragma once
 #include <algorithm>
-#include <map>
 #include <vector>
 
 #include "src/engine/cuda_evaluate.cuh"
+#include "src/engine/cuda_graphs.cuh"
 #include "src/engine/cuda_plugin.hpp"
 #include "src/engine/network_plan.hpp"
 
@@ -211,7 +211,7 @@ class CudaEngine final : public Engine {
     begin_resets();
     const int count = choose(agents);
     if (shape_.large_batch) {
-      const runtime::Graph& graph = update_graph(count);
+      const runtime::Graph& graph = graphs_.get(stream_, count, [&] { enqueue_update(count); });
       for (std::int64_t k = 0; k < updates; ++k) graph.launch(stream_);
     } else {
       // so many updates in one launch that the block's counts of steps cannot overflow
@@ -296,13 +296,6 @@ class CudaEngine final : public Engine {
     return static_cast<int>(n);
   }
 
-  /// One update of `count` agents, recorded.
-  const runtime::Graph& update_graph(int count) {
-    const auto found = graphs_.find(count);
-    if (found != graphs_.end()) return found->second;
-    stream_.synchronize("setting up");
-    return graphs_.emplace(count, runtime::Graph(stream_, [&] { enqueue_update(count); })).first->second;
-  }
   void enqueue_update(int count) {
     launch_rollout(stream_, environment_.id, agents_, count);
     launch_advantage(stream_, environment_.id, agents_, count);
@@ -329,7 +322,7 @@ class CudaEngine final : public Engine {
   std::vector<float> first_v_;  ///< the optimiser's second moment before the first update
   std::vector<int> pending_;    ///< agents that were reset and are not yet on the device
   std::int64_t chosen_count_ = -1;
-  std::map<int, runtime::Graph> graphs_;  ///< by number of agents
+  GraphCache graphs_;
 };
 
 CUPG_END_COPY

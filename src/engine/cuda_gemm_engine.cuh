@@ -9,6 +9,7 @@
 // As on the CPU: a tolerance, not bits.
 #pragma once
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <vector>
 
