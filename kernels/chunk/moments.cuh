@@ -34,7 +34,7 @@ CUPG_FN float* moment_sums_of(const ChunkAgents& a, int slot, int group) {
 template <bool Square>
 __global__ void __launch_bounds__(kChunkMomentThreads) chunk_moment_kernel(const __grid_constant__ ChunkAgents a) {
   constexpr int kStride = kChunk + 1;  // the threads that add read different banks
-  __shared__ float advantage[kMomentChunks * kStride];
+  CUPG_STATIC_SHARED(float[kMomentChunks * kStride], advantage);
   const int slot = a.agents.chosen[blockIdx.y], blocks = static_cast<int>(gridDim.x) / a.moment_groups,
             group = static_cast<int>(blockIdx.x) / blocks, block = static_cast<int>(blockIdx.x) % blocks,
             thread = static_cast<int>(threadIdx.x);

@@ -50,7 +50,7 @@ __device__ __forceinline__ void pack_chunk_weights(const ChunkAgents& a, const f
 __global__ void __launch_bounds__(kChunkStepThreads)
     chunk_step_kernel(const __grid_constant__ ChunkAgents a, const __grid_constant__ ChunkStepArgs step) {
   CUPG_DYNAMIC_SHARED(float, gradient);  // [padded(parameters)]
-  __shared__ float kl;                   // the sum of the minibatch's estimates
+  CUPG_STATIC_SHARED(float, kl);         // the sum of the minibatch's estimates
   const int slot = a.agents.chosen[blockIdx.x];
   AgentState& state = a.agents.state[slot];
   ChunkState& progress = a.progress[slot];

@@ -134,7 +134,7 @@ __global__ void __launch_bounds__(kCollectThreads) collect_kernel(const __grid_c
 /// What was collected: how many samples, and of whole episodes where each environment's begin. A block an agent; a thread sums a run of
 /// environments, one thread the runs.
 __global__ void __launch_bounds__(kCountThreads) count_kernel(const __grid_constant__ ChunkAgents a) {
-  __shared__ std::uint32_t runs[kCountThreads];
+  CUPG_STATIC_SHARED(std::uint32_t[kCountThreads], runs);
   const int slot = a.agents.chosen[blockIdx.x], thread = static_cast<int>(threadIdx.x), envs = a.agents.envs;
   if (a.agents.state[slot].halted != 0) return;
   std::uint32_t count = static_cast<std::uint32_t>(envs) * static_cast<std::uint32_t>(a.agents.horizon);

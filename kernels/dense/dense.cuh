@@ -55,7 +55,7 @@ __global__ void __launch_bounds__(kDenseThreads) broadcast_kernel(const __grid_c
 
 /// out_j += the column sums of in
 __global__ void __launch_bounds__(kSumWarps* kWarp) column_sums_kernel(const __grid_constant__ MatrixArgs a) {
-  __shared__ float sums[kSumWarps][kWarp];
+  CUPG_STATIC_SHARED(float[kSumWarps][kWarp], sums);
   const int lane = lane_index(), warp = warp_index(), column = static_cast<int>(blockIdx.x) * kWarp + lane;
   float sum = 0.0f;
   if (column < a.columns)

@@ -42,7 +42,7 @@ __device__ __forceinline__ float wide_block_sum(float x, float* sums) {
 }
 
 __global__ void __launch_bounds__(kWideThreads) squares_kernel(const float* gradient, int count, float* squares) {
-  __shared__ float sums[kWideThreads / kWarp];
+  CUPG_STATIC_SHARED(float[kWideThreads / kWarp], sums);
   float sum = 0.0f;
   for (int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x); i < count; i += static_cast<int>(gridDim.x * blockDim.x))
     sum = fma(gradient[i], gradient[i], sum);
@@ -53,7 +53,7 @@ __global__ void __launch_bounds__(kWideThreads) squares_kernel(const float* grad
 /// The agent is chosen[0].
 __global__ void __launch_bounds__(kWideThreads)
     begin_step_kernel(const __grid_constant__ Agents agents, const __grid_constant__ WideOptimizerArgs a, int blocks) {
-  __shared__ float sums[kWideThreads / kWarp];
+  CUPG_STATIC_SHARED(float[kWideThreads / kWarp], sums);
   float sum = 0.0f;
   for (int i = static_cast<int>(threadIdx.x); i < blocks; i += kWideThreads) sum = sum + a.squares[i];
   const float norm2 = wide_block_sum(sum, sums);

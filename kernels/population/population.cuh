@@ -78,8 +78,8 @@ __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
   constexpr int O = Env::kObservations;
   using Plan = std::conditional_t<(H > 0), FixedPlan<O, H, Shared>, NetworkPlan>;
   CUPG_DYNAMIC_SHARED(float, shared);
-  __shared__ BlockEpisodes tally;
-  __shared__ AgentState state;
+  CUPG_STATIC_SHARED(BlockEpisodes, tally);
+  CUPG_STATIC_SHARED(AgentState, state);
   const int slot = agents.chosen[blockIdx.x], warp0 = warp_index(), block_warps = static_cast<int>(blockDim.x) / kWarp;
   if (agents.state[slot].halted != 0) return;
 

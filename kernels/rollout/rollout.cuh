@@ -141,7 +141,7 @@ __global__ void __launch_bounds__(kReduceThreads) reset_kernel(const __grid_cons
 template <class Env, class Act, bool Shared, int H>
 __global__ void __launch_bounds__(kRolloutWarps* kWarp, 3) rollout_kernel(const __grid_constant__ Agents agents) {
   CUPG_DYNAMIC_SHARED(float, shared);
-  __shared__ BlockEpisodes tally;
+  CUPG_STATIC_SHARED(BlockEpisodes, tally);
   const int slot = agents.chosen[blockIdx.y], warp = static_cast<int>(blockIdx.x) * kRolloutWarps + warp_index();
   if (agents.state[slot].halted != 0) return;
   copy_weights(agents, slot, shared);

@@ -2,6 +2,7 @@
 #pragma once
 #include <cuda_runtime.h>
 
+#include <type_traits>
 #include <utility>
 
 #include "cupg/error.hpp"
@@ -11,6 +12,7 @@
 #define CUPG_DYNAMIC_SHARED(T, name)                                    \
   extern __shared__ __align__(16) unsigned char cupg_dynamic_shared_[]; \
   T* const name = reinterpret_cast<T*>(cupg_dynamic_shared_)
+#define CUPG_STATIC_SHARED(T, name) __shared__ std::type_identity_t<T> name
 
 CUPG_BEGIN_COPY
 namespace runtime {
@@ -106,14 +108,25 @@ void clear(Stream& stream, T* device, std::int64_t count) {
   check(cudaMemsetAsync(device, 0, static_cast<std::size_t>(count) * sizeof(T), stream.get()), "cudaMemsetAsync");
 }
 
+/// Lets the kernel's launches have all the dynamic shared memory that the device can give. All of it at once, because another thread
+/// may launch the same kernel with more than this launch needs.
+template <class Kernel>
+void ask_for_shared(const char* name, Kernel* kernel, std::size_t shared) {
+  const std::string what = std::string("kernel ") + name + ", shared memory of " + std::to_string(shared) + " bytes";
+  int device = 0, most = 0;
+  check(cudaGetDevice(&device), "cudaGetDevice");
+  check(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device), "cudaDeviceGetAttribute");
+  most -= static_cast<int>(kStaticShared);
+  if (shared > static_cast<std::size_t>(most))
+    throw Error(ErrorKind::runtime, "cuda: " + what + ": the device has " + std::to_string(most) + " for a block");
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, most), what);
+}
+
 /// kernel<<<grid, block, shared>>>(arguments...) on the stream. `name` is told where it fails.
 template <class... P, class... A>
 void launch(Stream& stream, const char* name, void (*kernel)(P...), dim3 grid, dim3 block, std::size_t shared, A&&... arguments) {
   static_assert(sizeof...(P) == sizeof...(A));
-  constexpr std::size_t kWithoutAsking = 48 * 1024;
-  if (shared > kWithoutAsking)
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)),
-          std::string("kernel ") + name + ", shared memory of " + std::to_string(shared) + " bytes");
+  if (must_ask_for_shared(static_cast<std::int64_t>(shared))) ask_for_shared(name, kernel, shared);
   kernel<<<grid, block, shared, stream.get()>>>(static_cast<P>(std::forward<A>(arguments))...);
   check(cudaGetLastError(), std::string("launch of kernel ") + name);
 }

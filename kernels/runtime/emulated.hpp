@@ -89,8 +89,11 @@ void clear(Stream& stream, T* device, std::int64_t count) {
 template <class... P, class... A>
 void launch(Stream& stream, const char* name, void (*kernel)(P...), dim3 grid, dim3 block, std::size_t shared, A&&... arguments) {
   static_assert(sizeof...(P) == sizeof...(A));
+  const bool asks = must_ask_for_shared(static_cast<std::int64_t>(shared));
+  std::size_t most = asks ? simt::kMaxShared : static_cast<std::size_t>(kSharedUnasked);
+  if (shared > 0) most = std::min(most, shared + static_cast<std::size_t>(kStaticShared));
   stream.enqueue([=, values = std::tuple<std::decay_t<P>...>(static_cast<P>(std::forward<A>(arguments))...)] {
-    std::apply([&](const auto&... v) { simt::launch(name, kernel, grid, block, shared, v...); }, values);
+    std::apply([&](const auto&... v) { simt::launch(name, kernel, grid, block, {shared, most}, v...); }, values);
   });
 }
 

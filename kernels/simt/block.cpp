@@ -44,6 +44,8 @@ void Block::run() {
 
 void Block::start_threads() {
   returned_ = at_barrier_ = ready_count_ = 0;
+  static_variables_.clear();
+  static_bytes_ = 0;
   for (unsigned w = 0; w * kWarpSize < size_; ++w) {
     const unsigned count = std::min(kWarpSize, size_ - w * kWarpSize);
     warps_[w] = {.lanes = 0xffffffffu >> (kWarpSize - count)};
@@ -131,6 +133,16 @@ void Block::resume(Thread& thread) {
 void Block::make_runnable(Thread& thread) {
   thread.state = State::runnable;
   ready_[ready_count_++] = &thread;
+}
+
+// ---- Shared memory
+
+void Block::declare_shared(const void* variable, std::size_t bytes) {
+  if (std::find(static_variables_.begin(), static_variables_.end(), variable) != static_variables_.end()) return;
+  static_variables_.push_back(variable);
+  static_bytes_ += bytes;
+  if (launch_->shared.dynamic + static_bytes_ > launch_->shared.most)
+    throw Error(std::string("simt: kernel ") + launch_->kernel + ": " + too_much_shared(launch_->shared, static_bytes_));
 }
 
 // ---- Meetings

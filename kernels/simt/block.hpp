@@ -76,6 +76,7 @@ class Block {
   int meet_block(Operation operation, bool predicate, Site site);
   std::uint64_t meet_warp(Operation operation, unsigned mask, std::uint64_t value, unsigned argument, int width, Site site);
   void fence(Scope scope);
+  void declare_shared(const void* variable, std::size_t bytes);
 
  private:
   // Schedule
@@ -117,7 +118,9 @@ class Block {
   unsigned at_barrier_ = 0;
   std::array<Thread*, kMaxThreads> members_;  ///< of the barrier that completes
   std::array<Warp, kMaxThreads / kWarpSize> warps_;
-  Thread* current_ = nullptr;  ///< null outside of kernels
+  Thread* current_ = nullptr;                  ///< null outside of kernels
+  std::vector<const void*> static_variables_;  ///< in shared memory, declared so far
+  std::size_t static_bytes_ = 0;               ///< of these
 
   std::array<Thread*, kMaxThreads> ready_;  ///< a stack: fresh or runnable
   unsigned ready_count_ = 0;
@@ -142,6 +145,7 @@ class Block {
 
 const char* name(Operation operation);
 std::string to_string(uint3 index);
+std::string too_much_shared(const SharedMemory& shared, std::size_t static_bytes);
 
 /// The only one: one launch runs at a time.
 Block& block();

@@ -58,8 +58,7 @@ void check(const Launch& launch) {
   const bool small = block.x <= kMaxThreads && block.y <= kMaxThreads && block.z <= 64;
   if (!small || block.x * block.y * block.z > kMaxThreads || block.x * block.y * block.z == 0)
     fail("a block of " + to_string(block) + " threads; from 1 to 1,024 are possible, 64 in z");
-  if (launch.shared_bytes > kMaxDynamicShared)
-    fail(std::to_string(launch.shared_bytes) + " bytes of dynamic shared memory; " + std::to_string(kMaxDynamicShared) + " are possible");
+  if (launch.shared.dynamic > launch.shared.most) fail(too_much_shared(launch.shared, 0));
 }
 
 /// Dynamic shared memory for a block: of exactly its size, so that AddressSanitizer sees what is beyond.
@@ -112,7 +111,7 @@ void run_blocks(const Launch& launch, const Options& how) {
     blockIdx = {static_cast<unsigned>(number % launch.grid.x), static_cast<unsigned>(row % launch.grid.y),
                 static_cast<unsigned>(row / launch.grid.y)};
     const unsigned reports = race_reports;
-    const DynamicShared shared(launch.shared_bytes, how.poison);
+    const DynamicShared shared(launch.shared.dynamic, how.poison);
     poison_static_shared(launch, how.poison);
     ++stats().blocks;
     stats().threads += std::uint64_t{launch.block.x} * launch.block.y * launch.block.z;
@@ -150,6 +149,8 @@ std::uint64_t meet_warp(Operation operation, unsigned mask, std::uint64_t value,
 }
 
 void fence(Scope scope) { block().fence(scope); }
+
+void declare_shared(const void* variable, std::size_t bytes) { block().declare_shared(variable, bytes); }
 
 }  // namespace detail
 }  // namespace cupg::simt

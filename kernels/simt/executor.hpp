@@ -53,9 +53,16 @@ struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-inline constexpr unsigned kMaxThreads = 1024;                 ///< of a block
-inline constexpr std::size_t kMaxDynamicShared = 227 * 1024;  ///< bytes: what an H100 gives a block
-inline constexpr std::size_t kSharedAlignment = 16;           ///< of dynamic shared memory
+inline constexpr unsigned kMaxThreads = 1024;          ///< of a block
+inline constexpr std::size_t kMaxShared = 227 * 1024;  ///< bytes: what an H100 gives a block
+inline constexpr std::size_t kSharedAlignment = 16;    ///< of dynamic shared memory
+
+/// Shared memory of a launch, in bytes.
+struct SharedMemory {
+  std::size_t dynamic;
+  std::size_t most;  ///< of dynamic memory and the static memory that the kernel declares (CUPG_STATIC_SHARED), together
+  SharedMemory(std::size_t dynamic_bytes, std::size_t most_bytes = kMaxShared) : dynamic(dynamic_bytes), most(most_bytes) {}
+};
 
 namespace detail {
 
@@ -63,7 +70,7 @@ namespace detail {
 struct Launch {
   const char* kernel;
   dim3 grid, block;
-  std::size_t shared_bytes;         ///< dynamic shared memory
+  SharedMemory shared;
   char *static_begin, *static_end;  ///< static shared memory of the shared object that launches
   void (*call)(const void* arguments);
   const void* arguments;
@@ -72,6 +79,9 @@ void run(const Launch& launch);
 
 /// The dynamic shared memory of the running block; null where the launch asked for none.
 void* dynamic_shared_memory();
+
+/// The running thread has come to the declaration of a variable in static shared memory. Throws where the block cannot have so much.
+void declare_shared(const void* variable, std::size_t bytes);
 
 }  // namespace detail
 }  // namespace cupg::simt
@@ -84,7 +94,7 @@ namespace cupg::simt {
 /// Runs kernel(arguments...) on the grid to its end. Throws Error for the mistakes that executor.cpp and block.cpp list, and passes
 /// on what the kernel throws. Static, because every shared object has static shared memory of its own.
 template <class... P, class... A>
-static void launch(const char* name, void (*kernel)(P...), dim3 grid, dim3 block, std::size_t shared_bytes, A&&... arguments) {
+static void launch(const char* name, void (*kernel)(P...), dim3 grid, dim3 block, SharedMemory shared, A&&... arguments) {
   static_assert(sizeof...(P) == sizeof...(A), "simt: wrong number of kernel arguments");
   static_assert((std::is_trivially_copyable_v<P> && ...), "simt: kernel parameters are copied bytewise");
   struct Call {
@@ -92,7 +102,7 @@ static void launch(const char* name, void (*kernel)(P...), dim3 grid, dim3 block
     std::tuple<P...> arguments;
   };
   const Call call{kernel, {static_cast<P>(std::forward<A>(arguments))...}};
-  detail::run({name, grid, block, shared_bytes, __start_simt_shared, __stop_simt_shared,
+  detail::run({name, grid, block, shared, __start_simt_shared, __stop_simt_shared,
                [](const void* erased) {
                  const Call& typed = *static_cast<const Call*>(erased);
                  std::apply(typed.kernel, typed.arguments);

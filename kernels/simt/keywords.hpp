@@ -1,6 +1,7 @@
 // CUDA's keywords for host compilers.
 #pragma once
 #include <memory>  // libstdc++ writes __attribute__((__noinline__)) in it, which must not see the macro below
+#include <type_traits>
 
 // static: variables in a static function are not merged between objects, so they can share the section below and be guarded by
 // AddressSanitizer.
@@ -19,8 +20,13 @@
 // poison them.
 #define __shared__ static __attribute__((used, section("simt_shared")))
 
-// `name` is a T* const to the block's dynamic shared memory.
+// `name` is a T, which may be an array, in static shared memory, and counts towards the memory of the block.
 // NOLINTBEGIN(bugprone-macro-parentheses): a type and a name
+#define CUPG_STATIC_SHARED(T, name)        \
+  __shared__ std::type_identity_t<T> name; \
+  ::cupg::simt::detail::declare_shared(&name, sizeof name)
+
+// `name` is a T* const to the block's dynamic shared memory.
 #define CUPG_DYNAMIC_SHARED(T, name)                                                                    \
   static_assert(alignof(T) <= ::cupg::simt::kSharedAlignment, "dynamic shared memory is less aligned"); \
   T* const name = static_cast<T*>(::cupg::simt::detail::dynamic_shared_memory())

@@ -56,6 +56,11 @@ const char* name(Operation operation) {
   return "";
 }
 
+std::string too_much_shared(const SharedMemory& shared, std::size_t static_bytes) {
+  const std::string declared = static_bytes == 0 ? "" : fmt::format(" and {} of static", static_bytes);
+  return fmt::format("{} bytes of dynamic{} shared memory; {} are possible", shared.dynamic, declared, shared.most);
+}
+
 std::string to_string(uint3 index) { return fmt::format("({},{},{})", index.x, index.y, index.z); }
 
 void Block::fail(const Thread& thread, const std::string& what) const {

@@ -147,7 +147,7 @@ __device__ __forceinline__ void step_lane(const Agents& agents, const StepBuffer
 template <class Env>
 __global__ void __launch_bounds__(kStepWarps* kWarp)
     step_kernel(const __grid_constant__ Agents agents, const __grid_constant__ StepBuffers b, int t) {
-  __shared__ BlockEpisodes tally;
+  CUPG_STATIC_SHARED(BlockEpisodes, tally);
   const int slot = agents.chosen[0], warp = step_warp();
   if (agents.state[slot].halted != 0) return;
   if (threadIdx.x == 0) tally = {};

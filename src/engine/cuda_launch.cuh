@@ -29,6 +29,9 @@ void with_variant(int environment, const NetworkPlan& plan, F f) {
   });
 }
 
+/// Most agents of a launch: CUDA has no more blocks in y, where most kernels count them.
+inline constexpr int kMostLaunchedAgents = 65'535;
+
 inline dim3 warp_grid(int warps, int warps_a_block, int count) {
   return dim3(static_cast<unsigned>((warps + warps_a_block - 1) / warps_a_block), static_cast<unsigned>(count));
 }
@@ -111,7 +114,7 @@ struct PopulationShape {
 inline constexpr int kResidentWarps = 12, kFewestWarps = 8;
 
 inline PopulationShape population_shape(const DeviceProperties& device, const Agents& a, int observations) {
-  constexpr std::int64_t kReserved = 2048;  // what the system and static arrays take of a block's share
+  constexpr std::int64_t kReserved = 2048;  // what the system and static variables take of an SM for each block
   PopulationShape shape;
   shape.block_warps = std::min(a.warps, kPopulationWarps);
   const auto bytes = [&](bool keep, bool rows) {
@@ -119,7 +122,7 @@ inline PopulationShape population_shape(const DeviceProperties& device, const Ag
            population_layout(a, shape.block_warps, observations, warp_scratch(a.plan), keep, rows).floats;
   };
   const auto resident = [&](std::int64_t need) {
-    if (need > device.shared_memory) return std::int64_t{0};
+    if (!shared_memory_fits(device, need)) return std::int64_t{0};
     return std::min<std::int64_t>(kResidentWarps, shape.block_warps * (device.shared_memory_sm / (need + kReserved)));
   };
   shape.keep = resident(bytes(true, false)) == resident(bytes(false, false));

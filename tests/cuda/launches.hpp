@@ -35,9 +35,9 @@ struct PopulationForm {
   int block_warps = 1;
   bool keep = true, shared_rows = true;
 };
-/// Bytes of shared memory that a block needs, and what a block can have.
+/// Bytes of dynamic shared memory that a block needs, and what a block can have.
 std::size_t population_bytes(const cupg::Agents& agents, const PopulationForm& form);
-inline constexpr std::size_t kMostShared = 227 * 1024;
+inline constexpr std::size_t kMostShared = 227 * 1024 - static_cast<std::size_t>(cupg::kStaticShared);
 /// Warps whose rows a block without shared_rows keeps in an agent's trajectory.
 int kept_warps(const cupg::Agents& agents, const PopulationForm& form);
 void launch_population(Stream& stream, const cupg::Agents& agents, const PopulationForm& form, int updates, int count);

@@ -32,7 +32,7 @@ TEST(Launch, RefusesShapesThatADeviceRefuses) {
   for (const dim3 block :
        {dim3(0), dim3(1, 0), dim3(1, 1, 0), dim3(1025), dim3(41, 25), dim3(1, 1, 65), dim3(1 << 16, 1 << 16), dim3(1, 1u << 31, 2)})
     EXPECT_NE(error_of(dim3(1), block).find("kernel empty: a block of"), std::string::npos);
-  EXPECT_NE(error_of(dim3(1), dim3(1), kMaxDynamicShared + 1).find("232449 bytes of dynamic shared memory"), std::string::npos);
+  EXPECT_NE(error_of(dim3(1), dim3(1), kMaxShared + 1).find("232449 bytes of dynamic shared memory"), std::string::npos);
 }
 
 TEST(Launch, TakesTheLargestShapes) {
@@ -41,7 +41,7 @@ TEST(Launch, TakesTheLargestShapes) {
   EXPECT_EQ(error_of(dim3(1, 65'535), dim3(1)), "");
   EXPECT_EQ(error_of(dim3(1, 1, 65'535), dim3(1)), "");
 #endif
-  EXPECT_EQ(error_of(dim3(1), dim3(1024), kMaxDynamicShared), "");
+  EXPECT_EQ(error_of(dim3(1), dim3(1024), kMaxShared), "");
   EXPECT_EQ(error_of(dim3(1), dim3(4, 4, 64)), "");
 }
 

@@ -93,6 +93,37 @@ TEST(SharedMemory, BelongsToItsKernel) {
   EXPECT_NE(first, second);
 }
 
+__global__ void counted_kernel(int* sum) {
+  CUPG_STATIC_SHARED(int[6], first);
+  CUPG_STATIC_SHARED(char, second);
+  CUPG_DYNAMIC_SHARED(int, dynamic);
+  first[threadIdx.x % 6] = 1;
+  second = 1;
+  dynamic[threadIdx.x] = 1;
+  __syncthreads();
+  atomicAdd(sum, first[0] + second + dynamic[0]);
+}
+
+TEST(SharedMemory, StaticAndDynamicCountTogether) {
+  int sum = 0;
+  const auto run = [&](std::size_t dynamic, std::size_t most) {
+    launch("counted", counted_kernel, dim3(2), dim3(64), {dynamic, most}, &sum);
+  };
+  run(1000, 1025);
+  EXPECT_EQ(sum, 2 * 64 * 3);
+  for (const auto& [most, text] : {std::pair{1024, "1000 bytes of dynamic and 25 of static shared memory; 1024 are possible"},
+                                   {1010, "1000 bytes of dynamic and 24 of static"},
+                                   {999, "1000 bytes of dynamic shared memory; 999 are possible"}}) {
+    try {
+      run(1000, static_cast<std::size_t>(most));
+      ADD_FAILURE() << "nothing was thrown";
+    } catch (const cupg::simt::Error& error) {
+      EXPECT_NE(std::string(error.what()).find(text), std::string::npos) << error.what();
+    }
+  }
+  run(cupg::simt::kMaxShared - 25, cupg::simt::kMaxShared);
+}
+
 // Races end in an Error under ThreadSanitizer: races_test.cpp.
 #ifndef CUPG_TEST_TSAN
 
