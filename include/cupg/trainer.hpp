@@ -59,7 +59,7 @@ struct Summary {
 
 struct TrainResult {
   std::string device, isa;
-  std::string device_reason;  ///< device = auto that became the CPU: why not CUDA
+  std::string device_reason;  ///< device = auto: why not CUDA, or why not an earlier device
   std::string math;           ///< "exact": bits are promised; "gemm": a library's matrix products, a tolerance; or "gemm, tf32"
   int threads = 1;
   std::vector<AgentResult> agents;  ///< in order of their seeds

@@ -1,6 +1,7 @@
 // The CUDA runtime behind runtime.hpp.
 #pragma once
 #include <cuda_runtime.h>
+#include <dlfcn.h>
 
 #include <type_traits>
 #include <utility>
@@ -168,7 +169,56 @@ class Graph {
 /// "13.0" from 13000.
 inline std::string version_text(int version) { return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10); }
 
-/// Usable devices; 0 with a reason where there are none.
+/// Two functions of the driver, where it has them: which context, and so which device, a thread uses. The runtime could only be told to
+/// go back to a device by a call that starts it.
+struct DriverContexts {
+  int (*get)(void** context) = nullptr;
+  int (*set)(void* context) = nullptr;
+};
+inline const DriverContexts& driver_contexts() {
+  static const DriverContexts found = [] {
+    DriverContexts d;
+    void* const driver = ::dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);  // stays open, as for the runtime
+    if (driver == nullptr) return d;
+    d.get = reinterpret_cast<int (*)(void**)>(::dlsym(driver, "cuCtxGetCurrent"));
+    d.set = reinterpret_cast<int (*)(void*)>(::dlsym(driver, "cuCtxSetCurrent"));
+    return d.get != nullptr && d.set != nullptr ? d : DriverContexts{};
+  }();
+  return found;
+}
+
+/// Makes a device the one that the calls of this thread use, for a scope: whoever called the library keeps the device that it uses
+/// itself. Starts the device where that has not been done; throws where it cannot be.
+class DeviceScope {
+ public:
+  explicit DeviceScope(int index) {
+    check(cudaGetDevice(&previous_), "cudaGetDevice");
+    by_driver_ = driver_contexts().get != nullptr;
+    if (by_driver_ && driver_contexts().get(&previous_context_) != 0) previous_context_ = nullptr;  // nobody has used CUDA yet
+    const cudaError_t status = cudaSetDevice(index);
+    if (status == cudaSuccess) return;
+    restore();
+    check(status, "cudaSetDevice");
+  }
+  ~DeviceScope() { restore(); }
+  DeviceScope(const DeviceScope&) = delete;
+  DeviceScope& operator=(const DeviceScope&) = delete;
+
+ private:
+  void restore() {
+    if (by_driver_) {
+      driver_contexts().set(previous_context_);
+    } else {
+      cudaSetDevice(previous_);
+    }
+  }
+
+  int previous_ = 0;
+  bool by_driver_ = false;
+  void* previous_context_ = nullptr;  ///< null: the thread used no device
+};
+
+/// How many devices there are; 0 with a reason where there are none.
 inline int device_count(std::string& reason) {
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
@@ -178,21 +228,7 @@ inline int device_count(std::string& reason) {
   return 0;
 }
 
-/// Whether this build has code for the device; otherwise why not.
-template <class Kernel>
-bool has_kernels(int index, Kernel* kernel, std::string& reason) {
-  check(cudaSetDevice(index), "cudaSetDevice");
-  cudaFuncAttributes attributes{};
-  const cudaError_t status = cudaFuncGetAttributes(&attributes, kernel);
-  if (status == cudaSuccess) return true;
-  cudaGetLastError();
-  cudaDeviceProp p{};
-  check(cudaGetDeviceProperties(&p, index), "cudaGetDeviceProperties");
-  reason = std::string(p.name) + " (sm_" + std::to_string(p.major * 10 + p.minor) +
-           ") is not a device that this build has kernels for: " + cudaGetErrorString(status);
-  return false;
-}
-
+/// What is known of a device without starting it: everything but free_memory.
 inline DeviceProperties device_properties(int index) {
   cudaDeviceProp p{};
   check(cudaGetDeviceProperties(&p, index), "cudaGetDeviceProperties");
@@ -210,14 +246,27 @@ inline DeviceProperties device_properties(int index) {
   d.shared_memory_sm = static_cast<std::int64_t>(p.sharedMemPerMultiprocessor);
   d.driver = version_text(driver);
   d.runtime = version_text(runtime);
-  check(cudaSetDevice(index), "cudaSetDevice");
-  std::size_t free = 0, total = 0;
-  check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
-  d.free_memory = static_cast<std::int64_t>(free);
   return d;
 }
-/// The device that later calls of this thread use.
-inline void use_device(int index) { check(cudaSetDevice(index), "cudaSetDevice"); }
+
+/// Bytes of memory that the selected device has left.
+inline std::int64_t free_memory() {
+  std::size_t free = 0, total = 0;
+  check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+  return static_cast<std::int64_t>(free);
+}
+
+/// Whether this build has code for the selected device; otherwise why not.
+template <class Kernel>
+bool has_kernels(Kernel* kernel, std::string& reason) {
+  cudaFuncAttributes attributes{};
+  const cudaError_t status = cudaFuncGetAttributes(&attributes, kernel);
+  if (status == cudaSuccess) return true;
+  if (status != cudaErrorNoKernelImageForDevice && status != cudaErrorInvalidDeviceFunction) check(status, "cudaFuncGetAttributes");
+  cudaGetLastError();
+  reason = std::string("this build has no kernels for it: ") + cudaGetErrorString(status);
+  return false;
+}
 
 }  // namespace runtime
 CUPG_END_COPY

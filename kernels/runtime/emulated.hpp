@@ -9,6 +9,7 @@
 
 #include "cupg/error.hpp"
 #include "kernels/math/lanes.hpp"
+#include "kernels/runtime/emulated_machine.hpp"
 #include "kernels/runtime/runtime.hpp"
 #include "kernels/simt/simt.hpp"
 
@@ -17,7 +18,7 @@ namespace runtime {
 
 class Stream {
  public:
-  Stream() = default;
+  Stream() : device_(emulated_current_device()) {}
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
   void synchronize(const char*) {}
@@ -32,8 +33,11 @@ class Stream {
     }
   }
   void record(std::vector<std::function<void()>>* list) { recording_ = list; }
+  /// Which it belongs to: as with CUDA, kernels can be launched into it only while that one is the thread's.
+  int device() const { return device_; }
 
  private:
+  int device_;
   std::vector<std::function<void()>>* recording_ = nullptr;
 };
 
@@ -45,7 +49,8 @@ class Buffer {
   Buffer(std::int64_t count, const char*) : count_(count) {
     if (count <= 0) return;
     const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(T);
-    data_.reset(static_cast<T*>(::operator new(bytes, kAlignment)));
+    data_ = std::unique_ptr<T[], Free>(static_cast<T*>(::operator new(bytes, kAlignment)), Free{emulated_current_device()});
+    ++emulated_machine().buffers.at(static_cast<std::size_t>(emulated_current_device()));
     std::memset(static_cast<void*>(data_.get()), 0, bytes);
   }
   T* data() const { return data_.get(); }
@@ -54,7 +59,11 @@ class Buffer {
  private:
   static constexpr std::align_val_t kAlignment{256};  // cudaMalloc's
   struct Free {
-    void operator()(T* p) const { ::operator delete(p, kAlignment); }
+    int device = 0;
+    void operator()(T* p) const {
+      ::operator delete(p, kAlignment);
+      --emulated_machine().buffers.at(static_cast<std::size_t>(device));
+    }
   };
   std::unique_ptr<T[], Free> data_;
   std::int64_t count_ = 0;
@@ -89,8 +98,15 @@ void clear(Stream& stream, T* device, std::int64_t count) {
 template <class... P, class... A>
 void launch(Stream& stream, const char* name, void (*kernel)(P...), dim3 grid, dim3 block, std::size_t shared, A&&... arguments) {
   static_assert(sizeof...(P) == sizeof...(A));
+  const int device = emulated_current_device();
+  if (stream.device() != device)
+    throw Error(ErrorKind::runtime, std::string("launch of kernel ") + name + " into a stream of device " +
+                                        std::to_string(stream.device()) + ", where device " + std::to_string(device) + " is selected");
+  if (emulated_machine().broken == device)
+    throw Error(ErrorKind::runtime, std::string("cuda: launch of kernel ") + name + ": the device is broken");
   const bool asks = must_ask_for_shared(static_cast<std::int64_t>(shared));
-  std::size_t most = asks ? simt::kMaxShared : static_cast<std::size_t>(kSharedUnasked);
+  std::size_t most =
+      static_cast<std::size_t>(asks ? emulated_machine().devices.at(static_cast<std::size_t>(device)).shared_memory : kSharedUnasked);
   if (shared > 0) most = std::min(most, shared + static_cast<std::size_t>(kStaticShared));
   stream.enqueue([=, values = std::tuple<std::decay_t<P>...>(static_cast<P>(std::forward<A>(arguments))...)] {
     std::apply([&](const auto&... v) { simt::launch(name, kernel, grid, block, {shared, most}, v...); }, values);
@@ -110,29 +126,53 @@ class Graph {
       throw;
     }
     stream.record(nullptr);
+    alive_ = std::make_unique<Alive>();
   }
   void launch(Stream& stream) const {
     for (const auto& call : calls_) stream.enqueue(call);
   }
 
  private:
+  struct Alive {
+    Alive() { ++emulated_machine().graphs, ++emulated_machine().graphs_recorded; }
+    ~Alive() { --emulated_machine().graphs; }
+  };
   std::vector<std::function<void()>> calls_;
+  std::unique_ptr<Alive> alive_;
 };
 
-inline int device_count(std::string&) { return 1; }
-/// As large as an H100's SM in what shapes depend on.
-inline DeviceProperties device_properties(int) {
-  DeviceProperties d;
-  d.name = "host executor";
-  d.major = 9;
-  d.multiprocessors = 0;
-  d.memory = d.free_memory = std::int64_t{80} << 30;
-  d.shared_memory = 227 << 10;
-  d.shared_memory_sm = 228 << 10;
-  d.driver = d.runtime = "0.0";
+/// Makes a device the one that the calls of this thread use, for a scope.
+class DeviceScope {
+ public:
+  explicit DeviceScope(int index) : previous_(emulated_current_device()) {
+    const DeviceProperties& device = emulated_machine().devices.at(static_cast<std::size_t>(index));
+    if (!device.problem.empty()) throw Error(ErrorKind::runtime, "cuda: cudaSetDevice: " + device.problem);
+    emulated_current_device() = index;
+  }
+  ~DeviceScope() { emulated_current_device() = previous_; }
+  DeviceScope(const DeviceScope&) = delete;
+  DeviceScope& operator=(const DeviceScope&) = delete;
+
+ private:
+  int previous_;
+};
+
+inline int device_count(std::string& reason) {
+  const auto count = static_cast<int>(emulated_machine().devices.size());
+  if (count == 0) reason = "no device";
+  return count;
+}
+inline DeviceProperties device_properties(int index) {
+  DeviceProperties d = emulated_machine().devices.at(static_cast<std::size_t>(index));
+  d.free_memory = 0;
+  d.problem.clear();  // shows when the device is selected
   return d;
 }
-inline void use_device(int) {}
+inline std::int64_t free_memory() { return emulated_machine().devices.at(static_cast<std::size_t>(emulated_current_device())).free_memory; }
+template <class Kernel>
+bool has_kernels(Kernel*, std::string&) {
+  return true;
+}
 
 }  // namespace runtime
 CUPG_END_COPY

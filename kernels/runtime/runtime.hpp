@@ -9,7 +9,8 @@
 //   upload, download, clear      enqueued on a stream
 //   launch                       a kernel, checked
 //   Graph                        work recorded once, enqueued as a whole again and again
-//   device_properties            what the device is like
+//   DeviceScope                  which device the calls of this thread use
+//   device_properties            what a device is like
 // Failures are cupg::Error (runtime) and name the call.
 #pragma once
 #include "kernels/runtime/properties.hpp"

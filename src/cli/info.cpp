@@ -32,7 +32,8 @@ std::string device_of(const DeviceChoice& choice) {
 std::string isa_of(const Config& config, const DeviceChoice& choice) {
   if (choice.device == Device::reference) return "scalar";  // it has plain scalars only
   if (choice.device == Device::cpu) return isa_name(cpu_ops_for(config.isa));
-  const DeviceProperties device = choice.plugin->devices().at(static_cast<std::size_t>(choice.index));
+  std::string ignored;
+  const DeviceProperties device = find_cuda_devices(ignored)->properties(choice.index);
   return fmt::format("sm_{}", 10 * device.major + device.minor);
 }
 
@@ -41,9 +42,20 @@ struct CudaInfo {
   std::string reason;
   std::vector<DeviceProperties> devices;
   CudaInfo() {
-    if (const CudaPlugin* plugin = find_cuda_plugin(reason)) devices = plugin->devices();
+    CudaDevices* const found = find_cuda_devices(reason);
+    if (found == nullptr) return;
+    devices = found->all();
+    reason = found->reason();
   }
 };
+
+std::string describe(const DeviceProperties& d) {
+  if (d.name.empty()) return fmt::format("{}: {}", d.index, d.problem);
+  const std::string memory = d.problem.empty() ? fmt::format("{} of {} free", format_bytes(d.free_memory), format_bytes(d.memory))
+                                               : format_bytes(d.memory) + " of memory";
+  return fmt::format("{}: {}, sm_{}, {} SMs, {}, driver for CUDA {}, runtime {}{}", d.index, d.name, 10 * d.major + d.minor,
+                     d.multiprocessors, memory, d.driver, d.runtime, d.problem.empty() ? "" : "; cannot be used: " + d.problem);
+}
 
 nlohmann::ordered_json cuda_json(const CudaInfo& cuda) {
   nlohmann::ordered_json devices = nlohmann::ordered_json::array();
@@ -55,7 +67,8 @@ nlohmann::ordered_json cuda_json(const CudaInfo& cuda) {
                        {"memory_bytes", d.memory},
                        {"free_bytes", d.free_memory},
                        {"driver", d.driver},
-                       {"runtime", d.runtime}});
+                       {"runtime", d.runtime},
+                       {"problem", d.problem}});
   return {{"devices", std::move(devices)}, {"reason", cuda.reason}};
 }
 
@@ -110,10 +123,7 @@ int run_info(const InfoArguments& arguments) {
   line("device", fmt::format("{}   (device = {} chooses it)", device_of(choice), text_value(*find_option("device"), config)));
   const CudaInfo cuda;
   if (cuda.devices.empty()) line("cuda", "no device: " + cuda.reason);
-  for (const DeviceProperties& d : cuda.devices)
-    line(d.index == 0 ? "cuda" : "",
-         fmt::format("{}: {}, sm_{}, {} SMs, {} of {} free, driver for CUDA {}, runtime {}", d.index, d.name, 10 * d.major + d.minor,
-                     d.multiprocessors, format_bytes(d.free_memory), format_bytes(d.memory), d.driver, d.runtime));
+  for (const DeviceProperties& d : cuda.devices) line(d.index == 0 ? "cuda" : "", describe(d));
   for (const EnvironmentInfo& e : environments())
     line(e.id == 0 ? "environments" : "", fmt::format("{}: {} observations, {} actions, {} steps at most, solved from {:g}", e.name,
                                                       e.observations, e.actions, e.max_episode_steps, e.reward_threshold));

@@ -123,8 +123,6 @@ class CudaChunkEngine final : public Engine {
         device_(runtime::device_properties(device)),
         slots_(agents),
         agents_(chunk_settings(config, environment_, network_.plan())) {
-    require_shared_memory();
-    runtime::use_device(device);
     arrays_.each(agents_, slots_, [](auto& buffer, auto& pointer, std::int64_t count, const char* what) {
       buffer = std::remove_reference_t<decltype(buffer)>(count, what);
       pointer = buffer.data();
@@ -149,15 +147,23 @@ class CudaChunkEngine final : public Engine {
     stream_.synchronize("setting up");
   }
 
+  /// Most dynamic shared memory that a block of its kernels takes.
+  static std::int64_t shared_bytes(const Config& config) {
+    const PackedNetwork network(config.network());
+    const ChunkAgents a = chunk_settings(config, find_environment(config.environment), network.plan());
+    const int floats = std::max({collect_floats(a), gradient_floats(a), parameter_stride(a.agents)});
+    return std::max<std::int64_t>(4 * std::int64_t{floats}, static_cast<std::int64_t>(weights_bytes(a.agents, kEvaluateWarps)));
+  }
+
   /// Agents, up to `wanted`, that fit into the memory that the device has left.
-  static int most_agents(const Config& config, int device, int wanted) {
+  static int most_agents(const Config& config, const DeviceProperties& device, int wanted) {
     const PackedNetwork network(config.network());
     ChunkAgents a = chunk_settings(config, find_environment(config.environment), network.plan());
     std::int64_t bytes = 0;
     CudaChunkArrays().each(a, 1, [&]<class T>(runtime::Buffer<T>&, auto&, std::int64_t count, const char*) {
       bytes += count * static_cast<std::int64_t>(sizeof(T));
     });
-    return agents_that_fit(runtime::device_properties(device), bytes, wanted);
+    return agents_that_fit(device, bytes, wanted);
   }
 
   void reset(int agent, std::uint64_t seed) override {
@@ -228,15 +234,6 @@ class CudaChunkEngine final : public Engine {
   int threads() const override { return 1; }
 
  private:
-  void require_shared_memory() const {
-    const std::int64_t bytes =
-        4 * static_cast<std::int64_t>(std::max({collect_floats(agents_), gradient_floats(agents_), parameter_stride(agents_.agents)}));
-    if (bytes > device_.shared_memory)
-      throw Error(ErrorKind::usage, "hidden: such a network takes " + std::to_string(bytes) + " bytes of shared memory on " + device_.name +
-                                        ", which has " + std::to_string(device_.shared_memory) +
-                                        "; expected narrower layers, or device = cpu");
-  }
-
   /// Sends what reset() has drawn, and draws the environments.
   void begin_resets() {
     if (pending_.empty()) return;

@@ -166,7 +166,6 @@ class CudaEngine final : public Engine {
         slots_(agents),
         agents_(agent_settings(config, environment_, network_.plan())),
         shape_(device_, agents_, environment_.observations, agents, form) {
-    runtime::use_device(device);
     arrays_.each(agents_, shape_, environment_.observations, slots_, [](auto& buffer, auto& pointer, std::int64_t count, const char* what) {
       buffer = std::remove_reference_t<decltype(buffer)>(count, what);
       pointer = buffer.data();
@@ -182,11 +181,17 @@ class CudaEngine final : public Engine {
     stream_.synchronize("setting up");
   }
 
+  /// Most dynamic shared memory that a block of its kernels takes. Trajectories and the optimizer's state need none (population_shape).
+  static std::int64_t shared_bytes(const Config& config) {
+    const PackedNetwork network(config.network());
+    const Agents a = agent_settings(config, find_environment(config.environment), network.plan());
+    return static_cast<std::int64_t>(weights_bytes(a, std::max(kRolloutWarps, kEvaluateWarps)));
+  }
+
   /// Agents, up to `wanted`, that fit into the memory that the device has left.
-  static int most_agents(const Config& config, int device, int wanted) {
+  static int most_agents(const Config& config, const DeviceProperties& properties, int wanted) {
     const EnvironmentInfo& environment = find_environment(config.environment);
     const PackedNetwork network(config.network());
-    const DeviceProperties properties = runtime::device_properties(device);
     Agents a = agent_settings(config, environment, network.plan());
     const CudaShape shape(properties, a, environment.observations, wanted, CudaForm::automatic);
     std::int64_t bytes = 0;

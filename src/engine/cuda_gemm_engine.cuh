@@ -127,7 +127,7 @@ class CudaGemmEngine final : public Engine {
   CudaGemmEngine(const Config& config, int agents, int device, const GemmPlan& plan)
       : config_(config),
         environment_(find_environment(config.environment)),
-        device_((runtime::use_device(device), runtime::device_properties(device))),
+        device_(runtime::device_properties(device)),
         slots_(agents),
         plan_(plan),
         agents_(wide_settings(config, environment_)),
@@ -151,7 +151,7 @@ class CudaGemmEngine final : public Engine {
   }
 
   /// Agents, up to `wanted`, that fit into the memory that the device has left.
-  static int most_agents(const Config& config, int device, int wanted) {
+  static int most_agents(const Config& config, const DeviceProperties& device, int wanted) {
     const EnvironmentInfo& environment = find_environment(config.environment);
     const Agents a = wide_settings(config, environment);
     const NetworkShape shape = config.network();
@@ -168,9 +168,9 @@ class CudaGemmEngine final : public Engine {
     const std::int64_t network = 4 * (plan.rows(config.batch()) * DenseNetwork::activation_floats(shape) +
                                       plan.slab * (DenseNetwork::error_floats(shape) + (plan.keep ? 0 : outputs)));
     constexpr double kShare = 0.8;  // the rest is for what the driver and the library take, and for evaluations
-    const double room = (kShare * static_cast<double>(runtime::device_properties(device).free_memory) -
-                         static_cast<double>(common + network + DeviceGemm::kWorkspace)) /
-                        static_cast<double>(agent);
+    const double room =
+        (kShare * static_cast<double>(device.free_memory) - static_cast<double>(common + network + DeviceGemm::kWorkspace)) /
+        static_cast<double>(agent);
     return std::clamp(static_cast<int>(std::clamp(room, 0.0, 1e6)), 1, wanted);
   }
 

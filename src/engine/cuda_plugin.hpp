@@ -21,12 +21,18 @@ enum class CudaForm {
 struct CudaPlugin {
   const char* version;       ///< as version()
   std::size_t config_bytes;  ///< sizeof(Config)
-  /// The first device that this build has kernels for, or -1 and why there is none.
-  int (*usable_device)(std::string& reason);
-  std::vector<DeviceProperties> (*devices)();
+  /// All devices, as they are known without starting any; where there are none, why.
+  std::vector<DeviceProperties> (*devices)(std::string& reason);
+  /// Starts a device, which takes a tenth of a second and some memory there, and notes its free memory or its problem.
+  void (*start)(DeviceProperties& device);
+  /// Why the device cannot train the configuration; empty where it can.
+  std::string (*why_not)(const Config& config, const DeviceProperties& device);
   /// Agents that the device has room for, at most `wanted`.
   int (*most_agents)(const Config& config, int device, int wanted);
   std::unique_ptr<Engine> (*make_engine)(const Config& config, int agents, int device, CudaForm form);
+
+  /// The first device that can be used, or -1 and why there is none.
+  int usable_device(std::string& reason) const;
 };
 inline constexpr const char* kCudaPluginSymbol = "cupg_cuda_plugin";
 
@@ -34,6 +40,8 @@ inline constexpr const char* kCudaPluginSymbol = "cupg_cuda_plugin";
 std::unique_ptr<Engine> make_emulated_engine(const Config& config, int agents, CudaForm form = CudaForm::automatic);
 /// That of wide and deep networks for any network, its products by the OpenBLAS plug-in.
 std::unique_ptr<Engine> make_emulated_gemm_engine(const Config& config, int agents, const GemmPlan& plan);
+/// The table of the plug-in, its devices those of emulated_machine().
+const CudaPlugin& emulated_plugin();
 /// As CudaPlugin::most_agents, on a device with 80 GiB.
 int most_emulated_agents(const Config& config, int wanted);
 

@@ -3,6 +3,9 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <memory>
+#include <utility>
+
 #include "cupg/error.hpp"
 #include "src/engine/plugin.hpp"
 #include "src/io/version.hpp"
@@ -15,13 +18,6 @@ bool has_driver() {
   return found;
 }
 
-/// What there is, found out once: opening a device takes a tenth of a second.
-struct Found {
-  const CudaPlugin* plugin = nullptr;
-  int index = -1;
-  std::string reason;  // where the index is -1
-};
-
 const CudaPlugin* load_plugin() {
   const Plugin file = open_plugin({"libcupg_cuda.so", "NVIDIA devices", "a build of cupg with CUDA (CUPG_CUDA=ON)"}, kCudaPluginSymbol);
   const CudaPlugin* const plugin = file.get<const CudaPlugin* (*)()>()();
@@ -31,28 +27,100 @@ const CudaPlugin* load_plugin() {
   return plugin;
 }
 
-Found find_device() {
-  Found found;
-  try {
-    found.plugin = load_plugin();
-  } catch (const Error& e) {
-    found.reason = e.what();
-    return found;
+/// What there is, found out once.
+struct Found {
+  const CudaPlugin* plugin = nullptr;
+  std::unique_ptr<CudaDevices> devices;
+  std::string reason;  // where these are null
+
+  Found() {
+    try {
+      plugin = load_plugin();
+    } catch (const Error& e) {
+      reason = e.what();
+      return;
+    }
+    if (has_driver()) {
+      devices = std::make_unique<CudaDevices>(*plugin);
+    } else {
+      reason = "no NVIDIA driver (libcuda.so.1 is not there)";
+    }
   }
-  if (!has_driver()) {
-    found.reason = "no NVIDIA driver (libcuda.so.1 is not there)";
-    return found;
-  }
-  found.index = found.plugin->usable_device(found.reason);
-  return found;
+};
+
+Found& found() {
+  static Found only;
+  return only;
 }
 
-const Found& found_device() {
-  static const Found found = find_device();
-  return found;
+[[noreturn]] void refuse_cuda(const std::string& reason) {
+  throw Error(ErrorKind::missing, fmt::format("device: cuda cannot be used: {}; expected auto, cpu or reference", reason));
 }
 
 }  // namespace
+
+CudaDevices::CudaDevices(const CudaPlugin& plugin) : plugin_(plugin) {
+  try {
+    for (DeviceProperties& d : plugin.devices(reason_)) devices_.push_back({std::move(d)});
+  } catch (const Error& e) {
+    reason_ = e.what();
+  }
+  if (devices_.empty() && reason_.empty()) reason_ = "no device";
+}
+
+const DeviceProperties& CudaDevices::start(Known& known) {
+  if (!std::exchange(known.started, true)) plugin_.start(known.properties);
+  return known.properties;
+}
+
+DeviceChoice CudaDevices::choose(const Config& config) {
+  const std::lock_guard lock(mutex_);
+  DeviceChoice choice;
+  std::string too_much;  // that the configuration asks of a device
+  const auto pass_over = [&](const DeviceProperties& d, const std::string& why) {
+    choice.reason +=
+        fmt::format("{}device {}{}{}: {}", choice.reason.empty() ? "" : "; ", d.index, d.name.empty() ? "" : ", ", d.name, why);
+  };
+  for (Known& known : devices_) {
+    const DeviceProperties& d = known.properties;
+    if (const std::string why = d.problem.empty() ? plugin_.why_not(config, d) : ""; !why.empty()) {
+      too_much = why;
+      pass_over(d, why);
+    } else if (!start(known).problem.empty()) {
+      pass_over(d, d.problem);
+    } else {
+      choice.device = Device::cuda;
+      choice.plugin = &plugin_;
+      choice.index = d.index;
+      return choice;
+    }
+  }
+  if (devices_.empty()) choice.reason = reason_;
+  if (config.device == Device::cuda && !too_much.empty()) throw Error(ErrorKind::usage, too_much);
+  if (config.device == Device::cuda) refuse_cuda(choice.reason);
+  choice.device = Device::cpu;
+  return choice;
+}
+
+std::vector<DeviceProperties> CudaDevices::all() {
+  const std::lock_guard lock(mutex_);
+  std::vector<DeviceProperties> list;
+  for (Known& known : devices_) list.push_back(start(known));
+  return list;
+}
+
+DeviceProperties CudaDevices::properties(int index) {
+  const std::lock_guard lock(mutex_);
+  return devices_.at(static_cast<std::size_t>(index)).properties;
+}
+
+int CudaPlugin::usable_device(std::string& reason) const {
+  Config any;
+  any.device = Device::automatic;
+  const DeviceChoice choice = CudaDevices(*this).choose(any);
+  reason = choice.reason;
+  return choice.device == Device::cuda ? choice.index : -1;
+}
 
 DeviceChoice choose_device(const Config& config) {
   DeviceChoice choice;
@@ -63,17 +131,11 @@ DeviceChoice choose_device(const Config& config) {
     choice.reason = "no NVIDIA driver";
     return choice;
   }
-  const Found& found = found_device();
-  if (found.index >= 0) {
-    choice.device = Device::cuda;
-    choice.plugin = found.plugin;
-    choice.index = found.index;
-    return choice;
-  }
-  if (config.device == Device::cuda)
-    throw Error(ErrorKind::missing, fmt::format("device: cuda cannot be used: {}; expected auto, cpu or reference", found.reason));
+  Found& here = found();
+  if (here.devices) return here.devices->choose(config);
+  if (config.device == Device::cuda) refuse_cuda(here.reason);
   choice.device = Device::cpu;
-  choice.reason = found.reason;
+  choice.reason = here.reason;
   return choice;
 }
 
@@ -82,9 +144,13 @@ const CudaPlugin* find_cuda_plugin(std::string& reason) {
     reason = "no NVIDIA driver";
     return nullptr;
   }
-  const Found& found = found_device();
-  reason = found.reason;
-  return found.plugin;
+  reason = found().reason;
+  return found().plugin;
+}
+
+CudaDevices* find_cuda_devices(std::string& reason) {
+  if (find_cuda_plugin(reason) == nullptr) return nullptr;
+  return found().devices.get();
 }
 
 }  // namespace cupg

@@ -9,6 +9,10 @@ std::unique_ptr<Engine> make_emulated_engine(const Config& config, int agents, C
 std::unique_ptr<Engine> make_emulated_gemm_engine(const Config& config, int agents, const GemmPlan& plan) {
   return std::make_unique<CudaGemmEngine>(config, agents, 0, plan);
 }
+const CudaPlugin& emulated_plugin() {
+  static const CudaPlugin plugin{"", sizeof(Config), all_devices, start_device, why_not_on, most_device_agents, make_device_engine};
+  return plugin;
+}
 int most_emulated_agents(const Config& config, int wanted) { return most_device_agents(config, 0, wanted); }
 
 }  // namespace cupg

@@ -28,7 +28,7 @@ std::string describe_agent(const Config& config, const AgentResult& a) {
 
 std::string machine(const TrainResult& r) {
   std::string text = fmt::format("{}, {}, {} thread{}", r.device, r.isa, r.threads, r.threads == 1 ? "" : "s");
-  if (!r.device_reason.empty()) text += fmt::format("   (not CUDA: {})", r.device_reason);
+  if (!r.device_reason.empty()) text += fmt::format("   (not {}{})", r.device == "cuda" ? "" : "CUDA: ", r.device_reason);
   return line("machine", text) + (describe_math(r.math, r.device).empty() ? "" : line("math", describe_math(r.math, r.device)));
 }
 

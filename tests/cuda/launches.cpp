@@ -19,9 +19,14 @@ std::string why_not() {
   const int count = cupg::runtime::device_count(reason);
   if (count == 0) return "no CUDA device: " + reason;
 #ifdef __CUDACC__
-  if (!cupg::runtime::has_kernels(0, cupg::optimizer_kernel, reason)) return "no CUDA device: " + reason;
+  try {
+    static const auto* const first = new cupg::runtime::DeviceScope(0);  // to the end of the program
+    static_cast<void>(first);
+    if (!cupg::runtime::has_kernels(cupg::optimizer_kernel, reason)) return "no CUDA device: " + reason;
+  } catch (const cupg::Error& e) {
+    return std::string("no CUDA device: ") + e.what();
+  }
 #endif
-  cupg::runtime::use_device(0);
   return "";
 }
 
