@@ -104,10 +104,11 @@ void launch(Stream& stream, const char* name, void (*kernel)(P...), dim3 grid, d
                                         std::to_string(stream.device()) + ", where device " + std::to_string(device) + " is selected");
   if (emulated_machine().broken == device)
     throw Error(ErrorKind::runtime, std::string("cuda: launch of kernel ") + name + ": the device is broken");
-  const bool asks = must_ask_for_shared(static_cast<std::int64_t>(shared));
-  std::size_t most =
-      static_cast<std::size_t>(asks ? emulated_machine().devices.at(static_cast<std::size_t>(device)).shared_memory : kSharedUnasked);
-  if (shared > 0) most = std::min(most, shared + static_cast<std::size_t>(kStaticShared));
+  const auto dynamic = static_cast<std::int64_t>(shared);
+  std::int64_t limit = emulated_machine().devices.at(static_cast<std::size_t>(device)).shared_memory;
+  if (!must_ask_for_shared(dynamic)) limit = std::min(limit, kSharedUnasked);
+  if (dynamic > 0) limit = std::min(limit, dynamic + kStaticShared);
+  const auto most = static_cast<std::size_t>(limit);
   stream.enqueue([=, values = std::tuple<std::decay_t<P>...>(static_cast<P>(std::forward<A>(arguments))...)] {
     std::apply([&](const auto&... v) { simt::launch(name, kernel, grid, block, {shared, most}, v...); }, values);
   });

@@ -123,7 +123,8 @@ inline PopulationShape population_shape(const DeviceProperties& device, const Ag
   };
   const auto resident = [&](std::int64_t need) {
     if (!shared_memory_fits(device, need)) return std::int64_t{0};
-    return std::min<std::int64_t>(kResidentWarps, shape.block_warps * (device.shared_memory_sm / (need + kReserved)));
+    const std::int64_t blocks = std::max<std::int64_t>(1, device.shared_memory_sm / (need + kReserved));
+    return std::min<std::int64_t>(kResidentWarps, shape.block_warps * blocks);
   };
   shape.keep = resident(bytes(true, false)) == resident(bytes(false, false));
   shape.shared_rows = resident(bytes(shape.keep, true)) >= kFewestWarps;
