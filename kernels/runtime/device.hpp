@@ -196,6 +196,7 @@ class DeviceScope {
     by_driver_ = driver_contexts().get != nullptr;
     if (by_driver_ && driver_contexts().get(&previous_context_) != 0) previous_context_ = nullptr;  // nobody has used CUDA yet
     const cudaError_t status = cudaSetDevice(index);
+    cudaGetLastError();  // what failed before, perhaps on another device, is not to be blamed on the first launch here
     if (status == cudaSuccess) return;
     restore();
     check(status, "cudaSetDevice");
