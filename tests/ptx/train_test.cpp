@@ -1,5 +1,5 @@
-// `cupg train --device cuda` on the PTX machine against `--device cpu`: the same policy files, byte for byte (wide networks: within a tolerance).
-// CUPG_PTX_SCHEDULE chooses the order in which lanes, warps and blocks run; the results may not know.
+// `cupg train --device cuda` on the PTX machine against `--device cpu`: the same policy files, byte for byte (wide networks: within a
+// tolerance). CUPG_PTX_SCHEDULE chooses the order in which lanes, warps and blocks run; the results may not know.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -25,8 +25,8 @@ const std::vector<std::vector<std::string>>& factors() {
        "--algo ppo --envs 32 --horizon 12 --epochs 2 --minibatches 2", "--algo ppo --envs 5 --horizon 20 --epochs 1 --minibatches 1",
        "--algo reinforce --envs 3 --episode-limit 40", "--algo reinforce-baseline --envs 2 --episode-limit 40",
        "--batch episodes --envs 3 --episode-limit 40"},
-      {"--hidden 16", "--hidden none", "--hidden 33", "--hidden 64,64", "--hidden 20,9 --separate --activation tanh", "--hidden 7 --separate",
-       "--hidden 96", "--hidden 12,12,12 --activation tanh"},
+      {"--hidden 16", "--hidden none", "--hidden 33", "--hidden 64,64", "--hidden 20,9 --separate --activation tanh",
+       "--hidden 7 --separate", "--hidden 96", "--hidden 12,12,12 --activation tanh"},
       {"", "--seeds 3"},
       {"", "--normalize", "--optimizer rmsprop", "--optimizer sgd --learning-rate 0.01 --normalize", "--truncation terminal --no-bias"}};
   return all;
@@ -73,7 +73,7 @@ void expect_same(const std::string& options, int& trained) {
   EXPECT_EQ(cpu.policies.size(), options.find("--seeds") == std::string::npos ? 1u : 3u) << options;
   if (cpu.math == "exact") {
     EXPECT_TRUE(cpu.policies == cuda.policies) << options;
-  } else {  // the CPU and a device cut wide products differently; wide_test compares bits with the executor
+  } else {                               // the CPU and a device cut wide products differently; wide_test compares bits with the executor
     constexpr double kTolerance = 1e-3;  // Adam's first steps are lr sign(g): a rounding near 0 counts whole
     for (const auto& [file, parameters] : cpu.parameters)
       EXPECT_FALSE(!(cupg_test::distance(parameters, cuda.parameters.at(file)) <= kTolerance)) << options << file;

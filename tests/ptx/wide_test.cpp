@@ -1,5 +1,5 @@
-// Wide networks on the PTX machine, whose products are OpenBLAS's: nvcc's kernels around them against the same kernels on the host executor,
-// bit for bit. (Beside the CPU engine such networks have a tolerance: gemm_device_test.)
+// Wide networks on the PTX machine, whose products are OpenBLAS's: nvcc's kernels around them against the same kernels on the host
+// executor, bit for bit. (Beside the CPU engine such networks have a tolerance: gemm_device_test.)
 #include <gtest/gtest.h>
 
 #include "src/engine/cuda_plugin.hpp"

@@ -42,7 +42,8 @@ struct Product {
 
 /// A matrix of a device where the host can reach it.
 float* reach(const float* matrix, int rows, int columns, int stride) {
-  const std::size_t count = rows == 0 ? 0 : static_cast<std::size_t>(rows - 1) * static_cast<std::size_t>(stride) + static_cast<std::size_t>(columns);
+  const std::size_t count =
+      rows == 0 ? 0 : static_cast<std::size_t>(rows - 1) * static_cast<std::size_t>(stride) + static_cast<std::size_t>(columns);
   return static_cast<float*>(cupg_ptx_host_pointer(matrix, count * sizeof(float)));
 }
 
@@ -62,8 +63,8 @@ int multiply(void* of) {
 
 void* create(void* stream, int, void*, std::size_t, CupgDeviceGemmMessage*) { return new void*(stream); }
 void destroy(void* handle) { delete static_cast<void**>(handle); }
-int sgemm(void* handle, int transposed_a, int transposed_b, int m, int n, int k, float alpha, const float* a, int lda, const float* b, int ldb,
-          float beta, float* c, int ldc, CupgDeviceGemmMessage*) {
+int sgemm(void* handle, int transposed_a, int transposed_b, int m, int n, int k, float alpha, const float* a, int lda, const float* b,
+          int ldb, float beta, float* c, int ldc, CupgDeviceGemmMessage*) {
   // never freed: a graph may do it again and again
   auto* const product = new Product{transposed_a, transposed_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc};
   return cupg_ptx_enqueue(*static_cast<void**>(handle), multiply, product);

@@ -64,16 +64,16 @@ constexpr Operation select() {
 
 }  // namespace
 
-#define CUPG_PTX_COMPARISONS(name, T)                                                                                        \
+#define CUPG_PTX_COMPARISONS(name, T)                                                                                            \
   {"setp.eq." name, compare<T>(kEqual<T>)}, {"setp.ne." name, compare<T>(kUnequal<T>)}, {"setp.lt." name, compare<T>(kLess<T>)}, \
-      {"setp.le." name, compare<T>(kLessEqual<T>)}, {"setp.gt." name, compare<T>(kGreater<T>)}, {                            \
-    "setp.ge." name, compare<T>(kGreaterEqual<T>)                                                                            \
+      {"setp.le." name, compare<T>(kLessEqual<T>)}, {"setp.gt." name, compare<T>(kGreater<T>)}, {                                \
+    "setp.ge." name, compare<T>(kGreaterEqual<T>)                                                                                \
   }
-#define CUPG_PTX_UNORDERED(name, T)                                                                                                 \
+#define CUPG_PTX_UNORDERED(name, T)                                                                                                    \
   {"setp.equ." name, compare<T>(kEqualU<T>)}, {"setp.neu." name, compare<T>(kUnequalU<T>)}, {"setp.ltu." name, compare<T>(kLessU<T>)}, \
-      {"setp.leu." name, compare<T>(kLessEqualU<T>)}, {"setp.gtu." name, compare<T>(kGreaterU<T>)},                                 \
-      {"setp.geu." name, compare<T>(kGreaterEqualU<T>)}, {"setp.num." name, compare<T>(kNumbers<T>)}, {                             \
-    "setp.nan." name, compare<T>(kNan<T>)                                                                                           \
+      {"setp.leu." name, compare<T>(kLessEqualU<T>)}, {"setp.gtu." name, compare<T>(kGreaterU<T>)},                                    \
+      {"setp.geu." name, compare<T>(kGreaterEqualU<T>)}, {"setp.num." name, compare<T>(kNumbers<T>)}, {                                \
+    "setp.nan." name, compare<T>(kNan<T>)                                                                                              \
   }
 
 Operations compare_operations() {

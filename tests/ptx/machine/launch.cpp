@@ -53,7 +53,7 @@ class BlockRunner {
 
     constexpr std::size_t kLine = 64;
     const std::size_t bytes = round_up(program.register_bytes, kLine);
-    registers_.reset(static_cast<u8*>(::operator new(std::max<std::size_t>(bytes * warps_.size(), 1), std::align_val_t{kLine})));
+    registers_.reset(static_cast<u8*>(::operator new (std::max<std::size_t>(bytes * warps_.size(), 1), std::align_val_t{kLine})));
     std::memset(registers_.get(), kRegisterPoison, bytes * warps_.size());
     for (std::size_t k = 0; k < warps_.size(); ++k) {
       warps_[k].registers = registers_.get() + k * bytes;
@@ -135,7 +135,7 @@ class BlockRunner {
   }
 
   struct Free {
-    void operator()(u8* p) const { ::operator delete(p, std::align_val_t{64}); }
+    void operator()(u8* p) const { ::operator delete (p, std::align_val_t{64}); }
   };
   const Program& program_;
   const Launch& launch_;
@@ -185,7 +185,8 @@ void run_grid(LoadedModule& module, const Function& kernel, const Launch& launch
   for (u64 k = 0; k < blocks; ++k) {
     const u64 b = order.empty() ? k : order[k];
     ++statistics.blocks;
-    runner.run({static_cast<u32>(b % launch.grid.x), static_cast<u32>(b / launch.grid.x % launch.grid.y), static_cast<u32>(b / launch.grid.x / launch.grid.y)});
+    runner.run({static_cast<u32>(b % launch.grid.x), static_cast<u32>(b / launch.grid.x % launch.grid.y),
+                static_cast<u32>(b / launch.grid.x / launch.grid.y)});
   }
 }
 

@@ -92,7 +92,8 @@ std::string AddressSpace::describe(u64 address, std::size_t bytes) const {
   if (behind == allocations_.begin()) return is_device(address) ? "no allocation is near" : "not an address of a device";
   const Allocation& before = std::prev(behind)->second;
   if (!is_device(address) && !before.pinned) return "not an address of a device";
-  return std::to_string(address + bytes - before.end) + " bytes past the end of an allocation of " + std::to_string(before.end - before.begin);
+  return std::to_string(address + bytes - before.end) + " bytes past the end of an allocation of " +
+         std::to_string(before.end - before.begin);
 }
 
 std::size_t AddressSpace::bytes_of(int device) const {

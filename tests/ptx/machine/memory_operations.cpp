@@ -59,7 +59,8 @@ class Resolver {
       const Allocation* const a = block_.memory->find(least);
       if (a == nullptr || most > a->end - bytes_ || bytes_ > a->end - a->begin || (!a->pinned && a->device != block_.device)) return false;
       zero = reinterpret_cast<u8*>(static_cast<u64>(a->to_host));
-    } else if (const auto size = static_cast<u64>(block_.program->local_bytes); i_.space == Space::local && bytes_ <= size && most <= size - bytes_) {
+    } else if (const auto size = static_cast<u64>(block_.program->local_bytes);
+               i_.space == Space::local && bytes_ <= size && most <= size - bytes_) {
       for (int l = 0; l < kLanes; ++l) p.of[l] = warp_.local.data() + size * static_cast<u64>(l) + address[l];
       return true;
     } else {
@@ -88,20 +89,23 @@ class Resolver {
       }
       case Space::parameter:
         if (write_) wrong("a write to the kernel's parameters", address, lane, "");
-        return inside(const_cast<u8*>(block_.parameters), static_cast<u64>(block_.program->parameter_bytes), address, lane, "the parameters");
+        return inside(const_cast<u8*>(block_.parameters), static_cast<u64>(block_.program->parameter_bytes), address, lane,
+                      "the parameters");
       default: return global(address, lane);
     }
   }
 
   u8* inside(u8* begin, u64 size, u64 address, int lane, const char* what) {
-    if (address > size || bytes_ > size - address) wrong("out of bounds", address, lane, std::string(what) + " has " + std::to_string(size));
+    if (address > size || bytes_ > size - address)
+      wrong("out of bounds", address, lane, std::string(what) + " has " + std::to_string(size));
     return begin + address;
   }
 
   u8* global(u64 address, int lane) {
     const Allocation* const a = block_.memory->find(address);
     if (a == nullptr || bytes_ > a->end - address) wrong("out of bounds", address, lane, block_.memory->describe(address, bytes_));
-    if (!a->pinned && a->device != block_.device) wrong("memory of another device", address, lane, "device " + std::to_string(a->device) + "'s");
+    if (!a->pinned && a->device != block_.device)
+      wrong("memory of another device", address, lane, "device " + std::to_string(a->device) + "'s");
     return reinterpret_cast<u8*>(address + static_cast<u64>(a->to_host));
   }
 
@@ -156,7 +160,8 @@ void store(Warp& w, const Instruction& i, Mask mask) {
   for (Mask left = mask; left != 0; left &= left - 1) {
     const int lane = __builtin_ctz(left);
     for (u32 v = 0; v < i.vector; ++v) {
-      const void* const from = i.wide_value ? static_cast<const void*>(w.lanes_of<u64>(i.value[v]) + lane) : w.lanes_of<u32>(i.value[v]) + lane;
+      const void* const from =
+          i.wide_value ? static_cast<const void*>(w.lanes_of<u64>(i.value[v]) + lane) : w.lanes_of<u32>(i.value[v]) + lane;
       std::memcpy(to.of[lane] + v * i.bytes, from, i.bytes);
     }
   }
@@ -165,7 +170,9 @@ void store(Warp& w, const Instruction& i, Mask mask) {
 /// Lane after lane, as if each were alone: any order is allowed.
 void atomic(Warp& w, const Instruction& i, Mask mask) {
   const Pointers at = Resolver(w, i, true).resolve(mask);
-  const auto operand = [&](int k, int lane) { return i.wide_value ? w.lanes_of<u64>(i.operand[k])[lane] : u64{w.lanes_of<u32>(i.operand[k])[lane]}; };
+  const auto operand = [&](int k, int lane) {
+    return i.wide_value ? w.lanes_of<u64>(i.operand[k])[lane] : u64{w.lanes_of<u32>(i.operand[k])[lane]};
+  };
   for (Mask left = mask; left != 0; left &= left - 1) {
     const int lane = __builtin_ctz(left);
     const u64 old = load_bytes(at.of[lane], i.bytes, false), b = operand(0, lane);

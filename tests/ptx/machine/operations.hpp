@@ -1,7 +1,7 @@
 // What instructions do to lanes: a table from the instruction's full name ("add.s32") to a function and the registers that it takes.
 #pragma once
-#include <tuple>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 
 #include "tests/ptx/machine/warp.hpp"
@@ -40,7 +40,9 @@ void atomic(Warp&, const Instruction&, Mask);
 template <class T>
 using Stored = std::conditional_t<sizeof(T) == 8, u64, u32>;
 template <class T>
-inline constexpr Slot kSlot = sizeof(T) == 8 ? Slot::wide : sizeof(T) == 4 ? Slot::word : Slot::half;
+inline constexpr Slot kSlot = sizeof(T) == 8   ? Slot::wide
+                              : sizeof(T) == 4 ? Slot::word
+                                               : Slot::half;
 template <class T>
 inline T read(Stored<T> raw) {
   if constexpr (std::is_floating_point_v<T>) return __builtin_bit_cast(T, raw);
@@ -58,9 +60,7 @@ inline Stored<T> written(T value) {
 /// The operation result = f(operands...) of each lane, for values of the types named.
 template <class F, class R, class... A>
 struct EachLane {
-  static void run(Warp& w, const Instruction& i, Mask mask) {
-    apply(w, i, mask, std::index_sequence_for<A...>());
-  }
+  static void run(Warp& w, const Instruction& i, Mask mask) { apply(w, i, mask, std::index_sequence_for<A...>()); }
   template <std::size_t... K>
   static void apply(Warp& w, const Instruction& i, Mask mask, std::index_sequence<K...>) {
     Stored<R>* const out = w.lanes_of<Stored<R>>(i.result);

@@ -27,13 +27,31 @@ enum class Control : u8 { lanes, nothing, branch, call, leave, exit, block_barri
 enum class Mode : u8 {
   none,
   // block barriers
-  wait, all, any, count,
+  wait,
+  all,
+  any,
+  count,
   // shuffles
-  butterfly, up, down, index,
+  butterfly,
+  up,
+  down,
+  index,
   // votes
-  ballot, vote_any, vote_all, uniform,
+  ballot,
+  vote_any,
+  vote_all,
+  uniform,
   // atomic operations
-  add, min, max, min_signed, max_signed, exchange, compare_exchange, bit_and, bit_or, bit_xor,
+  add,
+  min,
+  max,
+  min_signed,
+  max_signed,
+  exchange,
+  compare_exchange,
+  bit_and,
+  bit_or,
+  bit_xor,
 };
 
 inline constexpr u32 kNoRegister = std::numeric_limits<u32>::max();

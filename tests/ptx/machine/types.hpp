@@ -40,11 +40,17 @@ struct Fault : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// f(lane) for each lane of the mask; a loop that compilers vectorise where all take part.
+#ifdef __clang__
+#define CUPG_PTX_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define CUPG_PTX_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
+/// f(lane) for each lane of the mask; a loop that compilers vectorize where all take part.
 template <class F>
 inline void for_lanes(Mask mask, F f) {
   if (mask == kAllLanes) {
-#pragma GCC ivdep
+    CUPG_PTX_INDEPENDENT
     for (int lane = 0; lane < kLanes; ++lane) f(lane);
   } else {
     for (Mask left = mask; left != 0; left &= left - 1) f(__builtin_ctz(left));

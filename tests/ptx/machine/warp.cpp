@@ -21,14 +21,14 @@ void Warp::fault(const Instruction& at, const std::string& what) const {
   const Program& p = *block->program;
   const auto k = static_cast<std::size_t>(&at - p.code.data());
   throw Fault(what + ": kernel " + p.name + ", block " + std::to_string(block->index.x) + "," + std::to_string(block->index.y) + "," +
-              std::to_string(block->index.z) + ", warp " + std::to_string(index) + ", PTX line " + std::to_string(p.line[k]) + ": " + p.text[k]);
+              std::to_string(block->index.z) + ", warp " + std::to_string(index) + ", PTX line " + std::to_string(p.line[k]) + ": " +
+              p.text[k]);
 }
 
 void Warp::deadlock() const {
   std::string where;
-  each(live, [&](int l) {
-    where += " " + std::to_string(l) + "@" + std::to_string(block->program->line[static_cast<std::size_t>(pc[l])]);
-  });
+  each(live,
+       [&](int l) { where += " " + std::to_string(l) + "@" + std::to_string(block->program->line[static_cast<std::size_t>(pc[l])]); });
   fault(block->program->code[static_cast<std::size_t>(pc[first(live)])],
         "deadlock: lanes wait for each other at different instructions (lane@line:" + where + ")");
 }
@@ -47,9 +47,7 @@ Warp::Group Warp::next_group() {
   const Mask runnable = live & ~waiting;
   Group g{0, 0, kNowhere, kNowhere};
   Schedule& order = *block->schedule;
-  const auto take_all_at = [&] {
-    each(runnable, [&](int l) { g.lanes |= Mask{pc[l] == g.pc} << l; });
-  };
+  const auto take_all_at = [&] { each(runnable, [&](int l) { g.lanes |= Mask{pc[l] == g.pc} << l; }); };
   if (!order.random()) {
     g.pc = furthest_back(runnable);
     take_all_at();

@@ -46,7 +46,8 @@ struct Block {
 };
 
 /// Generic addresses of a block's own spaces lie in windows; no allocation has such an address.
-inline constexpr u64 kSharedWindow = u64{1} << 60, kLocalWindow = u64{2} << 60, kParameterWindow = u64{3} << 60, kWindowMask = u64{15} << 60;
+inline constexpr u64 kSharedWindow = u64{1} << 60, kLocalWindow = u64{2} << 60, kParameterWindow = u64{3} << 60,
+                     kWindowMask = u64{15} << 60;
 
 struct Warp {
   static constexpr int kMostCalls = 8;

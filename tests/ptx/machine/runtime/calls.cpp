@@ -51,7 +51,8 @@ CUstream_st& stream_of(cudaStream_t stream) {
 
 cudaError_t enqueue(cudaStream_t to, ptx::Work work) {
   CUstream_st& stream = stream_of(to);
-  if (stream.device != machine().current()) return fail(cudaErrorInvalidResourceHandle, "work for a stream of another device than the current one");
+  if (stream.device != machine().current())
+    return fail(cudaErrorInvalidResourceHandle, "work for a stream of another device than the current one");
   if (stream.capturing) {
     stream.captured.work.push_back(std::move(work));
     return cudaSuccess;
@@ -73,11 +74,13 @@ cudaError_t copy_now(void* to, const void* from, std::size_t bytes, cudaMemcpyKi
   const bool to_device = is_device(to), from_device = is_device(from);
   const bool right = kind == cudaMemcpyDefault || (kind == cudaMemcpyHostToDevice && to_device && !from_device) ||
                      (kind == cudaMemcpyDeviceToHost && !to_device && from_device) ||
-                     (kind == cudaMemcpyDeviceToDevice && to_device && from_device) || (kind == cudaMemcpyHostToHost && !to_device && !from_device);
+                     (kind == cudaMemcpyDeviceToDevice && to_device && from_device) ||
+                     (kind == cudaMemcpyHostToHost && !to_device && !from_device);
   if (!right) return fail(cudaErrorInvalidMemcpyDirection, "a copy in another direction than it says");
   u8* const destination = accessible(to, bytes);
   const u8* const source = accessible(from, bytes);
-  if (destination == nullptr || source == nullptr) return fail(cudaErrorInvalidValue, "a copy of " + std::to_string(bytes) + " bytes outside of an allocation");
+  if (destination == nullptr || source == nullptr)
+    return fail(cudaErrorInvalidValue, "a copy of " + std::to_string(bytes) + " bytes outside of an allocation");
   std::memmove(destination, source, bytes);
   return cudaSuccess;
 }
@@ -106,12 +109,14 @@ std::string refusal(const Kernel::OnDevice& on, dim3 grid, dim3 block, std::size
   const int most = on.function->most_threads;
   if (most != 0 && threads > static_cast<u64>(most)) return n(threads) + " threads in a block of a kernel that was compiled for " + n(most);
   if (most == 0 && threads * ptx::kMostRegistersOfAThread > ptx::kRegisters)
-    return n(threads) + " threads in a block of a kernel without __launch_bounds__, which may need " + n(ptx::kMostRegistersOfAThread) + " registers each";
+    return n(threads) + " threads in a block of a kernel without __launch_bounds__, which may need " + n(ptx::kMostRegistersOfAThread) +
+           " registers each";
   error = cudaErrorInvalidValue;
   const ptx::i64 all = on.static_shared + static_cast<ptx::i64>(shared);
   const std::string what = n(on.static_shared) + " static and " + n(shared) + " dynamic bytes of shared memory";
   if (!on.opted_in && all > ptx::kSharedWithoutAsking) return what + " without cudaFuncSetAttribute";
-  if (on.opted_in && shared > static_cast<std::size_t>(on.dynamic_shared)) return what + ", where " + n(on.dynamic_shared) + " were asked for";
+  if (on.opted_in && shared > static_cast<std::size_t>(on.dynamic_shared))
+    return what + ", where " + n(on.dynamic_shared) + " were asked for";
   if (all > machine().device().architecture.shared_opt_in) return what + ", more than the device has";
   return {};
 }
@@ -122,7 +127,8 @@ cudaError_t launch(Kernel* kernel, dim3 grid, dim3 block, void** arguments, std:
   const Kernel::OnDevice& on = machine().on_current(*kernel);
   if (on.function == nullptr) return fail(cudaErrorNoKernelImageForDevice, "no PTX for this device: " + kernel->name);
   cudaError_t error;
-  if (const std::string why = refusal(on, grid, block, shared, error); !why.empty()) return fail(error, "launch refused: " + why + ": " + kernel->name);
+  if (const std::string why = refusal(on, grid, block, shared, error); !why.empty())
+    return fail(error, "launch refused: " + why + ": " + kernel->name);
   ptx::Launch what{{grid.x, grid.y, grid.z}, {block.x, block.y, block.z}, shared, {}};
   what.parameters.resize(static_cast<std::size_t>(on.function->parameter_bytes()));
   for (std::size_t k = 0; k < on.function->parameters.size(); ++k) {
@@ -163,8 +169,7 @@ const char* const* error_texts(cudaError_t error) {
       {cudaErrorLaunchFailure, {"cudaErrorLaunchFailure", "unspecified launch failure"}},
       {cudaErrorIllegalState, {"cudaErrorIllegalState", "the operation cannot be performed in the present state"}},
       {cudaErrorStreamCaptureUnsupported, {"cudaErrorStreamCaptureUnsupported", "operation not permitted when stream is capturing"}},
-      {cudaErrorStreamCaptureInvalidated,
-       {"cudaErrorStreamCaptureInvalidated", "operation failed due to a previous error during capture"}},
+      {cudaErrorStreamCaptureInvalidated, {"cudaErrorStreamCaptureInvalidated", "operation failed due to a previous error during capture"}},
       {cudaErrorNoDevice, {"cudaErrorNoDevice", "no CUDA-capable device is detected"}}};
   static const std::array<const char*, 2> unknown{"cudaErrorUnknown", "an error that the PTX machine has no words for"};
   const auto found = texts.find(error);
@@ -193,8 +198,8 @@ CUPG_PTX_CALL void** __cudaRegisterFatBinary(void* wrapper) {
 CUPG_PTX_CALL void __cudaRegisterFatBinaryEnd(void**) {}
 CUPG_PTX_CALL void __cudaUnregisterFatBinary(void**) {}
 CUPG_PTX_CALL char __cudaInitModule(void**) { return 1; }
-CUPG_PTX_CALL void __cudaRegisterFunction(void** handle, const char* host_function, char*, const char* name, int, uint3*, uint3*, dim3*, dim3*,
-                                          int*) {
+CUPG_PTX_CALL void __cudaRegisterFunction(void** handle, const char* host_function, char*, const char* name, int, uint3*, uint3*, dim3*,
+                                          dim3*, int*) {
   const Lock lock(machine().mutex);
   auto* const binary = reinterpret_cast<ptx::FatBinary*>(handle);
   auto kernel = std::make_unique<Kernel>();
@@ -220,11 +225,13 @@ CUPG_PTX_CALL cudaError_t __cudaGetKernel(cudaKernel_t* kernel, const void* host
   *kernel = reinterpret_cast<cudaKernel_t>(found);
   return found != nullptr ? cudaSuccess : fail(cudaErrorInvalidDeviceFunction);
 }
-CUPG_PTX_CALL cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 block, void** arguments, std::size_t shared, cudaStream_t stream) {
+CUPG_PTX_CALL cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 block, void** arguments, std::size_t shared,
+                                             cudaStream_t stream) {
   const Lock lock(machine().mutex);
   return launch(reinterpret_cast<Kernel*>(kernel), grid, block, arguments, shared, stream);
 }
-CUPG_PTX_CALL cudaError_t cudaLaunchKernel(const void* host_function, dim3 grid, dim3 block, void** arguments, std::size_t shared, cudaStream_t stream) {
+CUPG_PTX_CALL cudaError_t cudaLaunchKernel(const void* host_function, dim3 grid, dim3 block, void** arguments, std::size_t shared,
+                                           cudaStream_t stream) {
   const Lock lock(machine().mutex);
   return launch(machine().find_kernel(host_function), grid, block, arguments, shared, stream);
 }
@@ -281,7 +288,8 @@ CUPG_PTX_CALL cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attr
     case cudaDevAttrMaxThreadsPerBlock: *value = ptx::kMostThreads; return cudaSuccess;
     case cudaDevAttrWarpSize: *value = ptx::kLanes; return cudaSuccess;
     case cudaDevAttrMaxGridDimX: *value = static_cast<int>(ptx::kMostGridX); return cudaSuccess;
-    default: return fail(cudaErrorInvalidValue, "cudaDeviceGetAttribute of " + std::to_string(attribute) + ", which the machine does not know");
+    default:
+      return fail(cudaErrorInvalidValue, "cudaDeviceGetAttribute of " + std::to_string(attribute) + ", which the machine does not know");
   }
 }
 CUPG_PTX_CALL cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
@@ -403,7 +411,8 @@ CUPG_PTX_CALL cudaError_t cudaMemcpy(void* to, const void* from, std::size_t byt
 CUPG_PTX_CALL cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
   const Lock lock(machine().mutex);
   if (const cudaError_t error = enter(); error != cudaSuccess) return error;
-  if (flags != cudaStreamNonBlocking) return fail(cudaErrorInvalidValue, "a stream that waits for the null stream, which the machine does not know");
+  if (flags != cudaStreamNonBlocking)
+    return fail(cudaErrorInvalidValue, "a stream that waits for the null stream, which the machine does not know");
   *stream = new CUstream_st;
   (*stream)->device = machine().current();
   machine().streams.insert(*stream);
@@ -484,7 +493,8 @@ CUPG_PTX_CALL cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, 
   if (on.function == nullptr) return fail(cudaErrorNoKernelImageForDevice);
   *attributes = cudaFuncAttributes{};
   attributes->sharedSizeBytes = static_cast<std::size_t>(on.static_shared);
-  attributes->maxThreadsPerBlock = on.function->most_threads != 0 ? on.function->most_threads : ptx::kRegisters / ptx::kMostRegistersOfAThread;
+  attributes->maxThreadsPerBlock =
+      on.function->most_threads != 0 ? on.function->most_threads : ptx::kRegisters / ptx::kMostRegistersOfAThread;
   attributes->maxDynamicSharedSizeBytes = on.dynamic_shared;
   attributes->ptxVersion = attributes->binaryVersion = on.module->module().target;
   return cudaSuccess;
@@ -498,8 +508,8 @@ CUPG_PTX_CALL cudaError_t cudaFuncSetAttribute(const void* host_function, cudaFu
   if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize)
     return fail(cudaErrorInvalidValue, "cudaFuncSetAttribute of " + std::to_string(attribute) + ", which the machine does not know");
   if (value < 0 || on.static_shared + value > machine().device().architecture.shared_opt_in)
-    return fail(cudaErrorInvalidValue, "cudaFuncSetAttribute refused: " + std::to_string(on.static_shared) + " static and " + std::to_string(value) +
-                                           " dynamic bytes of shared memory: " + kernel->name);
+    return fail(cudaErrorInvalidValue, "cudaFuncSetAttribute refused: " + std::to_string(on.static_shared) + " static and " +
+                                           std::to_string(value) + " dynamic bytes of shared memory: " + kernel->name);
   on.dynamic_shared = value;
   on.opted_in = true;
   return cudaSuccess;

@@ -8,9 +8,9 @@ namespace {
 constexpr u64 kGiB = u64{1} << 30;
 constexpr int kKiB = 1024;
 constexpr Architecture kArchitectures[] = {
-    {75, "T4", 40, 15 * kGiB, 64 * kKiB, 64 * kKiB, 1024},       {80, "A100", 108, 80 * kGiB, 164 * kKiB, 163 * kKiB, 2048},
-    {86, "RTX 3090", 82, 24 * kGiB, 100 * kKiB, 99 * kKiB, 1536}, {89, "L4", 58, 22 * kGiB, 100 * kKiB, 99 * kKiB, 1536},
-    {90, "H100", 132, 80 * kGiB, 228 * kKiB, 227 * kKiB, 2048},  {100, "B200", 148, 180 * kGiB, 228 * kKiB, 227 * kKiB, 2048},
+    {75, "T4", 40, 15 * kGiB, 64 * kKiB, 64 * kKiB, 1024},         {80, "A100", 108, 80 * kGiB, 164 * kKiB, 163 * kKiB, 2048},
+    {86, "RTX 3090", 82, 24 * kGiB, 100 * kKiB, 99 * kKiB, 1536},  {89, "L4", 58, 22 * kGiB, 100 * kKiB, 99 * kKiB, 1536},
+    {90, "H100", 132, 80 * kGiB, 228 * kKiB, 227 * kKiB, 2048},    {100, "B200", 148, 180 * kGiB, 228 * kKiB, 227 * kKiB, 2048},
     {120, "RTX 5090", 170, 32 * kGiB, 100 * kKiB, 99 * kKiB, 1536}};
 
 [[noreturn]] void wrong(const std::string& what) {

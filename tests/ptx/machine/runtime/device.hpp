@@ -19,10 +19,10 @@ struct Architecture {
   int sm;
   const char* board;
   int multiprocessors;
-  u64 memory;             ///< bytes
+  u64 memory;                 ///< bytes
   int shared_multiprocessor;  ///< bytes of shared memory of a multiprocessor
-  int shared_opt_in;      ///< of a block that asks for it
-  int threads;            ///< of a multiprocessor
+  int shared_opt_in;          ///< of a block that asks for it
+  int threads;                ///< of a multiprocessor
 };
 
 // What all of them have in common.

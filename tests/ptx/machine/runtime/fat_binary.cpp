@@ -36,7 +36,8 @@ std::vector<std::string_view> ptx_of(const void* wrapper) {
     if (head == 0 || head > size - offset || bytes > size - offset - head) throw Fault("a fat binary whose entries do not fit it");
     if (kind == kPtx) {
       const std::string_view text(reinterpret_cast<const char*>(entry + head), bytes);
-      if (text.find(".version") == std::string_view::npos) throw Fault("compressed PTX; expected a program that nvcc compiled with --no-compress");
+      if (text.find(".version") == std::string_view::npos)
+        throw Fault("compressed PTX; expected a program that nvcc compiled with --no-compress");
       all.push_back(text);
     }
     offset += head + bytes;

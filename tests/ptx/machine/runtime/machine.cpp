@@ -38,7 +38,8 @@ Machine::Machine()
 /// One write, so that the lines of programs that end at the same time stay whole.
 void Machine::report() const {
   if (verbose_)
-    std::fprintf(stderr, "ptx machine: %llu launches, %llu blocks, %.3g warp instructions, %.3g thread instructions, %llu divergent branches\n",
+    std::fprintf(stderr,
+                 "ptx machine: %llu launches, %llu blocks, %.3g warp instructions, %.3g thread instructions, %llu divergent branches\n",
                  static_cast<unsigned long long>(statistics_.launches), static_cast<unsigned long long>(statistics_.blocks),
                  static_cast<double>(statistics_.warp_instructions), static_cast<double>(statistics_.thread_instructions),
                  static_cast<unsigned long long>(statistics_.divergent_branches));
@@ -46,7 +47,8 @@ void Machine::report() const {
   std::string lines;
   for (const auto& binary : binaries)
     for (const auto& [host, kernel] : binary->kernels)
-      lines += binary->file + '\t' + kernel->name + '\t' + std::to_string(kernel->launches) + '\t' + std::to_string(kernel->thread_instructions) + '\n';
+      lines += binary->file + '\t' + kernel->name + '\t' + std::to_string(kernel->launches) + '\t' +
+               std::to_string(kernel->thread_instructions) + '\n';
   const int file = open(report_file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (file < 0 || write(file, lines.data(), lines.size()) != static_cast<ssize_t>(lines.size()))
     say("could not write the report " + report_file_);
@@ -80,7 +82,8 @@ Kernel::OnDevice& Machine::on_current(Kernel& kernel) {
       modules.push_back(std::make_unique<LoadedModule>(std::move(module), memory, current_));
     }
   for (const auto& module : modules)  // the newest that the device can run
-    if (const Function* f = module->find_kernel(kernel.name); f != nullptr && (on.module == nullptr || module->module().target > on.module->module().target)) {
+    if (const Function* f = module->find_kernel(kernel.name);
+        f != nullptr && (on.module == nullptr || module->module().target > on.module->module().target)) {
       on.module = module.get();
       on.function = f;
       on.static_shared = static_shared(module->module(), *f).bytes;
@@ -95,8 +98,8 @@ int Machine::run(Kernel& kernel, int device, const Launch& launch) {
   }
   const Kernel::OnDevice& on = kernel.on.at(device);
   if (verbose_)
-    say("launch of " + kernel.name + " <<<" + std::to_string(launch.grid.x) + " " + std::to_string(launch.grid.y) + " " + std::to_string(launch.grid.z) +
-        ", " + std::to_string(launch.block.count()) + ", " + std::to_string(launch.dynamic_shared) + ">>>");
+    say("launch of " + kernel.name + " <<<" + std::to_string(launch.grid.x) + " " + std::to_string(launch.grid.y) + " " +
+        std::to_string(launch.grid.z) + ", " + std::to_string(launch.block.count()) + ", " + std::to_string(launch.dynamic_shared) + ">>>");
   const u64 before = statistics_.thread_instructions;
   int error = cudaSuccess;
   try {
