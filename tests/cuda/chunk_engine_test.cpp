@@ -1,10 +1,9 @@
-// The CUDA engine of updates that run in chunks against the reference engine: on the host executor, and on a device where there is one.
+// The CUDA engine of updates that run in chunks against the reference engine, on the host executor or on a device.
 #include <array>
 #include <cmath>
 #include <numeric>
 
-#include "kernels/simt/simt.hpp"
-#include "src/engine/device.hpp"
+#include "tests/cuda/cuda_engines.hpp"
 #include "tests/support/bits.hpp"
 #include "tests/support/chunk_cases.hpp"
 #include "tests/support/comparisons.hpp"
@@ -19,34 +18,14 @@ using cupg::UpdateReport;
 
 constexpr std::uint64_t kSeed = 0x5eed00000005u;
 
-/// Engines where the test's parameter says: on the executor, or on a device.
-class ChunkWay {
- public:
-  explicit ChunkWay(bool device) : device_(device) {
-    if (!device) return;
-    plugin_ = cupg::find_cuda_plugin(reason_);
-    if (plugin_ != nullptr && (index_ = plugin_->usable_device(reason_)) >= 0) reason_.clear();
-  }
-  const std::string& why_not() const { return reason_; }
-  std::unique_ptr<Engine> make(const Config& config, int agents = 1) const {
-    return device_ ? plugin_->make_engine(config, agents, index_, cupg::CudaForm::automatic) : cupg::make_emulated_engine(config, agents);
-  }
-
- private:
-  bool device_;
-  std::string reason_;
-  const cupg::CudaPlugin* plugin_ = nullptr;
-  int index_ = -1;
-};
-
 /// As many updates of each as the engines were told so far. The reference trains agent by agent, the other all at once.
 struct Pair {
   std::unique_ptr<Engine> reference, cuda;
   int agents;
   std::string text;
 
-  Pair(const ChunkWay& way, const Config& config, int count, std::string words)
-      : reference(reference_engine(config, count)), cuda(way.make(config, count)), agents(count), text(std::move(words)) {
+  Pair(const Config& config, int count, std::string words)
+      : reference(reference_engine(config, count)), cuda(make_cuda_engine(config, count)), agents(count), text(std::move(words)) {
     for (int a = 0; a < agents; ++a) reset(a, kSeed + static_cast<std::uint64_t>(a));
   }
   void reset(int agent, std::uint64_t seed) { reference->reset(agent, seed), cuda->reset(agent, seed); }
@@ -110,38 +89,28 @@ Config normalised_episodes() {
 // ---- the table, in shards, so that they can run side by side and a failure names its own
 
 constexpr std::size_t kShards = 8;
-class CudaChunkTable : public testing::TestWithParam<std::tuple<bool, std::size_t>> {};
+class CudaChunkTable : public CudaEngineTest<testing::TestWithParam<std::size_t>> {};
 TEST_P(CudaChunkTable, EndsInTheReferencesBits) {
-  const auto [device, shard] = GetParam();
-  const ChunkWay way(device);
-  if (!way.why_not().empty()) GTEST_SKIP() << "no CUDA device: " << way.why_not();
-  const std::vector<ChunkCase> cases = chunk_cases(device ? 2e7 : 2e6 * scale());
+  const std::size_t shard = GetParam();
+  const std::vector<ChunkCase> cases = chunk_cases((kOnDevice ? 2e7 : 2e6) * scale());
   const std::size_t step = scale() < 1 ? 3 * kShards : kShards;  // a case has two updates at least, however small the scale
   for (std::size_t i = shard; i < cases.size(); i += step) {
-    const cupg::simt::WithOptions schedule({.seed = i % 3});
-    Pair pair(way, cases[i].config, i % 2 == 0 ? 1 : 3, cases[i].name);
+    const Schedule schedule(i % kSchedules);
+    Pair pair(cases[i].config, i % 2 == 0 ? 1 : 3, cases[i].name);
     pair.update(pair.all(), cases[i].updates);
     pair.expect_same();
     count_shape(cases[i].name);
   }
 }
-INSTANTIATE_TEST_SUITE_P(Executor, CudaChunkTable, testing::Combine(testing::Values(false), testing::Range(std::size_t{0}, kShards)));
-INSTANTIATE_TEST_SUITE_P(Device, CudaChunkTable, testing::Combine(testing::Values(true), testing::Range(std::size_t{0}, kShards)));
+INSTANTIATE_TEST_SUITE_P(Shard, CudaChunkTable, testing::Range(std::size_t{0}, kShards));
 
 // ---- what a table does not show
 
-class CudaChunkEngine : public testing::TestWithParam<bool> {
- protected:
-  void SetUp() override {
-    if (!way.why_not().empty()) GTEST_SKIP() << "no CUDA device: " << way.why_not();
-  }
-  const ChunkWay way{GetParam()};
-};
-INSTANTIATE_TEST_SUITE_P(, CudaChunkEngine, testing::Bool(), [](const auto& p) { return p.param ? "Device" : "Executor"; });
+struct CudaChunkEngine : CudaEngineTest<> {};
 
-TEST_P(CudaChunkEngine, SomeAgentsGoOnAndOneStartsAfresh) {
+TEST_F(CudaChunkEngine, SomeAgentsGoOnAndOneStartsAfresh) {
   for (const Config& c : {ppo_config(), normalised_episodes()}) {
-    Pair pair(way, c, 4, c.algorithm);
+    Pair pair(c, 4, c.algorithm);
     pair.update(pair.all(), 2);
     pair.update({3, 0}, 2);
     pair.expect_same();
@@ -153,16 +122,16 @@ TEST_P(CudaChunkEngine, SomeAgentsGoOnAndOneStartsAfresh) {
   }
 }
 
-TEST_P(CudaChunkEngine, EpochsEndEarlyForSomeAgentsAlone) {
+TEST_F(CudaChunkEngine, EpochsEndEarlyForSomeAgentsAlone) {
   Config c = ppo_config();
   c.epochs = 6;
   c.optimizer.learning_rate = 0.005f;
-  Pair every(way, c, 4, "without target-kl");
+  Pair every(c, 4, "without target-kl");
   every.update(every.all(), 1);
   int stopped = 0, went_on = 0;
   for (const float target : {1e-4f, 1e-3f, 3e-3f}) {
     c.objective.target_kl = target;
-    Pair pair(way, c, 4, "target-kl " + std::to_string(target));
+    Pair pair(c, 4, "target-kl " + std::to_string(target));
     pair.update(pair.all(), 1);
     pair.expect_same();
     for (int a = 0; a < 4; ++a) ++(parameters(*pair.cuda, a) == parameters(*every.cuda, a) ? went_on : stopped);
@@ -173,11 +142,11 @@ TEST_P(CudaChunkEngine, EpochsEndEarlyForSomeAgentsAlone) {
   EXPECT_GT(went_on, 0);
 }
 
-TEST_P(CudaChunkEngine, ADivergingAgentBesideHealthyOnes) {
+TEST_F(CudaChunkEngine, ADivergingAgentBesideHealthyOnes) {
   for (Config c : {ppo_config(), normalised_episodes()}) {
     c.optimizer.kind = cupg::OptimizerKind::sgd;
     c.optimizer.max_grad_norm = 0;
-    Pair pair(way, c, 3, c.algorithm);
+    Pair pair(c, 3, c.algorithm);
     std::vector<float> huge = parameters(*pair.reference, 1);
     for (float& p : huge) p *= 1e12f;
     pair.set_parameters(1, huge);
@@ -194,7 +163,7 @@ TEST_P(CudaChunkEngine, ADivergingAgentBesideHealthyOnes) {
   }
 }
 
-TEST_P(CudaChunkEngine, MoreThan32ChunksAreReducedInRuns) {
+TEST_F(CudaChunkEngine, MoreThan32ChunksAreReducedInRuns) {
   Config c = plain_config();
   c.algorithm = "reinforce-baseline";
   c.hidden = {3};
@@ -203,20 +172,20 @@ TEST_P(CudaChunkEngine, MoreThan32ChunksAreReducedInRuns) {
     c.envs = 64;
     c.horizon = chunks;
     c.advantage.normalize = chunks == 70;
-    Pair pair(way, c, 1, std::to_string(chunks) + " chunks");
+    Pair pair(c, 1, std::to_string(chunks) + " chunks");
     pair.update({0}, 2);
     pair.expect_same();
   }
 }
 
-TEST_P(CudaChunkEngine, EpisodesOfVeryDifferentLengthSideBySide) {
+TEST_F(CudaChunkEngine, EpisodesOfVeryDifferentLengthSideBySide) {
   Config c = normalised_episodes();
   c.hidden = {};
   c.envs = 2;
   c.episode_limit = 2200;  // the balancing agent: 35 chunks an episode, the other: one
   c.advantage.normalize_over = cupg::NormalizeOver::batch;
   c.optimizer.learning_rate = 1e-4f;
-  Pair pair(way, c, 2, "balancing and falling");
+  Pair pair(c, 2, "balancing and falling");
   pair.set_parameters(0, balancing(1));
   pair.set_parameters(1, balancing(-1));
   const auto reports = pair.update({0, 1}, scale() < 1 ? 1 : 2);
@@ -225,8 +194,8 @@ TEST_P(CudaChunkEngine, EpisodesOfVeryDifferentLengthSideBySide) {
   pair.expect_same();
 }
 
-TEST_P(CudaChunkEngine, TellsOfParametersThatAreNotFinite) {
-  Pair pair(way, ppo_config(), 2, "infinite");
+TEST_F(CudaChunkEngine, TellsOfParametersThatAreNotFinite) {
+  Pair pair(ppo_config(), 2, "infinite");
   std::vector<float> p = parameters(*pair.reference, 0);
   p[10] = std::numeric_limits<float>::infinity();
   pair.set_parameters(0, p);
@@ -235,8 +204,8 @@ TEST_P(CudaChunkEngine, TellsOfParametersThatAreNotFinite) {
   EXPECT_TRUE(reports[1].parameters_finite);
 }
 
-TEST_P(CudaChunkEngine, EvaluatesWhatItHasTrained) {
-  Pair pair(way, ppo_config(), 3, "evaluation");
+TEST_F(CudaChunkEngine, EvaluatesWhatItHasTrained) {
+  Pair pair(ppo_config(), 3, "evaluation");
   const int which[] = {2, 0, 2};
   const cupg::EvaluationRequest requests[] = {
       {.episodes = 33, .block = 5}, {.episodes = 33, .block = 6}, {.episodes = 20, .greedy = false, .block = 7}};
@@ -248,11 +217,11 @@ TEST_P(CudaChunkEngine, EvaluatesWhatItHasTrained) {
   pair.expect_same();
 }
 
-TEST_P(CudaChunkEngine, ASecondRunFromTheSameSeedHasTheSameBits) {
-  const auto engine = way.make(ppo_config(), 2);
+TEST_F(CudaChunkEngine, ASecondRunFromTheSameSeedHasTheSameBits) {
+  const auto engine = make_cuda_engine(ppo_config(), 2);
   std::vector<float> first;
   for (int run = 0; run < 2; ++run) {
-    const cupg::simt::WithOptions schedule({.seed = static_cast<std::uint64_t>(run)});
+    const Schedule schedule(static_cast<std::size_t>(run));
     for (int a = 0; a < 2; ++a) engine->reset(a, 9);
     std::vector<UpdateReport> reports(2);
     for (int k = 0; k < 3 - run; ++k) engine->update(std::array{0, 1}, 1 + run * k, reports);  // 1 + 1 + 1, or 1 + 2 at once
@@ -262,6 +231,7 @@ TEST_P(CudaChunkEngine, ASecondRunFromTheSameSeedHasTheSameBits) {
   }
 }
 
+#ifndef __CUDACC__
 TEST(CudaChunkMemory, AgentsThatFit) {
   Config c = ppo_config();
   EXPECT_EQ(cupg::most_emulated_agents(c, 100), 100);
@@ -271,5 +241,6 @@ TEST(CudaChunkMemory, AgentsThatFit) {
   EXPECT_GT(most, 10);
   EXPECT_LT(most, 256);
 }
+#endif
 
 }  // namespace

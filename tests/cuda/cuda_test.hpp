@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/cuda/launches.hpp"
+#include "tests/cuda/schedule.hpp"
 
 namespace cupg_test {
 
@@ -18,20 +19,5 @@ struct CudaTest : testing::Test {
     if (const std::string reason = why_not(); !reason.empty()) GTEST_SKIP() << reason;
   }
 };
-
-/// Options of the host executor for a scope: seed 0 runs threads in ascending order, others shuffle blocks, starts and wake-ups. A
-/// device has a schedule of its own.
-class Schedule {
- public:
-#ifdef __CUDACC__
-  explicit Schedule(std::size_t) {}
-#else
-  explicit Schedule(std::size_t seed) : scope_({.seed = seed}) {}
-
- private:
-  cupg::simt::WithOptions scope_;
-#endif
-};
-inline constexpr std::size_t kSchedules = 3;
 
 }  // namespace cupg_test

@@ -1,12 +1,11 @@
-// The whole CUDA engine against the CPU engine: on the host executor in both forms, and on a device where there is one.
+// The whole CUDA engine against the CPU engine in both forms, on the host executor or on a device.
 #include <cmath>
 #include <functional>
 #include <limits>
 
 #include "cupg/policy.hpp"
-#include "kernels/simt/simt.hpp"
 #include "src/engine/chunk_plan.hpp"
-#include "src/engine/device.hpp"
+#include "tests/cuda/cuda_engines.hpp"
 #include "tests/support/bits.hpp"
 #include "tests/support/comparisons.hpp"
 #include "tests/support/engines.hpp"
@@ -28,39 +27,14 @@ using cupg::OptimizerKind;
 using cupg::RmspropEps;
 using cupg::UpdateReport;
 
-/// Where the engine runs and in which form.
-struct Way {
-  const char* name;
-  bool device;
-  CudaForm form;
-};
-void PrintTo(const Way& way, std::ostream* out) { *out << way.name; }
+std::string form_name(CudaForm form) { return form == CudaForm::population ? "Population" : "LargeBatch"; }
 
-class CudaEngine : public testing::TestWithParam<Way> {
- protected:
-  void SetUp() override {
-    if (!GetParam().device) return;
-    std::string reason;
-    plugin_ = cupg::find_cuda_plugin(reason);
-    if (plugin_ != nullptr && (index_ = plugin_->usable_device(reason)) >= 0) return;
-    GTEST_SKIP() << "no CUDA device: " << reason;
-  }
-  std::unique_ptr<Engine> make(const Config& config, int agents = 1) const {
-    return GetParam().device ? plugin_->make_engine(config, agents, index_, GetParam().form)
-                             : cupg::make_emulated_engine(config, agents, GetParam().form);
-  }
-  const char* name() const { return GetParam().name; }
-
- private:
-  const cupg::CudaPlugin* plugin_ = nullptr;
-  int index_ = 0;
+struct CudaEngine : CudaEngineTest<testing::TestWithParam<CudaForm>> {
+  std::unique_ptr<Engine> make(const Config& config, int agents = 1) const { return make_cuda_engine(config, agents, GetParam()); }
+  std::string name() const { return form_name(GetParam()); }
 };
-INSTANTIATE_TEST_SUITE_P(, CudaEngine,
-                         testing::Values(Way{"ExecutorPopulation", false, CudaForm::population},
-                                         Way{"ExecutorLargeBatch", false, CudaForm::large_batch},
-                                         Way{"DevicePopulation", true, CudaForm::population},
-                                         Way{"DeviceLargeBatch", true, CudaForm::large_batch}),
-                         [](const auto& way) { return way.param.name; });
+INSTANTIATE_TEST_SUITE_P(, CudaEngine, testing::Values(CudaForm::population, CudaForm::large_batch),
+                         [](const auto& form) { return form_name(form.param); });
 
 testing::AssertionResult same_reports(const std::vector<UpdateReport>& want, const std::vector<UpdateReport>& got) {
   for (std::size_t i = 0; i < want.size(); ++i) {
@@ -155,10 +129,10 @@ TEST_P(CudaEngine, EndsInTheCpusBits) {
     const std::int64_t updates = std::clamp<std::int64_t>(static_cast<std::int64_t>(most / 10) / (c.batch() * agents), 1, 20);
     c.steps = c.batch() * (3 * updates + 1);
 
-    const cupg::simt::WithOptions schedule({.seed = (row[0] + row[1]) % 3});
+    const Schedule schedule((row[0] + row[1]) % kSchedules);
     Pair pair(c, make(c, agents), agents,
-              std::string(this->name()) + ", " + describe(c.network()) + ", " + std::to_string(c.envs) + " x " + std::to_string(c.horizon) +
-                  ", " + std::to_string(agents) + " agents");
+              this->name() + ", " + describe(c.network()) + ", " + std::to_string(c.envs) + " x " + std::to_string(c.horizon) + ", " +
+                  std::to_string(agents) + " agents");
     pair.reset_all();
     std::vector<int> all;
     for (int a = 0; a < agents; ++a) all.push_back(a);
@@ -194,7 +168,7 @@ TEST_P(CudaEngine, ASecondRunFromTheSameSeedHasTheSameBits) {
   const auto engine = make(c, 2);
   std::vector<float> first;
   for (int run = 0; run < 2; ++run) {
-    const cupg::simt::WithOptions schedule({.seed = static_cast<std::uint64_t>(run)});
+    const Schedule schedule(static_cast<std::size_t>(run));
     for (int a = 0; a < 2; ++a) engine->reset(a, 9);
     std::vector<UpdateReport> reports(2);
     engine->update(std::array{0, 1}, 10, reports);

@@ -2,6 +2,8 @@
 
 #include <zlib.h>
 
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -9,7 +11,22 @@
 
 namespace cupg_test {
 
-std::string golden_path(const std::string& name) { return std::string(CUPG_GOLDEN_DIR) + "/" + name; }
+namespace {
+
+/// CUPG_GOLDEN, or tests/golden in the program's folder or one above it: a program that is carried to another machine finds them too.
+std::filesystem::path golden_folder() {
+  if (const char* const folder = std::getenv("CUPG_GOLDEN")) return folder;
+  std::filesystem::path above = std::filesystem::read_symlink("/proc/self/exe");
+  while (above != above.root_path()) {
+    above = above.parent_path();
+    if (std::filesystem::exists(above / "tests/golden")) return above / "tests/golden";
+  }
+  throw std::runtime_error("no folder tests/golden above this program; CUPG_GOLDEN can name it");
+}
+
+}  // namespace
+
+std::string golden_path(const std::string& name) { return golden_folder() / name; }
 
 Csv::Csv(const std::string& path) {
   const std::unique_ptr<gzFile_s, int (*)(gzFile)> file(gzopen(path.c_str(), "rb"), gzclose);

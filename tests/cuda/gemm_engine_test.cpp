@@ -1,6 +1,6 @@
-// The device engine of wide and deep networks: on the host executor, its products by OpenBLAS, and, where there is one, on a device
-// by way of the plug-in, its products by cuBLAS. First updates against the reference engine within the bounds that
-// tests/support/wide.hpp derives, later ones and evaluations against the CPU's GemmEngine.
+// The CUDA engine of wide and deep networks: on the host executor, its products by OpenBLAS, or on a device, its products by cuBLAS. First
+// updates against the reference engine within the bounds that tests/support/wide.hpp derives, later ones and evaluations against the CPU's
+// GemmEngine.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -8,8 +8,8 @@
 
 #include "cupg/error.hpp"
 #include "src/engine/cuda_plugin.hpp"
-#include "src/engine/device.hpp"
 #include "src/engine/gemm_engine.hpp"
+#include "tests/cuda/cuda_engines.hpp"
 #include "tests/support/engines.hpp"
 #include "tests/support/scale.hpp"
 #include "tests/support/shapes.hpp"
@@ -18,8 +18,6 @@
 namespace {
 
 using namespace cupg_test;
-
-const bool kPluginIsFound = [] { return ::setenv("CUPG_PLUGIN_PATH", CUPG_PLUGIN_FOLDER, 0) == 0; }();
 
 /// A slab that divides nothing, so that every loop over slabs has a short last one.
 constexpr cupg::GemmPlan kOddSlabs{.slab = 23, .keep = true}, kOddSlabsAgain{.slab = 23, .keep = false};
@@ -40,56 +38,45 @@ std::vector<float> wide_balancing(const NetworkShape& shape, float quality, floa
   return p;
 }
 
-enum class Place { executor, device };
-
-struct DeviceGemmEngine : testing::TestWithParam<Place> {
-  void SetUp() override {
-    if (GetParam() == Place::executor) return;
-    std::string reason;
-    plugin_ = cupg::find_cuda_plugin(reason);
-    if (plugin_ == nullptr || (index_ = plugin_->usable_device(reason)) < 0) GTEST_SKIP() << "no CUDA device: " << reason;
-  }
+struct CudaGemmEngine : CudaEngineTest<> {
   /// A device plans its slabs itself, and has this engine for wide networks alone.
-  std::unique_ptr<cupg::Engine> device_engine(const Config& c, int agents = 1, const cupg::GemmPlan& plan = kOddSlabs) const {
-    if (GetParam() == Place::executor) return cupg::make_emulated_gemm_engine(c, agents, plan);
-    return plugin_->make_engine(c, agents, index_, cupg::CudaForm::automatic);
+  static std::unique_ptr<cupg::Engine> make(const Config& c, int agents = 1, [[maybe_unused]] const cupg::GemmPlan& plan = kOddSlabs) {
+#ifdef __CUDACC__
+    return make_cuda_engine(c, agents);
+#else
+    return cupg::make_emulated_gemm_engine(c, agents, plan);
+#endif
   }
-  std::vector<float> expect_same_updates(const Config& c, std::int64_t updates, double tolerance, const std::vector<float>& start = {},
-                                         const cupg::GemmPlan& plan = kOddSlabs) const;
-
- private:
-  const cupg::CudaPlugin* plugin_ = nullptr;
-  int index_ = 0;
+  static std::vector<float> expect_same_updates(const Config& c, std::int64_t updates, double tolerance,
+                                                const std::vector<float>& start = {}, const cupg::GemmPlan& plan = kOddSlabs);
 };
-INSTANTIATE_TEST_SUITE_P(On, DeviceGemmEngine, testing::Values(Place::executor, Place::device),
-                         [](const auto& p) { return p.param == Place::executor ? "Executor" : "Device"; });
 
-TEST_P(DeviceGemmEngine, FirstUpdateIsTheReferenceEnginesWithinItsRoundings) {
+TEST_F(CudaGemmEngine, FirstUpdateIsTheReferenceEnginesWithinItsRoundings) {
   for (const auto& shapes : {all_structures(), wide_structures()})
     for (const NetworkShape& shape : shapes) {
       const bool huge = parameter_count(shape) > 20000;
       if (huge && scale() < 1) continue;
       Config c = engine_config(shape, huge ? 5 : 37, huge ? 3 : 7);
       if (huge) c.init.kind = cupg::Initialisation::xavier;
-      expect_first_update_by(*device_engine(c), c);
+      expect_first_update_by(*make(c), c);
       if (testing::Test::HasFatalFailure()) return;
       count_shape(name(shape));
     }
 }
 
-TEST_P(DeviceGemmEngine, BatchesAndSlabsOfEverySize) {
+TEST_F(CudaGemmEngine, BatchesAndSlabsOfEverySize) {
   for (const auto& [envs, horizon] : {std::pair{1, 1}, {1, 40}, {32, 1}, {33, 5}, {64, 3}, {150, 2}})
     for (const cupg::GemmPlan& plan : {kOddSlabs, kOddSlabsAgain, cupg::GemmPlan{.slab = 1000, .keep = true}}) {
       const Config c = engine_config(separate_shape({20, 20, 20}, {70}), envs, horizon);
-      expect_first_update_by(*device_engine(c, 1, plan), c);
+      expect_first_update_by(*make(c, 1, plan), c);
       if (testing::Test::HasFatalFailure()) return;
     }
 }
 
 /// The same updates by both engines: counts equal, parameters within `tolerance` of the largest. Returns the device's parameters.
-std::vector<float> DeviceGemmEngine::expect_same_updates(const Config& c, std::int64_t updates, double tolerance,
-                                                         const std::vector<float>& start, const cupg::GemmPlan& plan) const {
-  const auto cpu = cpu_gemm_engine(c), device = device_engine(c, 1, plan);
+std::vector<float> CudaGemmEngine::expect_same_updates(const Config& c, std::int64_t updates, double tolerance,
+                                                       const std::vector<float>& start, const cupg::GemmPlan& plan) {
+  const auto cpu = cpu_gemm_engine(c), device = make(c, 1, plan);
   for (cupg::Engine* e : {cpu.get(), device.get()}) {
     e->reset(0, 3);
     if (!start.empty()) e->set_parameters(0, start);
@@ -106,7 +93,7 @@ std::vector<float> DeviceGemmEngine::expect_same_updates(const Config& c, std::i
   return parameters(*device);
 }
 
-TEST_P(DeviceGemmEngine, NormalisesAndOptimisesAsTheCpuEngine) {
+TEST_F(CudaGemmEngine, NormalisesAndOptimisesAsTheCpuEngine) {
   // five updates; roundings come to some 1e-6 of the largest parameter, every setting changes 1e-3 of it
   constexpr double kRoundings = 2e-5;
   std::vector<std::vector<float>> ends;
@@ -122,13 +109,13 @@ TEST_P(DeviceGemmEngine, NormalisesAndOptimisesAsTheCpuEngine) {
     }
 }
 
-TEST_P(DeviceGemmEngine, ManyParametersAreManyBlocks) {
+TEST_F(CudaGemmEngine, ManyParametersAreManyBlocks) {
   Config c = engine_config(shared_shape({128, 128}), 33, 5);  // 17,411 parameters: blocks whose last is not full
   c.optimizer = {.kind = cupg::OptimizerKind::adam, .learning_rate = 0.001f, .max_grad_norm = 0.5f};
   expect_same_updates(c, 4, 1e-3, {}, kOddSlabsAgain);  // Adam's first steps are lr sign(g): a rounding near 0 counts whole
 }
 
-TEST_P(DeviceGemmEngine, TruncatedEpisodesGoOnOrEndAsTheCpuEngines) {
+TEST_F(CudaGemmEngine, TruncatedEpisodesGoOnOrEndAsTheCpuEngines) {
   // A policy that balances: every environment is cut by CartPole-v0's limit, twice in 512 steps, or in a rollout of 401.
   constexpr double kRoundings = 2e-5;
   for (const int horizon : {128, 401}) {
@@ -152,10 +139,10 @@ TEST_P(DeviceGemmEngine, TruncatedEpisodesGoOnOrEndAsTheCpuEngines) {
   }
 }
 
-TEST_P(DeviceGemmEngine, EvaluatesAsTheCpuEngine) {
+TEST_F(CudaGemmEngine, EvaluatesAsTheCpuEngine) {
   Config c = plain_config();
   c.hidden = {65};
-  const auto cpu = cpu_gemm_engine(c), device = device_engine(c);
+  const auto cpu = cpu_gemm_engine(c), device = make(c);
   for (const float quality : {1.0f, 0.05f, -1.0f})
     for (const bool greedy : {true, false}) {
       if (scale() < 1 && quality == 1 && !greedy) continue;
@@ -177,12 +164,12 @@ TEST_P(DeviceGemmEngine, EvaluatesAsTheCpuEngine) {
   EXPECT_EQ(device->evaluate(0, {.episodes = 0}).episodes, 0);
 }
 
-TEST_P(DeviceGemmEngine, KUpdatesAreKTimesOneAndPopulationsAreIndependent) {
+TEST_F(CudaGemmEngine, KUpdatesAreKTimesOneAndPopulationsAreIndependent) {
   Config c = plain_config();
   c.hidden = {30, 20, 10};
   c.envs = 40;
   c.horizon = 5;
-  const auto whole = device_engine(c), parts = device_engine(c, 3);
+  const auto whole = make(c), parts = make(c, 3);
   whole->reset(0, 1), parts->reset(0, 8), parts->reset(1, 1), parts->reset(2, 9);
   const cupg::UpdateReport all = update(*whole, 6);
   cupg::EpisodeTally tally;
@@ -202,14 +189,14 @@ TEST_P(DeviceGemmEngine, KUpdatesAreKTimesOneAndPopulationsAreIndependent) {
   parts->reset(2, 1);  // everything of the agent before is forgotten
   update(*parts, 6, 2);
   EXPECT_TRUE(same_bits(whole->parameters(0), parts->parameters(2)));
-  const std::vector<float> untouched = trained(*device_engine(c), 8, 0);
+  const std::vector<float> untouched = trained(*make(c), 8, 0);
   EXPECT_TRUE(same_bits(std::span<const float>(untouched), parts->parameters(0)));
 }
 
-TEST_P(DeviceGemmEngine, AGradientThatIsNotFiniteChangesNothing) {
+TEST_F(CudaGemmEngine, AGradientThatIsNotFiniteChangesNothing) {
   Config c = plain_config();
   c.hidden = {70};
-  const auto engine = device_engine(c, 2);
+  const auto engine = make(c, 2);
   for (const float bad : {std::nanf(""), 1e38f}) {
     engine->reset(0, 1), engine->reset(1, 2);
     update(*engine, 2);
@@ -230,7 +217,8 @@ TEST_P(DeviceGemmEngine, AGradientThatIsNotFiniteChangesNothing) {
   }
 }
 
-TEST(DeviceGemm, IsChosenBeyondTheFusedKernelsAloneAndSaysWhatItPromises) {
+#ifndef __CUDACC__
+TEST(CudaGemm, IsChosenBeyondTheFusedKernelsAloneAndSaysWhatItPromises) {
   Config c = plain_config();
   const auto math = [&](const std::vector<int>& hidden) {
     c.hidden = hidden;
@@ -247,7 +235,7 @@ TEST(DeviceGemm, IsChosenBeyondTheFusedKernelsAloneAndSaysWhatItPromises) {
   EXPECT_EQ(engine->isa(), "emulated");
 }
 
-TEST(DeviceGemm, AsManyAgentsAsTheDeviceHasRoomFor) {
+TEST(CudaGemm, AsManyAgentsAsTheDeviceHasRoomFor) {
   Config c = plain_config();
   c.hidden = {256, 256};
   EXPECT_EQ(cupg::most_emulated_agents(c, 100), 100);
@@ -265,7 +253,7 @@ TEST(DeviceGemm, AsManyAgentsAsTheDeviceHasRoomFor) {
   EXPECT_EQ(cupg::most_emulated_agents(c, 1 << 20), 1) << "and its memory will be refused by name";
 }
 
-TEST(DeviceGemm, LearnsCartPoleWithTwoLayersOf256) {
+TEST(CudaGemm, LearnsCartPoleWithTwoLayersOf256) {
   if (scale() < 1) GTEST_SKIP() << "minutes under a sanitizer";
   Config c;
   c.hidden = {256, 256};
@@ -286,7 +274,7 @@ TEST(DeviceGemm, LearnsCartPoleWithTwoLayersOf256) {
   std::printf("mean return %.1f, after %lld updates %.1f; %.1f s\n", before, static_cast<long long>(updates), after, seconds());
 }
 
-TEST(DeviceGemm, SaysWhereItsPluginWasLookedFor) {
+TEST(CudaGemm, SaysWhereItsPluginWasLookedFor) {
   testing::GTEST_FLAG(death_test_style) = "threadsafe";  // a fresh process, which has not opened it
   const auto try_without = [] {
     ::setenv("CUPG_PLUGIN_PATH", testing::TempDir().c_str(), 1);
@@ -302,5 +290,6 @@ TEST(DeviceGemm, SaysWhereItsPluginWasLookedFor) {
   };
   EXPECT_EXIT(try_without(), testing::ExitedWithCode(3), "missing: libcupg_openblas.so, which networks wider than 64 units .*looked in");
 }
+#endif
 
 }  // namespace
