@@ -92,10 +92,10 @@ constexpr std::size_t kShards = 8;
 class CudaChunkTable : public CudaEngineTest<testing::TestWithParam<std::size_t>> {};
 TEST_P(CudaChunkTable, EndsInTheReferencesBits) {
   const std::size_t shard = GetParam();
-  const std::vector<ChunkCase> cases = chunk_cases((kOnDevice ? 2e7 : 2e6) * scale());
+  const std::vector<ChunkCase> cases = chunk_cases((on_device() ? 2e7 : 2e6) * scale());
   const std::size_t step = scale() < 1 ? 3 * kShards : kShards;  // a case has two updates at least, however small the scale
   for (std::size_t i = shard; i < cases.size(); i += step) {
-    const Schedule schedule(i % kSchedules);
+    const auto schedule = engine_schedule(i % kEngineSchedules);
     Pair pair(cases[i].config, i % 2 == 0 ? 1 : 3, cases[i].name);
     pair.update(pair.all(), cases[i].updates);
     pair.expect_same();
@@ -221,7 +221,7 @@ TEST_F(CudaChunkEngine, ASecondRunFromTheSameSeedHasTheSameBits) {
   const auto engine = make_cuda_engine(ppo_config(), 2);
   std::vector<float> first;
   for (int run = 0; run < 2; ++run) {
-    const Schedule schedule(static_cast<std::size_t>(run));
+    const auto schedule = engine_schedule(static_cast<std::size_t>(run));
     for (int a = 0; a < 2; ++a) engine->reset(a, 9);
     std::vector<UpdateReport> reports(2);
     for (int k = 0; k < 3 - run; ++k) engine->update(std::array{0, 1}, 1 + run * k, reports);  // 1 + 1 + 1, or 1 + 2 at once
@@ -230,17 +230,5 @@ TEST_F(CudaChunkEngine, ASecondRunFromTheSameSeedHasTheSameBits) {
     EXPECT_TRUE(same_bits(first, parameters(*engine)));
   }
 }
-
-#ifndef __CUDACC__
-TEST(CudaChunkMemory, AgentsThatFit) {
-  Config c = ppo_config();
-  EXPECT_EQ(cupg::most_emulated_agents(c, 100), 100);
-  c.envs = 1 << 12;
-  c.horizon = 1 << 10;  // 256 MiB of samples an agent
-  const int most = cupg::most_emulated_agents(c, 8192);
-  EXPECT_GT(most, 10);
-  EXPECT_LT(most, 256);
-}
-#endif
 
 }  // namespace

@@ -1,46 +1,25 @@
-// The whole CUDA engine where these tests run it: on the host executor, or, compiled by nvcc, on a device through the plug-in.
+// The whole CUDA engine where these tests run it: on the host executor, or on a device through the plug-in. Which of the two is decided when
+// a program is linked, by engines_on_executor.cpp or engines_on_device.cpp, so that the tests are compiled once for both.
 #pragma once
 #include <gtest/gtest.h>
 
 #include <memory>
 #include <string>
 
-#include "src/engine/device.hpp"
-#include "tests/cuda/schedule.hpp"
+#include "src/engine/cuda_plugin.hpp"
+#include "src/engine/gemm_engine.hpp"
 
 namespace cupg_test {
 
-#ifdef __CUDACC__
-inline constexpr bool kOnDevice = true;
-
-struct DevicePlugin {
-  const cupg::CudaPlugin* plugin = nullptr;
-  int index = -1;
-  std::string reason;  ///< where there is no device
-
-  DevicePlugin() {
-    plugin = cupg::find_cuda_plugin(reason);
-    if (plugin != nullptr) index = plugin->usable_device(reason);
-    if (index >= 0) reason.clear();
-  }
-};
-inline const DevicePlugin& device_plugin() {
-  static const DevicePlugin found;
-  return found;
-}
-inline std::string why_no_engine() { return device_plugin().reason; }
-inline std::unique_ptr<cupg::Engine> make_cuda_engine(const cupg::Config& config, int agents = 1,
-                                                      cupg::CudaForm form = cupg::CudaForm::automatic) {
-  return device_plugin().plugin->make_engine(config, agents, device_plugin().index, form);
-}
-#else
-inline constexpr bool kOnDevice = false;
-inline std::string why_no_engine() { return ""; }
-inline std::unique_ptr<cupg::Engine> make_cuda_engine(const cupg::Config& config, int agents = 1,
-                                                      cupg::CudaForm form = cupg::CudaForm::automatic) {
-  return cupg::make_emulated_engine(config, agents, form);
-}
-#endif
+bool on_device();
+/// Empty where engines can be made.
+std::string why_no_engine();
+std::unique_ptr<cupg::Engine> make_cuda_engine(const cupg::Config& config, int agents = 1, cupg::CudaForm form = cupg::CudaForm::automatic);
+/// The engine of wide networks, for any network on the executor. A device plans its slabs itself, and has it for wide networks alone.
+std::unique_ptr<cupg::Engine> make_cuda_gemm_engine(const cupg::Config& config, int agents, const cupg::GemmPlan& plan);
+/// The executor's schedule until the handle goes (Schedule in schedule.hpp); a device has one of its own.
+std::shared_ptr<void> engine_schedule(std::size_t seed);
+inline constexpr std::size_t kEngineSchedules = 3;
 
 /// A fixture, or the base of one, that skips where there is no device.
 template <class Fixture = testing::Test>

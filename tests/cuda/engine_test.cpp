@@ -129,7 +129,7 @@ TEST_P(CudaEngine, EndsInTheCpusBits) {
     const std::int64_t updates = std::clamp<std::int64_t>(static_cast<std::int64_t>(most / 10) / (c.batch() * agents), 1, 20);
     c.steps = c.batch() * (3 * updates + 1);
 
-    const Schedule schedule((row[0] + row[1]) % kSchedules);
+    const auto schedule = engine_schedule((row[0] + row[1]) % kEngineSchedules);
     Pair pair(c, make(c, agents), agents,
               this->name() + ", " + describe(c.network()) + ", " + std::to_string(c.envs) + " x " + std::to_string(c.horizon) + ", " +
                   std::to_string(agents) + " agents");
@@ -168,7 +168,7 @@ TEST_P(CudaEngine, ASecondRunFromTheSameSeedHasTheSameBits) {
   const auto engine = make(c, 2);
   std::vector<float> first;
   for (int run = 0; run < 2; ++run) {
-    const Schedule schedule(static_cast<std::size_t>(run));
+    const auto schedule = engine_schedule(static_cast<std::size_t>(run));
     for (int a = 0; a < 2; ++a) engine->reset(a, 9);
     std::vector<UpdateReport> reports(2);
     engine->update(std::array{0, 1}, 10, reports);

@@ -143,4 +143,14 @@ TEST(DeviceLimits, NoMoreAgentsThanAGridHasBlocksInY) {
   }
 }
 
+TEST(DeviceMemory, HoldsAsManyAgentsAsFit) {
+  Config c = chunks({64, 64}, false);
+  EXPECT_EQ(cupg::most_emulated_agents(c, 100), 100);
+  c.envs = 1 << 12;
+  c.horizon = 1 << 10;  // 256 MiB of samples an agent
+  const int most = cupg::most_emulated_agents(c, 8192);
+  EXPECT_GT(most, 10);
+  EXPECT_LT(most, 256);
+}
+
 }  // namespace

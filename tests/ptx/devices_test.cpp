@@ -14,6 +14,8 @@
 
 extern "C" int cupg_ptx_has_context(int device);
 extern "C" int cupg_ptx_graphs();
+extern "C" int cupg_ptx_device_of_thread();
+extern "C" void cupg_ptx_set_device_of_thread(int device);
 
 namespace {
 
@@ -135,6 +137,23 @@ TEST(Plugin, AnEngineWorksOnItsDeviceWhicheverThreadCalls) {
       second.reset();
     })
         .join();
+  }
+}
+
+/// A thread may use CUDA itself, or not at all.
+TEST(Plugin, LeavesTheThreadItsDevice) {
+  for (const int own : {-1, 0, 1}) {
+    std::thread([&] {
+      cupg_ptx_set_device_of_thread(own);
+      const auto engine = plugin().make_engine(plain_config(), 1, 1 - std::abs(own), cupg::CudaForm::automatic);
+      EXPECT_EQ(cupg_ptx_device_of_thread(), own);
+      engine->reset(0, 5);
+      update(*engine, 1);
+      EXPECT_EQ(cupg_ptx_device_of_thread(), own);
+      std::string reason;
+      plugin().usable_device(reason);
+      EXPECT_EQ(cupg_ptx_device_of_thread(), own);
+    }).join();
   }
 }
 

@@ -33,6 +33,7 @@ cudaError_t enter() {
   ptx::Device& device = machine().device();
   if (device.unavailable) return fail(cudaErrorDevicesUnavailable);
   device.has_context = true;
+  machine().choose(machine().current());
   return device.sticky_error == cudaSuccess ? cudaSuccess : fail(static_cast<cudaError_t>(device.sticky_error));
 }
 /// The same for a call that may not be made while this thread records a stream: the recording is lost.
@@ -247,7 +248,7 @@ CUPG_PTX_CALL cudaError_t cudaSetDevice(int device) {
   const Lock lock(machine().mutex);
   if (device < 0 || device >= static_cast<int>(machine().devices.size())) return fail(cudaErrorInvalidDevice);
   if (machine().devices[static_cast<std::size_t>(device)].unavailable) return fail(cudaErrorDevicesUnavailable);
-  machine().set_current(device);
+  machine().choose(device);
   machine().device().has_context = true;
   return cudaSuccess;
 }
@@ -526,6 +527,9 @@ CUPG_PTX_CALL cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blo
 // ---- what tests ask the machine
 
 CUPG_PTX_CALL int cupg_ptx_has_context(int device) { return machine().devices.at(static_cast<std::size_t>(device)).has_context ? 1 : 0; }
+/// -1: the thread has not chosen one.
+CUPG_PTX_CALL int cupg_ptx_device_of_thread() { return machine().chosen() ? machine().current() : -1; }
+CUPG_PTX_CALL void cupg_ptx_set_device_of_thread(int device) { machine().choose(device); }
 CUPG_PTX_CALL int cupg_ptx_graphs() { return machine().graphs; }
 /// Puts work on a stream, as a library of matrix products would. A cudaError_t.
 CUPG_PTX_CALL int cupg_ptx_enqueue(void* stream, int (*work)(void*), void* of) {

@@ -17,7 +17,7 @@ std::string setting(const char* name, const char* otherwise = "") {
 
 }  // namespace
 
-thread_local int Machine::current_ = 0;
+thread_local int Machine::current_ = -1;
 
 Machine& Machine::get() {
   static Machine* const machine = [] {
@@ -58,8 +58,8 @@ void Machine::report() const {
 void Machine::say(const std::string& what) const { std::fprintf(stderr, "ptx machine: %s\n", what.c_str()); }
 
 Stream& Machine::null_stream() {
-  CUstream_st& stream = null_streams_[current_];
-  stream.device = current_;
+  CUstream_st& stream = null_streams_[current()];
+  stream.device = current();
   streams.insert(&stream);
   return stream;
 }
@@ -71,15 +71,15 @@ Kernel* Machine::find_kernel(const void* host_function) {
 }
 
 Kernel::OnDevice& Machine::on_current(Kernel& kernel) {
-  const auto [found, fresh] = kernel.on.try_emplace(current_);
+  const auto [found, fresh] = kernel.on.try_emplace(current());
   Kernel::OnDevice& on = found->second;
   if (!fresh) return on;
-  auto& modules = kernel.binary->modules[current_];
+  auto& modules = kernel.binary->modules[current()];
   if (modules.empty())
     for (const std::string_view text : kernel.binary->texts) {
       Module module = parse_module(text);
       if (module.target > device().architecture.sm && !any_target_) continue;
-      modules.push_back(std::make_unique<LoadedModule>(std::move(module), memory, current_));
+      modules.push_back(std::make_unique<LoadedModule>(std::move(module), memory, current()));
     }
   for (const auto& module : modules)  // the newest that the device can run
     if (const Function* f = module->find_kernel(kernel.name);

@@ -52,9 +52,11 @@ class Machine {
   std::set<Stream*> streams;
   int graphs = 0;  ///< that were instantiated and not destroyed
 
-  int current() const { return current_; }
-  void set_current(int device) { current_ = device; }
-  Device& device() { return devices[static_cast<std::size_t>(current_)]; }
+  /// The calling thread's device: the first, where it has not chosen one.
+  int current() const { return current_ < 0 ? 0 : current_; }
+  bool chosen() const { return current_ >= 0; }
+  void choose(int device) { current_ = device; }
+  Device& device() { return devices[static_cast<std::size_t>(current())]; }
   Stream& null_stream();
 
   Kernel* find_kernel(const void* host_function);
