@@ -99,7 +99,7 @@ TEST(DeviceLimits, ThePopulationKernelTakesNoMoreThanTheDeviceHas) {
 
 TEST(DeviceLimits, FewGraphsAreKeptWhileAgentsEndOneByOne) {
   constexpr int kAgents = 9;
-  for (Config config : {lanes({16}, 33, 2), chunks({8})}) {
+  for (const Config& config : {lanes({16}, 33, 2), chunks({8})}) {
     const auto engine = cupg::make_emulated_engine(config, kAgents, CudaForm::large_batch);
     for (int a = 0; a < kAgents; ++a) engine->reset(a, static_cast<std::uint64_t>(a));
     const std::int64_t before = emulated_machine().graphs_recorded;
