@@ -53,7 +53,9 @@ class Buffer {
     check(cudaMemset(data_, 0, bytes), "cudaMemset");
     check(cudaStreamSynchronize(nullptr), "cudaMemset");  // streams of our own do not wait for it
   }
-  ~Buffer() { cudaFree(data_); }
+  ~Buffer() {
+    if (data_ != nullptr) cudaFree(data_);  // of nothing, it would start a device
+  }
   Buffer(Buffer&& other) noexcept { *this = std::move(other); }
   Buffer& operator=(Buffer&& other) noexcept {
     std::swap(data_, other.data_);
@@ -78,7 +80,9 @@ class PinnedBuffer {
     check(cudaMallocHost(reinterpret_cast<void**>(&data_), bytes), "cudaMallocHost of " + std::to_string(bytes) + " bytes for " + what);
     for (std::int64_t i = 0; i < count; ++i) data_[i] = T{};
   }
-  ~PinnedBuffer() { cudaFreeHost(data_); }
+  ~PinnedBuffer() {
+    if (data_ != nullptr) cudaFreeHost(data_);
+  }
   PinnedBuffer(PinnedBuffer&& other) noexcept { *this = std::move(other); }
   PinnedBuffer& operator=(PinnedBuffer&& other) noexcept {
     std::swap(data_, other.data_);

@@ -155,7 +155,7 @@ class CudaChunkEngine final : public Engine {
     return std::max<std::int64_t>(4 * std::int64_t{floats}, static_cast<std::int64_t>(weights_bytes(a.agents, kEvaluateWarps)));
   }
 
-  /// Agents, up to `wanted`, that fit into the memory that the device has left.
+  /// Agents, up to `wanted`, that fit into the memory that the device has left; 0 where not even one does.
   static int most_agents(const Config& config, const DeviceProperties& device, int wanted) {
     const PackedNetwork network(config.network());
     ChunkAgents a = chunk_settings(config, find_environment(config.environment), network.plan());
@@ -163,7 +163,7 @@ class CudaChunkEngine final : public Engine {
     CudaChunkArrays().each(a, 1, [&]<class T>(runtime::Buffer<T>&, auto&, std::int64_t count, const char*) {
       bytes += count * static_cast<std::int64_t>(sizeof(T));
     });
-    return agents_that_fit(device, bytes, wanted);
+    return agents_that_fit(device, 0, bytes, wanted);
   }
 
   void reset(int agent, std::uint64_t seed) override {

@@ -90,11 +90,12 @@ inline std::string architecture_of(const DeviceProperties& device) {
   return device.multiprocessors == 0 ? "emulated" : "sm_" + std::to_string(device.major * 10 + device.minor);
 }
 
-/// Agents of `bytes` each, up to `wanted`, for which the device has memory left.
-inline int agents_that_fit(const DeviceProperties& device, std::int64_t bytes, int wanted) {
-  constexpr double kShare = 0.8;  // the rest is for what the driver takes, and for evaluations
-  const double room = kShare * static_cast<double>(device.free_memory) / static_cast<double>(bytes);
-  return std::clamp(static_cast<int>(std::min(room, 1e6)), 1, wanted);
+/// Agents of `each` bytes, up to `wanted`, for which the device has memory left beside `common` bytes; 0 where not even one fits.
+inline int agents_that_fit(const DeviceProperties& device, std::int64_t common, std::int64_t each, int wanted) {
+  constexpr double kShare = 0.8;  // the rest is for what the driver and libraries take, and for evaluations
+  const double room = (kShare * static_cast<double>(device.free_memory) - static_cast<double>(common)) / static_cast<double>(each);
+  const int one = common + each <= device.free_memory ? 1 : 0;  // a single agent may try to have it all
+  return std::min(std::max(static_cast<int>(std::clamp(room, 0.0, 1e6)), one), wanted);
 }
 
 /// The form of execution and what follows from it.
@@ -188,7 +189,7 @@ class CudaEngine final : public Engine {
     return static_cast<std::int64_t>(weights_bytes(a, std::max(kRolloutWarps, kEvaluateWarps)));
   }
 
-  /// Agents, up to `wanted`, that fit into the memory that the device has left.
+  /// Agents, up to `wanted`, that fit into the memory that the device has left; 0 where not even one does.
   static int most_agents(const Config& config, const DeviceProperties& properties, int wanted) {
     const EnvironmentInfo& environment = find_environment(config.environment);
     const PackedNetwork network(config.network());
@@ -198,7 +199,7 @@ class CudaEngine final : public Engine {
     CudaArrays().each(a, shape, environment.observations, 1, [&]<class T>(runtime::Buffer<T>&, auto&, std::int64_t count, const char*) {
       bytes += count * static_cast<std::int64_t>(sizeof(T));
     });
-    return agents_that_fit(properties, bytes, wanted);
+    return agents_that_fit(properties, 0, bytes, wanted);
   }
 
   void reset(int agent, std::uint64_t seed) override {

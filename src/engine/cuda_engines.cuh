@@ -119,7 +119,7 @@ inline std::unique_ptr<Engine> make_device_engine(const Config& config, int agen
   });
 }
 
-/// Agents that the device has room for, at most `wanted`.
+/// Agents that the device has room for, at most `wanted`; 0 where not even one fits.
 inline int most_device_agents(const Config& config, int device, int wanted) {
   DeviceProperties properties = runtime::device_properties(device);
   {

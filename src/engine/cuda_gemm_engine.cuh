@@ -150,7 +150,7 @@ class CudaGemmEngine final : public Engine {
     stream_.synchronize("setting up");
   }
 
-  /// Agents, up to `wanted`, that fit into the memory that the device has left.
+  /// Agents, up to `wanted`, that fit into the memory that the device has left; 0 where not even one does.
   static int most_agents(const Config& config, const DeviceProperties& device, int wanted) {
     const EnvironmentInfo& environment = find_environment(config.environment);
     const Agents a = wide_settings(config, environment);
@@ -167,11 +167,7 @@ class CudaGemmEngine final : public Engine {
     const std::int64_t common = bytes_of([&](auto f) { arrays.each_of_one(a, environment.observations, static_cast<int>(outputs), f); });
     const std::int64_t network = 4 * (plan.rows(config.batch()) * DenseNetwork::activation_floats(shape) +
                                       plan.slab * (DenseNetwork::error_floats(shape) + (plan.keep ? 0 : outputs)));
-    constexpr double kShare = 0.8;  // the rest is for what the driver and the library take, and for evaluations
-    const double room =
-        (kShare * static_cast<double>(device.free_memory) - static_cast<double>(common + network + DeviceGemm::kWorkspace)) /
-        static_cast<double>(agent);
-    return std::clamp(static_cast<int>(std::clamp(room, 0.0, 1e6)), 1, wanted);
+    return agents_that_fit(device, common + network + DeviceGemm::kWorkspace, agent, wanted);
   }
 
   void reset(int agent, std::uint64_t seed) override {

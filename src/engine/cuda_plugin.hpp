@@ -27,7 +27,7 @@ struct CudaPlugin {
   void (*start)(DeviceProperties& device);
   /// Why the device cannot train the configuration; empty where it can.
   std::string (*why_not)(const Config& config, const DeviceProperties& device);
-  /// Agents that the device has room for, at most `wanted`.
+  /// Agents that the device, which has been started, has room for, at most `wanted`; 0 where not even one fits.
   int (*most_agents)(const Config& config, int device, int wanted);
   std::unique_ptr<Engine> (*make_engine)(const Config& config, int agents, int device, CudaForm form);
 

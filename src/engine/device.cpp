@@ -8,6 +8,7 @@
 
 #include "cupg/error.hpp"
 #include "src/engine/plugin.hpp"
+#include "src/io/memory.hpp"
 #include "src/io/version.hpp"
 
 namespace cupg {
@@ -88,6 +89,9 @@ DeviceChoice CudaDevices::choose(const Config& config) {
       pass_over(d, why);
     } else if (!start(known).problem.empty()) {
       pass_over(d, d.problem);
+    } else if (plugin_.most_agents(config, d.index, 1) == 0) {
+      pass_over(d, fmt::format("too little memory is free, {} of {}; fewer envs or a shorter horizon take less", format_bytes(d.free_memory),
+                               format_bytes(d.memory)));
     } else {
       choice.device = Device::cuda;
       choice.plugin = &plugin_;

@@ -45,7 +45,7 @@ ThreadPlan plan_threads(const Config& config) {
   const DeviceChoice choice = choose_device(config);
   if (choice.device == Device::cuda) {
     constexpr int kMostAgents = 8192;  // more fill no device further
-    return {1, 1, 1, choice.plugin->most_agents(config, choice.index, std::min(config.seeds, kMostAgents))};
+    return {1, 1, 1, std::max(1, choice.plugin->most_agents(config, choice.index, std::min(config.seeds, kMostAgents)))};
   }
   const int total = choice.device == Device::reference ? 1 : config.threads > 0 ? config.threads : machine;
   const int workers = std::min(config.seeds, total);

@@ -159,9 +159,20 @@ struct Counting {
       ++starts[d.index];
       if (d.index == 1) d.problem = "out of memory";
     };
-    return {"", 0, devices, start, [](const Config&, const DeviceProperties&) { return std::string(); }, nullptr, nullptr};
+    const auto why_not = [](const Config&, const DeviceProperties&) { return std::string(); };
+    const auto most_agents = [](const Config& config, int, int wanted) { return config.envs > 1000 ? 0 : wanted; };
+    return {"", 0, devices, start, why_not, most_agents, nullptr};
   }
 };
+
+TEST(ChooseDevice, PassesOverADeviceWithoutRoomForOneAgent) {
+  const cupg::CudaPlugin plugin = Counting::plugin();
+  Config large = with_device(Device::automatic);
+  large.envs = 1001;
+  const DeviceChoice choice = CudaDevices(plugin).choose(large);
+  EXPECT_EQ(choice.device, Device::cpu);
+  EXPECT_NE(choice.reason.find("device 3, host executor: too little memory is free, "), std::string::npos) << choice.reason;
+}
 
 TEST(CudaDevices, EachIsStartedOnceAndNoneThatIsNotNeeded) {
   const cupg::CudaPlugin plugin = Counting::plugin();

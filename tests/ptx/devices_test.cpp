@@ -54,7 +54,7 @@ TEST(Auto, TakesTheNextDeviceWhereOneCannotBeUsed) {
 TEST(Auto, FallsBackToTheCpuAndSaysWhy) {
   const std::pair<const char*, const char*> cases[] = {{"sm_90:unavailable", "busy or unavailable"},
                                                        {"sm_90:broken", "launch failure"},
-                                                       {"sm_90:memory=100", "out of memory"},
+                                                       {"sm_90:memory=100", "too little memory is free"},
                                                        {"sm_75", "no kernel image"},
                                                        {"sm_90:unavailable,sm_90:broken", "launch failure"}};
   for (const auto& [devices, why] : cases) {
@@ -82,6 +82,18 @@ TEST(Auto, KnowsBeforehandThatANetworkIsTooLargeForADevice) {
   EXPECT_EQ(with_devices("sm_75", {"train", "--algo", "ppo", "--device", "cuda"}, true).status, 2);
   const ProcessResult small = with_devices("sm_75", train({"--device", "cuda"}), true);
   EXPECT_EQ(small.status, 0) << "the default network fits: " << small.err;
+}
+
+/// Free when looked at, and too small for this batch.
+TEST(Auto, KnowsBeforehandThatABatchIsTooLargeForADevice) {
+  const std::initializer_list<std::string> large{"--envs", "2000", "--horizon", "50"};  // 2.8 MB of trajectories
+  const ProcessResult next = with_devices("sm_90:memory=2000000,sm_90", train(large));
+  ASSERT_EQ(next.status, 0) << next.err;
+  EXPECT_EQ(json::parse(next.out).at("device"), "cuda");
+  const ProcessResult cpu = with_devices("sm_90:memory=2000000", train(large));
+  ASSERT_EQ(cpu.status, 0) << cpu.err;
+  EXPECT_NE(cpu.out.find("too little memory is free"), std::string::npos) << cpu.out;
+  EXPECT_EQ(with_devices("sm_90:memory=2000000", train({"--device", "cuda"})).status, 0) << "the default batch fits";
 }
 
 TEST(Info, ListsADeviceThatCannotBeUsedWithItsError) {
