@@ -1,4 +1,4 @@
-// cvt. To integers: NaN is 0, what does not fit is the nearest that does.
+// cvt. To integers: what does not fit is the nearest that does; NaN is 0, but to 64 bits it is the highest bit alone.
 #include <cmath>
 #include <limits>
 
@@ -23,7 +23,7 @@ constexpr Operation between_floats() {
 
 template <class To, class From>
 To fitted(From whole) {
-  if (whole != whole) return 0;
+  if (whole != whole) return sizeof(To) == 8 ? static_cast<To>(u64{1} << 63) : 0;
   if (whole <= static_cast<From>(std::numeric_limits<To>::min())) return std::numeric_limits<To>::min();
   if (whole >= static_cast<From>(std::numeric_limits<To>::max())) return std::numeric_limits<To>::max();
   return static_cast<To>(whole);

@@ -1,4 +1,5 @@
-// Arithmetic of integers. Sums and products wrap; what PTX leaves open (division by zero) is what NVIDIA's devices return.
+// Arithmetic of integers. Sums and products wrap; what PTX leaves open (quotients and remainders by zero) is what NVIDIA's
+// devices return: all bits set.
 #include <algorithm>
 
 #include "tests/ptx/machine/operations.hpp"
@@ -37,7 +38,7 @@ constexpr auto kDivide = [](T a, T b) {
 };
 template <class T>
 constexpr auto kRemainder = [](T a, T b) {
-  if (b == 0) return a;
+  if (b == 0) return static_cast<T>(~T{0});
   if (std::is_signed_v<T> && b == static_cast<T>(-1)) return T{0};
   return static_cast<T>(a % b);
 };
