@@ -174,7 +174,10 @@ bool Warp::run_group(Group g, Stop& stop) {
         });
         waiting = 0;  // nobody waits for a lane that has left; who still has to wait finds out again
         return false;
-      case Control::trap: fault(i, "trap");
+      case Control::trap:
+        if (doing != 0) fault(i, "trap");
+        ++g.pc;
+        break;
       case Control::block_barrier: {
         if (doing != g.lanes) fault(i, "a barrier that some lanes of a warp skip");
         Mask there;
@@ -209,6 +212,9 @@ bool Warp::run_group(Group g, Stop& stop) {
           return leave(g.pc);
         }
         if ((there & ~needed) != 0) fault(i, "a lane came that is not in the member mask");
+        each(there, [&](int l) {
+          if (members[l] != needed) fault(i, "the lanes have different member masks");
+        });
         waiting &= ~there;
         g.lanes = there;
         if (i.control == Control::shuffle) shuffle(i, there);
