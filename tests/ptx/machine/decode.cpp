@@ -24,13 +24,11 @@ Slot slot_of(std::string_view type) {
     default: return Slot::none;
   }
 }
-Slot slot_of_bytes(i64 bytes) {
-  return bytes == 8 ? Slot::wide : bytes == 4 ? Slot::word : bytes == 2 || bytes == 1 ? Slot::half : Slot::none;
-}
+Slot slot_of_bytes(i64 bytes) { return bytes == 8 ? Slot::wide : bytes == 4 ? Slot::word : bytes == 2 || bytes == 1 ? Slot::half : Slot::none; }
 
 const std::set<std::string_view>& special_registers() {
-  static const std::set<std::string_view> names{"%tid.x",   "%tid.y",       "%tid.z",       "%ntid.x",      "%ntid.y",      "%ntid.z",
-                                                "%ctaid.x", "%ctaid.y",     "%ctaid.z",     "%nctaid.x",    "%nctaid.y",    "%nctaid.z",
+  static const std::set<std::string_view> names{"%tid.x",   "%tid.y",    "%tid.z",    "%ntid.x",      "%ntid.y",      "%ntid.z",
+                                                "%ctaid.x", "%ctaid.y",  "%ctaid.z",  "%nctaid.x",    "%nctaid.y",    "%nctaid.z",
                                                 "%laneid",  "%lanemask_lt", "%lanemask_le", "%lanemask_eq", "%lanemask_ge", "%lanemask_gt"};
   return names;
 }
@@ -148,11 +146,12 @@ class FunctionDecoder {
 
   const Register* find_register(const std::string& name);
   const Register* find_parameter(const std::string& name) const;
-  bool number(const std::string& text, u64& value) const;
   bool symbol(const std::string& name, u64& value) const;
   Register operand(const std::string& text, Slot want);
   /// As operand(), but it must be of the slot.
   u32 exactly(const std::string& text, Slot want);
+  /// A register that can be written, of the slot. `_` is none, where the instruction may do without.
+  u32 destination(const std::string& text, Slot want, bool may_be_none = false);
   const std::string& argument(std::size_t k) const {
     if (k >= parsed_->arguments.size()) unknown("too few operands");
     return parsed_->arguments[k];
@@ -265,24 +264,6 @@ const Register* FunctionDecoder::find_parameter(const std::string& name) const {
   return nullptr;
 }
 
-/// Decimal, 0x..., or the bits of a float (0f...) or double (0d...).
-bool FunctionDecoder::number(const std::string& text, u64& value) const {
-  const auto all_of = [&](std::size_t from, const char* digits) {
-    return text.size() > from && text.find_first_not_of(digits, from) == std::string::npos;
-  };
-  constexpr const char *kDecimal = "0123456789", *kHexadecimal = "0123456789abcdefABCDEF";
-  if (text.size() > 2 && text[0] == '0' && std::string_view("xXfFdD").find(text[1]) != std::string_view::npos && all_of(2, kHexadecimal)) {
-    value = std::stoull(text.substr(2), nullptr, 16);
-  } else if (text[0] == '-' && all_of(1, kDecimal)) {
-    value = u64{0} - std::stoull(text.substr(1));
-  } else if (all_of(0, kDecimal)) {
-    value = std::stoull(text);
-  } else {
-    return false;
-  }
-  return true;
-}
-
 /// The address of a variable in its space.
 bool FunctionDecoder::symbol(const std::string& name, u64& value) const {
   if (const auto local = locals_.find(name); local != locals_.end()) {
@@ -309,15 +290,23 @@ Register FunctionDecoder::operand(const std::string& text, Slot want) {
     return all_.special(text);
   }
   u64 value = 0;
-  if (!number(text, value) && !symbol(text, value)) unknown("an operand that the machine does not know, " + text);
+  if (!parse_number(text, value) && !symbol(text, value)) unknown("an operand that the machine does not know, " + text);
   if (want == Slot::predicate) return all_.constant(value != 0 ? kAllLanes : 0, Slot::predicate);
   return all_.constant(value, want);
 }
 
 u32 FunctionDecoder::exactly(const std::string& text, Slot want) {
   const Register r = operand(text, want);
-  if (r.slot != want && r.at != kNoRegister) unknown("a register of another size than the instruction's, " + text);
+  if (r.slot != want) unknown("a register of another size than the instruction's, " + text);
   return r.at;
+}
+
+u32 FunctionDecoder::destination(const std::string& text, Slot want, bool may_be_none) {
+  if (may_be_none && text == "_") return kNoRegister;
+  const Register* const r = find_register(text);
+  if (r == nullptr) unknown("not a register that can be written, " + text);
+  if (r->slot != want) unknown("a register of another size than the instruction's, " + text);
+  return r->at;
 }
 
 void FunctionDecoder::emit() {
@@ -334,11 +323,11 @@ void FunctionDecoder::known_parts(std::initializer_list<std::string_view> modifi
 
 void FunctionDecoder::instruction() {
   static const std::unordered_map<std::string_view, Handler> handlers{
-      {"bra", &FunctionDecoder::bra},       {"ret", &FunctionDecoder::leave},    {"exit", &FunctionDecoder::leave},
-      {"call", &FunctionDecoder::call},     {"trap", &FunctionDecoder::trap},    {"membar", &FunctionDecoder::nothing},
-      {"bar", &FunctionDecoder::bar},       {"shfl", &FunctionDecoder::shfl},    {"vote", &FunctionDecoder::vote},
-      {"mov", &FunctionDecoder::move},      {"lop3", &FunctionDecoder::lop3},    {"ld", &FunctionDecoder::access},
-      {"st", &FunctionDecoder::access},     {"atom", &FunctionDecoder::atomics}, {"red", &FunctionDecoder::atomics},
+      {"bra", &FunctionDecoder::bra},       {"ret", &FunctionDecoder::leave},     {"exit", &FunctionDecoder::leave},
+      {"call", &FunctionDecoder::call},     {"trap", &FunctionDecoder::trap},     {"membar", &FunctionDecoder::nothing},
+      {"bar", &FunctionDecoder::bar},       {"shfl", &FunctionDecoder::shfl},     {"vote", &FunctionDecoder::vote},
+      {"mov", &FunctionDecoder::move},      {"lop3", &FunctionDecoder::lop3},     {"ld", &FunctionDecoder::access},
+      {"st", &FunctionDecoder::access},     {"atom", &FunctionDecoder::atomics},  {"red", &FunctionDecoder::atomics},
       {"fence", &FunctionDecoder::nothing}, {"barrier", &FunctionDecoder::bar}};
   Parsed parsed(statement_->text);
   parsed.split_name();
@@ -356,8 +345,7 @@ void FunctionDecoder::instruction() {
 void FunctionDecoder::plain() {
   const Operation* const operation = find_operation(parsed_->name);
   if (operation == nullptr) unknown("an instruction that the machine does not know");
-  if (static_cast<int>(parsed_->arguments.size()) != operation->operands + 1)
-    unknown("not " + std::to_string(operation->operands + 1) + " operands");
+  if (static_cast<int>(parsed_->arguments.size()) != operation->operands + 1) unknown("not " + std::to_string(operation->operands + 1) + " operands");
   const bool converts = parsed_->head() == "cvt";
   for (int k = 0; k < operation->operands; ++k) {
     const std::string& text = argument(static_cast<std::size_t>(k) + 1);
@@ -379,7 +367,7 @@ void FunctionDecoder::plain() {
     i_.operand[static_cast<std::size_t>(k)] = r.at;
   }
   i_.run = operation->run;
-  i_.result = exactly(argument(0), operation->result);
+  i_.result = destination(argument(0), operation->result);
   emit();
 }
 
@@ -435,8 +423,7 @@ void FunctionDecoder::call() {
     if (r == nullptr) unknown("an argument that the machine does not know, " + text);
     return *r;
   };
-  if (given.size() != callee->second.parameters.size() || results.size() != callee->second.results.size())
-    unknown("not the number of arguments");
+  if (given.size() != callee->second.parameters.size() || results.size() != callee->second.results.size()) unknown("not the number of arguments");
   for (std::size_t k = 0; k < given.size(); ++k) copy(place(given[k]), callee->second.parameters[k]);
   i_.control = Control::call;
   i_.target = callee->second.start;
@@ -456,10 +443,9 @@ void FunctionDecoder::bar() {
   i_.control = Control::block_barrier;
   i_.mode = !parsed_->has("red") ? Mode::wait : parsed_->has("and") ? Mode::all : parsed_->has("or") ? Mode::any : Mode::count;
   const bool reduces = i_.mode != Mode::wait;
-  if (argument(reduces ? 1 : 0) != "0" || parsed_->arguments.size() != (reduces ? 3u : 1u))
-    unknown("another barrier than 0, or of some threads");
+  if (argument(reduces ? 1 : 0) != "0" || parsed_->arguments.size() != (reduces ? 3u : 1u)) unknown("another barrier than 0, or of some threads");
   if (reduces) {
-    i_.result = exactly(argument(0), i_.mode == Mode::count ? Slot::word : Slot::predicate);
+    i_.result = destination(argument(0), i_.mode == Mode::count ? Slot::word : Slot::predicate);
     i_.operand[0] = exactly(argument(2), Slot::predicate);
   }
   emit();
@@ -472,8 +458,8 @@ void FunctionDecoder::shfl() {
   i_.mode = parsed_->has("bfly") ? Mode::butterfly : parsed_->has("up") ? Mode::up : parsed_->has("down") ? Mode::down : Mode::index;
   const std::string& out = argument(0);
   const std::size_t bar = out.find('|');
-  i_.result = exactly(std::string(trimmed(out.substr(0, bar))), Slot::word);
-  if (bar != std::string::npos) i_.second_result = exactly(std::string(trimmed(out.substr(bar + 1))), Slot::predicate);
+  i_.result = destination(std::string(trimmed(out.substr(0, bar))), Slot::word);
+  if (bar != std::string::npos) i_.second_result = destination(std::string(trimmed(out.substr(bar + 1))), Slot::predicate);
   for (std::size_t k = 0; k < 4; ++k) i_.operand[k] = exactly(argument(k + 1), Slot::word);
   emit();
 }
@@ -482,11 +468,8 @@ void FunctionDecoder::vote() {
   known_parts({"sync", "ballot", "any", "all", "uni"});
   if (!parsed_->has("sync")) unknown("a vote without a member mask");
   i_.control = Control::vote;
-  i_.mode = parsed_->has("ballot") ? Mode::ballot
-            : parsed_->has("any")  ? Mode::vote_any
-            : parsed_->has("all")  ? Mode::vote_all
-                                   : Mode::uniform;
-  i_.result = exactly(argument(0), i_.mode == Mode::ballot ? Slot::word : Slot::predicate);
+  i_.mode = parsed_->has("ballot") ? Mode::ballot : parsed_->has("any") ? Mode::vote_any : parsed_->has("all") ? Mode::vote_all : Mode::uniform;
+  i_.result = destination(argument(0), i_.mode == Mode::ballot ? Slot::word : Slot::predicate);
   i_.operand_negated = argument(1)[0] == '!';
   i_.operand[0] = exactly(argument(1).substr(i_.operand_negated ? 1 : 0), Slot::predicate);
   i_.operand[1] = exactly(argument(2), Slot::word);
@@ -508,22 +491,22 @@ void FunctionDecoder::move() {
   const std::vector<std::string> halves = pair(argument(packs ? 1 : 0));
   if (packs) {
     for (std::size_t k = 0; k < 2; ++k) i_.operand[k] = exactly(halves[k], operation->operand[k]);
-    i_.result = exactly(argument(0), operation->result);
+    i_.result = destination(argument(0), operation->result);
   } else {
     i_.operand[0] = exactly(argument(1), operation->operand[0]);
-    i_.result = exactly(halves[0], operation->result);
-    i_.second_result = exactly(halves[1], operation->result);
+    i_.result = destination(halves[0], operation->result, true);
+    i_.second_result = destination(halves[1], operation->result, true);
   }
   emit();
 }
 
 void FunctionDecoder::lop3() {
   u64 table = 0;
-  if (parsed_->name != "lop3.b32" || !number(argument(4), table)) unknown("not a lop3 that the machine knows");
+  if (parsed_->name != "lop3.b32" || !parse_number(argument(4), table)) unknown("not a lop3 that the machine knows");
   const Operation* const operation = find_operation("lop3.b32");
   i_.run = operation->run;
   i_.immediate = static_cast<i64>(table);
-  i_.result = exactly(argument(0), Slot::word);
+  i_.result = destination(argument(0), Slot::word);
   for (std::size_t k = 0; k < 3; ++k) i_.operand[k] = exactly(argument(k + 1), Slot::word);
   emit();
 }
@@ -547,22 +530,22 @@ void FunctionDecoder::address(const std::string& text) {
   const std::size_t plus = inner.find('+');
   const std::string base(trimmed(std::string_view(inner).substr(0, plus)));
   u64 offset = 0;
-  if (plus != std::string::npos && !number(std::string(trimmed(std::string_view(inner).substr(plus + 1))), offset))
-    unknown("not an offset");
+  if (plus != std::string::npos && !parse_number(std::string(trimmed(std::string_view(inner).substr(plus + 1))), offset)) unknown("not an offset");
   if (const Register* r = find_register(base)) {
     if (r->slot != Slot::wide && r->slot != Slot::word) unknown("not an address");
     i_.base = r->at;
     i_.wide_base = r->slot == Slot::wide;
   } else {
     u64 value = 0;
-    if (!symbol(base, value) && !number(base, value)) unknown("an address that the machine does not know, " + base);
+    if (!symbol(base, value) && !parse_number(base, value)) unknown("an address that the machine does not know, " + base);
     if (i_.space == Space::generic) unknown("a symbol without its space");
     offset += value;
   }
   i_.immediate = static_cast<i64>(offset);
 }
 
-/// Parameters of functions other than the kernel are registers: whether this access is one of those, and then a move.
+/// Parameters of functions other than the kernel are registers: whether this access is one of those, and then a move; a conversion where
+/// the lower bytes of one are loaded.
 bool FunctionDecoder::through_parameter_register() {
   const bool store = parsed_->head() == "st";
   const std::string& place = argument(store ? 0 : 1);
@@ -570,11 +553,21 @@ bool FunctionDecoder::through_parameter_register() {
   if (name.size() > 2 && name.compare(name.size() - 2, 2, "+0") == 0) name.resize(name.size() - 2);
   const Register* const parameter = find_parameter(name);
   if (parameter == nullptr) return false;
-  const u32 other = exactly(argument(store ? 1 : 0), parameter->slot);
+  const Register* const loaded = store ? nullptr : find_register(argument(0));
+  std::string how = parameter->slot == Slot::wide ? "mov.b64" : "mov.b32";
+  i_.operand[0] = parameter->at;
+  if (store) {
+    i_.operand[0] = exactly(argument(1), parameter->slot);
+    i_.result = parameter->at;
+  } else if (i_.bytes < 4 && parameter->slot < Slot::wide && loaded != nullptr && (loaded->slot == Slot::half || loaded->slot == Slot::word)) {
+    const std::string sign = i_.sign_extends ? "s" : "u", to = loaded->slot == Slot::half ? "16" : "32";
+    how = i_.bytes == 1 ? "cvt." + sign + to + '.' + sign + '8' : loaded->slot == Slot::half ? "cvt.u16.u32" : "cvt." + sign + to + '.' + sign + "16";
+    i_.result = loaded->at;
+  } else {
+    i_.result = destination(argument(0), parameter->slot);
+  }
   i_.space = Space::generic;
-  i_.run = find_operation(parameter->slot == Slot::wide ? "mov.b64" : "mov.b32")->run;
-  i_.operand[0] = store ? other : parameter->at;
-  i_.result = store ? parameter->at : other;
+  i_.run = find_operation(how)->run;
   emit();
   return true;
 }
@@ -588,16 +581,17 @@ void FunctionDecoder::access() {
   i_.vector = parsed_->has("v2") ? 2 : parsed_->has("v4") ? 4 : 1;
   address(argument(store ? 0 : 1));
   const std::string& list = argument(store ? 1 : 0);
-  const std::vector<std::string> values =
-      list[0] == '{' ? split_list(std::string_view(list).substr(1, list.size() - 2)) : std::vector<std::string>{list};
+  const std::vector<std::string> values = list[0] == '{' ? split_list(std::string_view(list).substr(1, list.size() - 2)) : std::vector<std::string>{list};
   if (values.size() != i_.vector) unknown("not " + std::to_string(i_.vector) + " values");
   const Slot least = slot_of_bytes(i_.bytes);
-  Slot slot = least;
+  Slot slot = Slot::none;
   for (std::size_t k = 0; k < values.size(); ++k) {
+    if (!store && values[k] == "_") continue;
+    if (!store && find_register(values[k]) == nullptr) unknown("not a register that can be written, " + values[k]);
     const Register r = operand(values[k], least);
-    if (r.at == kNoRegister) continue;
     if (r.slot < least) unknown("a register that is too small, " + values[k]);
-    slot = std::max(slot, r.slot);
+    if (slot != Slot::none && slot != r.slot) unknown("registers of different sizes");
+    slot = r.slot;
     i_.value[k] = r.at;
   }
   i_.wide_value = slot == Slot::wide;
@@ -607,23 +601,25 @@ void FunctionDecoder::access() {
 }
 
 void FunctionDecoder::atomics() {
-  static const std::unordered_map<std::string_view, std::pair<Mode, Mode>> modes{{"add", {Mode::add, Mode::add}},
-                                                                                 {"min", {Mode::min, Mode::min_signed}},
-                                                                                 {"max", {Mode::max, Mode::max_signed}},
-                                                                                 {"exch", {Mode::exchange, Mode::exchange}},
-                                                                                 {"cas", {Mode::compare_exchange, Mode::compare_exchange}},
-                                                                                 {"and", {Mode::bit_and, Mode::bit_and}},
-                                                                                 {"or", {Mode::bit_or, Mode::bit_or}},
-                                                                                 {"xor", {Mode::bit_xor, Mode::bit_xor}}};
+  static const std::unordered_map<std::string_view, std::pair<Mode, Mode>> modes{
+      {"add", {Mode::add, Mode::add}},
+      {"min", {Mode::min, Mode::min_signed}},
+      {"max", {Mode::max, Mode::max_signed}},
+      {"exch", {Mode::exchange, Mode::exchange}},
+      {"cas", {Mode::compare_exchange, Mode::compare_exchange}},
+      {"and", {Mode::bit_and, Mode::bit_and}},
+      {"or", {Mode::bit_or, Mode::bit_or}},
+      {"xor", {Mode::bit_xor, Mode::bit_xor}}};
   known_parts({"global", "shared", "add", "min", "max", "exch", "cas", "and", "or", "xor"});
   access_space();
   if (i_.bytes < 4 || parsed_->type()[0] == 'f') unknown("an atomic operation of a type that the machine does not know");
   for (const std::string_view part : parsed_->parts)
     if (const auto mode = modes.find(part); mode != modes.end()) i_.mode = i_.sign_extends ? mode->second.second : mode->second.first;
+  if (i_.mode == Mode::none) unknown("an atomic operation that the machine does not know");
   const std::size_t first = parsed_->head() == "atom" ? 1 : 0;  // red has no result
   const Slot slot = slot_of_bytes(i_.bytes);
   i_.wide_value = slot == Slot::wide;
-  if (first == 1) i_.result = exactly(argument(0), slot);
+  if (first == 1) i_.result = destination(argument(0), slot, true);
   address(argument(first));
   i_.operand[0] = exactly(argument(first + 1), slot);
   if (i_.mode == Mode::compare_exchange) i_.operand[1] = exactly(argument(first + 2), slot);

@@ -131,6 +131,7 @@ Function parse_head(std::string_view head) {
   const auto bracketed = [&]() -> std::vector<Variable> {
     if (rest.empty() || rest[0] != '(') return {};
     const std::size_t close = rest.find(')');
+    if (close == std::string_view::npos) throw Fault("parameters without an end: " + std::string(head));
     const std::vector<Variable> all = parse_parameters(rest.substr(1, close - 1));
     rest = trimmed(rest.substr(close + 1));
     return all;
@@ -144,7 +145,11 @@ Function parse_head(std::string_view head) {
   if (const std::size_t most = rest.find(".maxntid"); most != std::string_view::npos) {
     const std::string_view numbers = rest.substr(most + 8, rest.find('.', most + 1) - most - 8);
     f.most_threads = 1;
-    for (const std::string& n : split_list(numbers)) f.most_threads *= static_cast<int>(integer(n));
+    for (const std::string& text : split_list(numbers)) {
+      const i64 n = integer(text);
+      if (n < 1 || n > 1024 || f.most_threads > 1024) throw Fault("not a .maxntid that a block can have: " + std::string(head));
+      f.most_threads *= static_cast<int>(n);
+    }
   }
   return f;
 }
@@ -154,8 +159,10 @@ Global parse_global(std::string_view text) {
   Global g{parse_variable(words(text.substr(0, equals))), {}};
   if (equals == std::string_view::npos) return g;
   std::string_view list = trimmed(text.substr(equals + 1));
-  if (!list.empty() && list.front() == '{') list = list.substr(1, list.size() - 2);
-  for (const std::string& value : split_list(list)) g.values.push_back(static_cast<u64>(std::stoll(value, nullptr, 0)));
+  if (list.size() > 1 && list.front() == '{' && list.back() == '}') list = list.substr(1, list.size() - 2);
+  for (const std::string& value : split_list(list))
+    if (!parse_number(value, g.values.emplace_back())) throw Fault("not an initializer that is known: " + std::string(text));
+  if (g.values.size() > static_cast<std::size_t>(g.variable.count)) throw Fault("more values than elements: " + std::string(text));
   return g;
 }
 
@@ -199,6 +206,16 @@ std::vector<std::string> words(std::string_view text) {
   return all;
 }
 
+bool parse_number(std::string_view text, u64& value) {
+  const bool negative = !text.empty() && text[0] == '-';
+  const bool prefixed = text.size() > 2 && text[0] == '0' && std::string_view("xXfFdD").find(text[1]) != std::string_view::npos;
+  text.remove_prefix(negative ? 1 : prefixed ? 2 : 0);
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value, prefixed ? 16 : 10);
+  if (failed != std::errc() || end != text.data() + text.size()) return false;
+  if (negative) value = u64{0} - value;
+  return true;
+}
+
 int type_bytes(std::string_view type) {
   if (type == "pred") return 0;
   if (type.size() < 2 || std::string_view("busf").find(type[0]) == std::string_view::npos) return -1;
@@ -227,7 +244,8 @@ Variable parse_variable(const std::vector<std::string>& declaration) {
     }
   }
   if (!aligned) v.align = v.element;
-  if (v.name.empty() || v.count < 0 || v.align < 1) throw Fault("not a declaration that is known: " + declaration.at(0));
+  constexpr i64 kMost = i64{1} << 40;  // more than any memory, and offsets do not overflow
+  if (v.name.empty() || v.count < 0 || v.count > kMost || v.align < 1) throw Fault("not a declaration that is known: " + declaration.at(0));
   return v;
 }
 
@@ -261,6 +279,9 @@ Module parse_module(std::string_view source) {
       if (at.now() != ';') throw Fault("line " + std::to_string(line) + ": not a declaration that is known: " + head);
       at.step();
       if (function) continue;  // declared here, defined below
+      const std::vector<std::string> declaration = words(head);
+      if (std::none_of(declaration.begin(), declaration.end(), [](auto& w) { return w == ".global" || w == ".const" || w == ".shared"; }))
+        throw Fault("line " + std::to_string(line) + ": not a declaration that is known: " + head);
       if (head.find(".shared") == std::string::npos) {
         m.globals.push_back(parse_global(head));
       } else if (Variable v = parse_variable(words(head)); head.find(".extern") != std::string::npos) {
@@ -273,13 +294,27 @@ Module parse_module(std::string_view source) {
   return m;
 }
 
+namespace {
+
+/// Whether a statement has the name as a whole word.
+bool mentions(const std::string& text, const std::string& name) {
+  for (std::size_t at = 0; (at = text.find(name, at)) != std::string::npos; ++at) {
+    const std::size_t end = at + name.size();
+    if ((at == 0 || !is_name(text[at - 1])) && (end == text.size() || !is_name(text[end]))) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 std::vector<const Function*> callees(const Module& module, const Function& function) {
   std::vector<const Function*> all;
   for (const Statement& s : function.body()) {
     if (s.kind != Statement::Kind::instruction || s.text.find("call") == std::string::npos) continue;
-    const std::vector<std::string> parts = words(s.text);
-    if (parts[0].compare(0, 4, "call") != 0 && (parts.size() < 2 || parts[1].compare(0, 4, "call") != 0)) continue;
-    for (const std::string& argument : split_list(s.text.substr(s.text.find(' '))))
+    std::string_view text = s.text;
+    if (text[0] == '@') text = trimmed(text.substr(std::min(text.find(' '), text.size())));
+    if (text.substr(0, 4) != "call") continue;
+    for (const std::string& argument : split_list(text.substr(std::min(text.find(' '), text.size()))))
       if (const auto f = module.functions.find(argument); f != module.functions.end()) all.push_back(&f->second);
   }
   return all;
@@ -300,7 +335,7 @@ StaticShared static_shared(const Module& module, const Function& kernel) {
       if (s.kind == Statement::Kind::directive && s.text.compare(0, 7, ".shared") == 0) place(parse_variable(words(s.text)));
       if (s.kind != Statement::Kind::instruction) continue;
       for (const auto& [name, v] : module.shared)
-        if (s.text.find(name) != std::string::npos) place(v);
+        if (mentions(s.text, name)) place(v);
     }
     for (const Function* callee : callees(module, f)) self(*callee, self);
   };

@@ -77,6 +77,8 @@ std::string_view trimmed(std::string_view text);
 /// Parts between commas that stand in no bracket.
 std::vector<std::string> split_list(std::string_view text);
 std::vector<std::string> words(std::string_view text);
+/// Decimal, 0x..., or the bits of a float (0f...) or double (0d...): whether the text is such a number.
+bool parse_number(std::string_view text, u64& value);
 /// Bytes of a value of type "u32"; 0 for "pred"; -1 for what is no type.
 int type_bytes(std::string_view type);
 /// `.shared .align 4 .b8 name[12]` from its words, the space first.
