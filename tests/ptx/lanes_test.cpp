@@ -224,8 +224,10 @@ TEST(PtxLanes, SpecialRegistersOfThreeDimensionalBlocksAndGrids) {
   constexpr std::size_t kNames = std::size(names);
   std::string text =
       ".visible .entry k(.param .u64 out) {\n.reg .b32 %r<9>;\n.reg .b64 %rd<9>;\nld.param.u64 %rd1, [out];\n"
-      "mov.u32 %r1, %ctaid.z;\nmad.lo.u32 %r1, %r1, 3, %ctaid.y;\nmad.lo.u32 %r1, %r1, 2, %ctaid.x;\n"
-      "mad.lo.u32 %r1, %r1, 5, %tid.z;\nmad.lo.u32 %r1, %r1, 3, %tid.y;\nmad.lo.u32 %r1, %r1, 4, %tid.x;\n"
+      "mov.u32 %r1, %ctaid.z;\n"
+      "mov.u32 %r2, %ctaid.y;\nmad.lo.u32 %r1, %r1, 3, %r2;\nmov.u32 %r2, %ctaid.x;\nmad.lo.u32 %r1, %r1, 2, %r2;\n"
+      "mov.u32 %r2, %tid.z;\nmad.lo.u32 %r1, %r1, 5, %r2;\nmov.u32 %r2, %tid.y;\nmad.lo.u32 %r1, %r1, 3, %r2;\n"
+      "mov.u32 %r2, %tid.x;\nmad.lo.u32 %r1, %r1, 4, %r2;\n"
       "mul.wide.u32 %rd2, %r1, " +
       std::to_string(4 * kNames) + ";\nadd.u64 %rd1, %rd1, %rd2;\n";
   for (std::size_t k = 0; k < kNames; ++k)
