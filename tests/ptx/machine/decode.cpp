@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <stdexcept>
 #include <unordered_map>
 
 #include "tests/ptx/machine/operations.hpp"
@@ -194,12 +195,16 @@ class FunctionDecoder {
 void FunctionDecoder::run() {
   for (const Statement& s : function_.body()) {
     statement_ = &s;
-    switch (s.kind) {
-      case Statement::Kind::open: scopes_.emplace_back(); break;
-      case Statement::Kind::close: scopes_.pop_back(); break;
-      case Statement::Kind::label: labels_[s.text] = static_cast<int>(program_.code.size()); break;
-      case Statement::Kind::directive: declare(); break;
-      case Statement::Kind::instruction: instruction(); break;
+    try {
+      switch (s.kind) {
+        case Statement::Kind::open: scopes_.emplace_back(); break;
+        case Statement::Kind::close: scopes_.pop_back(); break;
+        case Statement::Kind::label: labels_[s.text] = static_cast<int>(program_.code.size()); break;
+        case Statement::Kind::directive: declare(); break;
+        case Statement::Kind::instruction: instruction(); break;
+      }
+    } catch (const std::logic_error&) {  // the standard library's, of parts that are not there and of numbers that are none
+      unknown("a statement that cannot be read");
     }
   }
   i_ = Instruction();  // the end of a body leaves it
