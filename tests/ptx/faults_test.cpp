@@ -89,6 +89,7 @@ TEST(PtxFaults, SharedMemoryPastTheStaticAndPastTheDynamicPart) {
   EXPECT_EQ(fault_in(shared + "st.shared.u32 [s+8], 1;\n"), "");
   expect_has(fault_in(shared + "st.shared.u32 [s+12], 1;\n"),
              {"out of bounds: write of 4 bytes at 0xc", "shared memory has 12", "PTX line 17"});
+  expect_has(fault_in(shared + "ld.shared.u64 %rd3, [s+8];\n"), {"out of bounds: read of 8 bytes at 0x8", "shared memory has 12"});
   expect_has(fault_in(shared + "ld.shared.u32 %r4, [s+-4];\n"), {"out of bounds", "shared memory has 12"});
   // dynamic memory begins at the next multiple of 16
   EXPECT_EQ(fault_in(shared + "st.shared.u32 [s+28], 1;\n", 1, 16), "");

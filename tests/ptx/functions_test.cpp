@@ -113,6 +113,13 @@ atom.global.add.u32 %r1, [calls], 1;
   const auto got = results_of(
       functions, "@%p1 call count, ();\n@!%p1 call.uni count;\n@%p1 call.uni count;\nbar.sync 0;\nld.global.u32 %r9, [calls];\n", 34);
   EXPECT_EQ(got, std::vector<u32>(34, 17 + 17 + 17));
+  // twice(tid) for odd threads; the others' result stays what it was
+  const auto doubled =
+      results_of(kFunctions,
+                 "{\n.param .b32 p;\nst.param.b32 [p+0], %r1;\n.param .b32 r;\nst.param.b32 [r+0], 5;\n@%p1 call.uni (r), twice, (p);\n"
+                 "ld.param.b32 %r9, [r+0];\n}\n",
+                 4);
+  EXPECT_EQ(doubled, (std::vector<u32>{5, 2, 5, 6}));
 }
 
 // The calling convention passes everything narrow in 32 bits; the function takes the lower bytes, with or without their sign.

@@ -93,6 +93,27 @@ TEST(PtxLanes, ShufflesOfPartOfAWarpUnderDivergence) {
   }
 }
 
+TEST(PtxLanes, WhatAShuffleReadsFromALaneThatTakesNoPartIsPoison) {
+  // lanes 0 to 15 read lane 20, whose register has a value; lanes 16 to 31 read themselves
+  const auto got = pairs_of(
+      "@!%p3 bra HIGH;\nshfl.sync.idx.b32 %r8|%p4, %r1, 20, 31, 0xffff;\nselp.u32 %r9, 1, 0, %p4;\nbra.uni STORE;\n"
+      "HIGH:\nshfl.sync.bfly.b32 %r8, %r1, 0, 31, 0xffff0000;\n",
+      32);
+  for (u32 t = 0; t < 32; ++t) {
+    EXPECT_EQ(got[2 * t] == (t < 16 ? 20 : t), t >= 16) << got[2 * t];
+    EXPECT_GT(t < 16 ? got[2 * t] : 1000, 31u);
+    EXPECT_EQ(got[2 * t + 1], t < 16 ? 1u : 0u);
+  }
+}
+
+TEST(PtxLanes, ConstantPredicatesAreTheSameInAllLanes) {
+  const auto got = pairs_of("mov.pred %p4, -1;\nvote.sync.ballot.b32 %r8, %p4, -1;\nvote.sync.ballot.b32 %r9, 0, -1;\n", 32);
+  for (u32 t = 0; t < 32; ++t) {
+    EXPECT_EQ(got[2 * t], kAll);
+    EXPECT_EQ(got[2 * t + 1], 0u);
+  }
+}
+
 TEST(PtxLanes, AMaskMayNameLanesThatHaveLeft) {
   // threads below 4 return first; the others shuffle and vote as if these were not there
   for (u64 seed = 0; seed < 5; ++seed) {

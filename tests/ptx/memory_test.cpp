@@ -161,6 +161,16 @@ END:
   EXPECT_EQ(stored_by<u32>(body, 4, 34, declarations, 8), (std::vector<u32>{1, 2, 3, 1}));
 }
 
+TEST(PtxMemory, DynamicSharedMemoryIsAlignedBehindStaticMemoryOfAnySize) {
+  const std::string body =
+      "st.shared.u32 [s+8], 9;\nst.shared.v4.u32 [dynamic], {1, 2, 3, 4};\nld.shared.u32 %r2, [s+8];\nld.shared.u32 %r3, [dynamic+12];\n"
+      "st.global.v2.u32 [%rd2], {%r2, %r3};\n";
+  for (const char* size : {"12", "13", "16"})
+    EXPECT_EQ(
+        stored_by<u32>(body, 2, 1, ".shared .align 4 .b8 s[" + std::string(size) + "];\n.extern .shared .align 16 .b8 dynamic[];\n", 16),
+        (std::vector<u32>{9, 4}));
+}
+
 TEST(PtxMemory, ParametersLieAtTheirAlignmentsAndHaveGenericAddresses) {
   Ptx machine(R"(
 .visible .entry k(.param .u8 a, .param .align 8 .b8 b[24], .param .u32 c, .param .u64 .ptr .global .align 4 out) {

@@ -38,7 +38,7 @@ class Ptx {
     if (f == nullptr) throw ptx::Fault("no kernel " + kernel);
     ptx::Launch launch{grid, block, dynamic_shared, std::vector<ptx::u8>(static_cast<std::size_t>(f->parameter_bytes()))};
     std::size_t k = 0;
-    const auto put = [&](const void* value, std::size_t bytes) {
+    [[maybe_unused]] const auto put = [&](const void* value, std::size_t bytes) {
       const ptx::Variable& p = f->parameters.at(k++);
       if (static_cast<std::size_t>(p.bytes()) != bytes) throw ptx::Fault("an argument of another size than parameter " + p.name);
       std::memcpy(launch.parameters.data() + p.offset, value, bytes);
