@@ -66,6 +66,27 @@ TEST(PtxAddressSpace, NoMoreAddressesIsZero) {
   EXPECT_NE(memory.allocate(16, 0), 0u);
 }
 
+TEST(PtxAddressSpace, AModuleRunsOnItsDeviceWithVariablesThere) {
+  AddressSpace memory;
+  const std::string head = ".version 9.0\n.target sm_90\n.global .align 4 .u32 variable = 7;\n";
+  ptx::LoadedModule module(ptx::parse_module(head + kernel_text("ld.global.u32 %r4, [variable];\nst.global.u32 [%rd1], %r4;\n")), memory,
+                           1);
+  EXPECT_EQ(memory.bytes_of(1), 4u);
+  ptx::Schedule order;
+  ptx::Statistics statistics;
+  const auto run = [&](u64 at) {
+    ptx::Launch launch{{}, {}, 0, std::vector<u8>(16)};
+    std::memcpy(launch.parameters.data(), &at, sizeof at);
+    ptx::run_grid(module, *module.find_kernel("k"), launch, order, statistics);
+  };
+  const u64 own = memory.allocate(4, 1), other = memory.allocate(4, 0);
+  run(own);
+  u32 stored = 0;
+  std::memcpy(&stored, memory.host_pointer(own, 4), 4);
+  EXPECT_EQ(stored, 7u);
+  expect_has(fault_of([&] { run(other); }), {"memory of another device", "device 0's"});
+}
+
 TEST(PtxStatistics, CountWarpsThreadsBlocksAndDivergence) {
   // Two blocks of 40 threads: 32 and 8 lanes. Of both warps of a block: 7 instructions before `body` for all, then the branch, which odd
   // lanes take, an instruction for the even ones, the vote that is none of a shuffle's, two shuffles, a barrier, the return.

@@ -238,16 +238,46 @@ ret;
   EXPECT_EQ(got, (std::vector<u32>{1000, 0, 1000, 0, 1000, 0}));
 }
 
-// Eight functions deep: f7 calls f6 and so on; each adds 1.
+TEST(PtxFunctions, ABlockKnowsNothingOfCallsThatTheLastOneDidNotReturnFrom) {
+  // ten blocks, more than calls may be deep; all threads exit within f, but those of the last block, which add 1
+  Ptx machine(R"(
+.func f(.param .b32 block)
+{
+.reg .pred %p<3>;
+.reg .b32 %r<3>;
+ld.param.u32 %r1, [block];
+setp.ne.u32 %p1, %r1, 9;
+@%p1 exit;
+ret;
+}
+.visible .entry k(.param .u64 out) {
+.reg .b32 %r<3>;
+.reg .b64 %rd<3>;
+mov.u32 %r1, %ctaid.x;
+{
+.param .b32 p;
+st.param.b32 [p+0], %r1;
+call.uni f, (p);
+}
+ld.param.u64 %rd1, [out];
+red.global.add.u32 [%rd1], 1;
+ret;
+})");
+  const u64 out = machine.array(std::vector<u32>{0});
+  machine.launch("k", {10}, {33}, 0, out);
+  EXPECT_EQ(machine.read<u32>(out, 1)[0], 33u);
+}
+
+// f7 calls f6 and so on; each adds 1. What a function is given and gives has the names of what it gives and is given in turn.
 std::string chain(int depth) {
   std::string text;
   for (int k = 0; k < depth; ++k) {
     const std::string name = "f" + std::to_string(k);
-    text += ".func (.param .b32 retval) " + name + "(.param .b32 x)\n{\n.reg .b32 %r<3>;\nld.param.u32 %r1, [x];\nadd.u32 %r1, %r1, 1;\n";
+    text += ".func (.param .b32 q) " + name + "(.param .b32 p)\n{\n.reg .b32 %r<3>;\nld.param.u32 %r1, [p];\nadd.u32 %r1, %r1, 1;\n";
     if (k > 0)
       text += "{\n.param .b32 p;\nst.param.b32 [p+0], %r1;\n.param .b32 q;\ncall.uni (q), f" + std::to_string(k - 1) +
               ", (p);\nld.param.b32 %r1, [q+0];\n}\n";
-    text += "st.param.b32 [retval+0], %r1;\nret;\n}\n";
+    text += "st.param.b32 [q+0], %r1;\nret;\n}\n";
   }
   return text;
 }
