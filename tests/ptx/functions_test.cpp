@@ -268,16 +268,16 @@ ret;
   EXPECT_EQ(machine.read<u32>(out, 1)[0], 33u);
 }
 
-// f7 calls f6 and so on; each adds 1. What a function is given and gives has the names of what it gives and is given in turn.
+// f7 calls f6 and so on; each adds 1.
 std::string chain(int depth) {
   std::string text;
   for (int k = 0; k < depth; ++k) {
     const std::string name = "f" + std::to_string(k);
-    text += ".func (.param .b32 q) " + name + "(.param .b32 p)\n{\n.reg .b32 %r<3>;\nld.param.u32 %r1, [p];\nadd.u32 %r1, %r1, 1;\n";
+    text += ".func (.param .b32 retval) " + name + "(.param .b32 x)\n{\n.reg .b32 %r<3>;\nld.param.u32 %r1, [x];\nadd.u32 %r1, %r1, 1;\n";
     if (k > 0)
       text += "{\n.param .b32 p;\nst.param.b32 [p+0], %r1;\n.param .b32 q;\ncall.uni (q), f" + std::to_string(k - 1) +
               ", (p);\nld.param.b32 %r1, [q+0];\n}\n";
-    text += "st.param.b32 [q+0], %r1;\nret;\n}\n";
+    text += "st.param.b32 [retval+0], %r1;\nret;\n}\n";
   }
   return text;
 }
