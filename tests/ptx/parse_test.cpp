@@ -214,7 +214,8 @@ TEST(PtxParse, TextThatIsNoModuleIsAnError) {
                           {".global .u32 x = 1.5;", "not an initializer that is known"},
                           {".global .u32 x[2] = {1, 2, 3};", "more values than elements"},
                           {".global .u32 x[2] = {1, 2;", "not an initializer that is known"},
-                          {".entry k() .maxntid 2000000000, 2000000000, 4 {}", "not a .maxntid that a block can have"}};
+                          {".entry k() .maxntid 2000000000, 2000000000, 4 {}", "not a .maxntid that a block can have"},
+                          {".entry k() .maxntid 1024, 1024, 2 {}", "not a .maxntid that a block can have"}};
   for (const Broken& c : cases) expect_has(fault_of([&] { ptx::parse_module(c.text); }), {c.what});
 }
 
