@@ -122,7 +122,7 @@ TEST(PtxParse, ParametersHaveOffsetsAndTheAlignmentOfWhatTheyPointToIsNotTheirs)
 
 TEST(PtxParse, StatementsAreOnOneLineAndKnowWhereTheyBegan) {
   const ptx::Module m = ptx::parse_module(kModule);
-  const auto& body = m.functions.at("kernel").body;
+  const auto& body = m.functions.at("kernel").body();
   const std::tuple<Kind, int, std::string> expected[] = {
       {Kind::directive, 30, ".reg .pred  %p<3>"},      {Kind::directive, 31, ".reg .b32  %r<5>"},
       {Kind::directive, 31, ".reg .b64 %rd<3>"},       {Kind::directive, 33, ".local .align 4 .b8  depot[8]"},

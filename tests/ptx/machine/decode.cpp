@@ -25,11 +25,13 @@ Slot slot_of(std::string_view type) {
     default: return Slot::none;
   }
 }
-Slot slot_of_bytes(i64 bytes) { return bytes == 8 ? Slot::wide : bytes == 4 ? Slot::word : bytes == 2 || bytes == 1 ? Slot::half : Slot::none; }
+Slot slot_of_bytes(i64 bytes) {
+  return bytes == 8 ? Slot::wide : bytes == 4 ? Slot::word : bytes == 2 || bytes == 1 ? Slot::half : Slot::none;
+}
 
 const std::set<std::string_view>& special_registers() {
-  static const std::set<std::string_view> names{"%tid.x",   "%tid.y",    "%tid.z",    "%ntid.x",      "%ntid.y",      "%ntid.z",
-                                                "%ctaid.x", "%ctaid.y",  "%ctaid.z",  "%nctaid.x",    "%nctaid.y",    "%nctaid.z",
+  static const std::set<std::string_view> names{"%tid.x",   "%tid.y",       "%tid.z",       "%ntid.x",      "%ntid.y",      "%ntid.z",
+                                                "%ctaid.x", "%ctaid.y",     "%ctaid.z",     "%nctaid.x",    "%nctaid.y",    "%nctaid.z",
                                                 "%laneid",  "%lanemask_lt", "%lanemask_le", "%lanemask_eq", "%lanemask_ge", "%lanemask_gt"};
   return names;
 }
@@ -328,11 +330,11 @@ void FunctionDecoder::known_parts(std::initializer_list<std::string_view> modifi
 
 void FunctionDecoder::instruction() {
   static const std::unordered_map<std::string_view, Handler> handlers{
-      {"bra", &FunctionDecoder::bra},       {"ret", &FunctionDecoder::leave},     {"exit", &FunctionDecoder::leave},
-      {"call", &FunctionDecoder::call},     {"trap", &FunctionDecoder::trap},     {"membar", &FunctionDecoder::nothing},
-      {"bar", &FunctionDecoder::bar},       {"shfl", &FunctionDecoder::shfl},     {"vote", &FunctionDecoder::vote},
-      {"mov", &FunctionDecoder::move},      {"lop3", &FunctionDecoder::lop3},     {"ld", &FunctionDecoder::access},
-      {"st", &FunctionDecoder::access},     {"atom", &FunctionDecoder::atomics},  {"red", &FunctionDecoder::atomics},
+      {"bra", &FunctionDecoder::bra},       {"ret", &FunctionDecoder::leave},    {"exit", &FunctionDecoder::leave},
+      {"call", &FunctionDecoder::call},     {"trap", &FunctionDecoder::trap},    {"membar", &FunctionDecoder::nothing},
+      {"bar", &FunctionDecoder::bar},       {"shfl", &FunctionDecoder::shfl},    {"vote", &FunctionDecoder::vote},
+      {"mov", &FunctionDecoder::move},      {"lop3", &FunctionDecoder::lop3},    {"ld", &FunctionDecoder::access},
+      {"st", &FunctionDecoder::access},     {"atom", &FunctionDecoder::atomics}, {"red", &FunctionDecoder::atomics},
       {"fence", &FunctionDecoder::nothing}, {"barrier", &FunctionDecoder::bar}};
   Parsed parsed(statement_->text);
   parsed.split_name();
@@ -350,7 +352,8 @@ void FunctionDecoder::instruction() {
 void FunctionDecoder::plain() {
   const Operation* const operation = find_operation(parsed_->name);
   if (operation == nullptr) unknown("an instruction that the machine does not know");
-  if (static_cast<int>(parsed_->arguments.size()) != operation->operands + 1) unknown("not " + std::to_string(operation->operands + 1) + " operands");
+  if (static_cast<int>(parsed_->arguments.size()) != operation->operands + 1)
+    unknown("not " + std::to_string(operation->operands + 1) + " operands");
   const bool converts = parsed_->head() == "cvt";
   for (int k = 0; k < operation->operands; ++k) {
     const std::string& text = argument(static_cast<std::size_t>(k) + 1);
@@ -428,7 +431,8 @@ void FunctionDecoder::call() {
     if (r == nullptr) unknown("an argument that the machine does not know, " + text);
     return *r;
   };
-  if (given.size() != callee->second.parameters.size() || results.size() != callee->second.results.size()) unknown("not the number of arguments");
+  if (given.size() != callee->second.parameters.size() || results.size() != callee->second.results.size())
+    unknown("not the number of arguments");
   for (std::size_t k = 0; k < given.size(); ++k) copy(place(given[k]), callee->second.parameters[k]);
   i_.control = Control::call;
   i_.target = callee->second.start;
@@ -448,7 +452,8 @@ void FunctionDecoder::bar() {
   i_.control = Control::block_barrier;
   i_.mode = !parsed_->has("red") ? Mode::wait : parsed_->has("and") ? Mode::all : parsed_->has("or") ? Mode::any : Mode::count;
   const bool reduces = i_.mode != Mode::wait;
-  if (argument(reduces ? 1 : 0) != "0" || parsed_->arguments.size() != (reduces ? 3u : 1u)) unknown("another barrier than 0, or of some threads");
+  if (argument(reduces ? 1 : 0) != "0" || parsed_->arguments.size() != (reduces ? 3u : 1u))
+    unknown("another barrier than 0, or of some threads");
   if (reduces) {
     i_.result = destination(argument(0), i_.mode == Mode::count ? Slot::word : Slot::predicate);
     i_.operand[0] = exactly(argument(2), Slot::predicate);
@@ -473,7 +478,10 @@ void FunctionDecoder::vote() {
   known_parts({"sync", "ballot", "any", "all", "uni"});
   if (!parsed_->has("sync")) unknown("a vote without a member mask");
   i_.control = Control::vote;
-  i_.mode = parsed_->has("ballot") ? Mode::ballot : parsed_->has("any") ? Mode::vote_any : parsed_->has("all") ? Mode::vote_all : Mode::uniform;
+  i_.mode = parsed_->has("ballot") ? Mode::ballot
+            : parsed_->has("any")  ? Mode::vote_any
+            : parsed_->has("all")  ? Mode::vote_all
+                                   : Mode::uniform;
   i_.result = destination(argument(0), i_.mode == Mode::ballot ? Slot::word : Slot::predicate);
   i_.operand_negated = argument(1)[0] == '!';
   i_.operand[0] = exactly(argument(1).substr(i_.operand_negated ? 1 : 0), Slot::predicate);
@@ -535,7 +543,8 @@ void FunctionDecoder::address(const std::string& text) {
   const std::size_t plus = inner.find('+');
   const std::string base(trimmed(std::string_view(inner).substr(0, plus)));
   u64 offset = 0;
-  if (plus != std::string::npos && !parse_number(std::string(trimmed(std::string_view(inner).substr(plus + 1))), offset)) unknown("not an offset");
+  if (plus != std::string::npos && !parse_number(std::string(trimmed(std::string_view(inner).substr(plus + 1))), offset))
+    unknown("not an offset");
   if (const Register* r = find_register(base)) {
     if (r->slot != Slot::wide && r->slot != Slot::word) unknown("not an address");
     i_.base = r->at;
@@ -564,9 +573,12 @@ bool FunctionDecoder::through_parameter_register() {
   if (store) {
     i_.operand[0] = exactly(argument(1), parameter->slot);
     i_.result = parameter->at;
-  } else if (i_.bytes < 4 && parameter->slot < Slot::wide && loaded != nullptr && (loaded->slot == Slot::half || loaded->slot == Slot::word)) {
+  } else if (i_.bytes < 4 && parameter->slot < Slot::wide && loaded != nullptr &&
+             (loaded->slot == Slot::half || loaded->slot == Slot::word)) {
     const std::string sign = i_.sign_extends ? "s" : "u", to = loaded->slot == Slot::half ? "16" : "32";
-    how = i_.bytes == 1 ? "cvt." + sign + to + '.' + sign + '8' : loaded->slot == Slot::half ? "cvt.u16.u32" : "cvt." + sign + to + '.' + sign + "16";
+    how = i_.bytes == 1                ? "cvt." + sign + to + '.' + sign + '8'
+          : loaded->slot == Slot::half ? "cvt.u16.u32"
+                                       : "cvt." + sign + to + '.' + sign + "16";
     i_.result = loaded->at;
   } else {
     i_.result = destination(argument(0), parameter->slot);
@@ -586,7 +598,8 @@ void FunctionDecoder::access() {
   i_.vector = parsed_->has("v2") ? 2 : parsed_->has("v4") ? 4 : 1;
   address(argument(store ? 0 : 1));
   const std::string& list = argument(store ? 1 : 0);
-  const std::vector<std::string> values = list[0] == '{' ? split_list(std::string_view(list).substr(1, list.size() - 2)) : std::vector<std::string>{list};
+  const std::vector<std::string> values =
+      list[0] == '{' ? split_list(std::string_view(list).substr(1, list.size() - 2)) : std::vector<std::string>{list};
   if (values.size() != i_.vector) unknown("not " + std::to_string(i_.vector) + " values");
   const Slot least = slot_of_bytes(i_.bytes);
   Slot slot = Slot::none;
@@ -606,15 +619,14 @@ void FunctionDecoder::access() {
 }
 
 void FunctionDecoder::atomics() {
-  static const std::unordered_map<std::string_view, std::pair<Mode, Mode>> modes{
-      {"add", {Mode::add, Mode::add}},
-      {"min", {Mode::min, Mode::min_signed}},
-      {"max", {Mode::max, Mode::max_signed}},
-      {"exch", {Mode::exchange, Mode::exchange}},
-      {"cas", {Mode::compare_exchange, Mode::compare_exchange}},
-      {"and", {Mode::bit_and, Mode::bit_and}},
-      {"or", {Mode::bit_or, Mode::bit_or}},
-      {"xor", {Mode::bit_xor, Mode::bit_xor}}};
+  static const std::unordered_map<std::string_view, std::pair<Mode, Mode>> modes{{"add", {Mode::add, Mode::add}},
+                                                                                 {"min", {Mode::min, Mode::min_signed}},
+                                                                                 {"max", {Mode::max, Mode::max_signed}},
+                                                                                 {"exch", {Mode::exchange, Mode::exchange}},
+                                                                                 {"cas", {Mode::compare_exchange, Mode::compare_exchange}},
+                                                                                 {"and", {Mode::bit_and, Mode::bit_and}},
+                                                                                 {"or", {Mode::bit_or, Mode::bit_or}},
+                                                                                 {"xor", {Mode::bit_xor, Mode::bit_xor}}};
   known_parts({"global", "shared", "add", "min", "max", "exch", "cas", "and", "or", "xor"});
   access_space();
   if (i_.bytes < 4 || parsed_->type()[0] == 'f') unknown("an atomic operation of a type that the machine does not know");

@@ -87,9 +87,9 @@ class Cursor {
   int line_;
 };
 
-std::vector<Statement> parse_body(std::string_view text, int first_line) {
+std::vector<Statement> parse_body(std::string_view source, int first_line) {
   std::vector<Statement> body;
-  for (Cursor at(text, first_line); !at.done();) {
+  for (Cursor at(source, first_line); !at.done();) {
     const int line = at.line();
     if (at.now() == '{' || at.now() == '}') {
       body.push_back({at.now() == '{' ? Statement::Kind::open : Statement::Kind::close, line, ""});
