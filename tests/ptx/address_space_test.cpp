@@ -13,7 +13,7 @@ using ptx::AddressSpace, ptx::u32, ptx::u64, ptx::u8;
 TEST(PtxAddressSpace, AllocationsAreAlignedPoisonedAndApart) {
   AddressSpace memory;
   u64 before = 0;
-  for (const std::size_t bytes : {1, 255, 256, 257, 4096}) {
+  for (const std::size_t bytes : {1u, 255u, 256u, 257u, 4096u}) {
     const u64 at = memory.allocate(bytes, 0);
     EXPECT_EQ(at % 256, 0u);
     EXPECT_GE(at, before + 256);  // a gap that belongs to nobody

@@ -61,8 +61,8 @@ TEST(PtxLanes, ShufflesOfEveryModeWithinSegmentsOfEveryWidth) {
                                   32);
         for (int l = 0; l < 32; ++l) {
           const auto [from, valid] = source(mode, l, by, width);
-          EXPECT_EQ(got[2 * l], from + 100) << mode << " by " << by << ", width " << width << ", lane " << l;
-          EXPECT_EQ(got[2 * l + 1], valid) << mode << " by " << by << ", width " << width << ", lane " << l;
+          EXPECT_EQ(got[2 * static_cast<std::size_t>(l)], from + 100) << mode << " by " << by << ", width " << width << ", lane " << l;
+          EXPECT_EQ(got[2 * static_cast<std::size_t>(l) + 1], valid) << mode << " by " << by << ", width " << width << ", lane " << l;
         }
       }
 }

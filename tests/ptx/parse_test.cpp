@@ -194,8 +194,8 @@ struct Broken {
 
 TEST(PtxParse, TextThatIsNoModuleIsAnError) {
   const Broken cases[] = {{"/* no end", "a comment without an end"},
-                          {".visible .entry k() {\nret;\n", "a function without an end"},
-                          {".visible .entry k() {\nret\n}", "line 3: the text ends within a statement"},
+                          {".visible .entry k() {\nret;\n", "a block without an end"},
+                          {".visible .entry k() {\nret\n}", "the text ends within a statement"},
                           {".visible .entry k() {\nmov.u32 %r1, (5;\n}", "the text ends within a statement"},
                           {".visible .entry k(.param .u32 a", "the text ends within a statement"},
                           {".global .u32 x", "the text ends within a statement"},
@@ -216,7 +216,12 @@ TEST(PtxParse, TextThatIsNoModuleIsAnError) {
                           {".global .u32 x[2] = {1, 2;", "not an initializer that is known"},
                           {".entry k() .maxntid 2000000000, 2000000000, 4 {}", "not a .maxntid that a block can have"},
                           {".entry k() .maxntid 1024, 1024, 2 {}", "not a .maxntid that a block can have"}};
-  for (const Broken& c : cases) expect_has(fault_of([&] { ptx::parse_module(c.text); }), {c.what});
+  for (const Broken& c : cases)
+    expect_has(fault_of([&] {
+                 const ptx::Module m = ptx::parse_module(c.text);
+                 for (const auto& [name, f] : m.functions) f.body();  // read when it is first asked for
+               }),
+               {c.what});
 }
 
 TEST(PtxParse, TextAfterAZeroByteIsNotRead) {

@@ -124,6 +124,8 @@ TEST(PtxUnknown, OperandsThatAreNotTheInstructions) {
 
 TEST(PtxUnknown, LabelsThatAreNowhere) { expect_has(fault_of_kernel("bra.uni NOWHERE;\n"), {"no label NOWHERE in k"}); }
 
+TEST(PtxUnknown, ABraceThatClosesNone) { expect_has(fault_of_kernel(".pragma {;\n}\n"), {"PTX line 17 (k): a brace that closes none"}); }
+
 TEST(PtxUnknown, RecursionAndWrongArguments) {
   expect_has(fault_of_kernel("call.uni f, ();\n", ".func f()\n{\ncall.uni f, ();\nret;\n}\n"),
              {"PTX line 6 (f): a call of a function that is not there, or of itself: call.uni f"});

@@ -19,7 +19,7 @@ inline constexpr u32 kBits = 8 * sizeof(T);
 template <class T>
 constexpr auto kShiftLeft = [](T a, u32 n) { return n < kBits<T> ? static_cast<T>(static_cast<Stored<T>>(a) << n) : T{0}; };
 template <class T>
-constexpr auto kShiftRight = [](T a, u32 n) { return static_cast<T>(n < kBits<T> ? a >> n : (a < 0 ? -1 : 0)); };
+constexpr auto kShiftRight = [](T a, u32 n) { return n < kBits<T> ? static_cast<T>(a >> n) : static_cast<T>(a < 0 ? -1 : 0); };
 
 u32 reversed(u32 a) {
   u32 r = 0;

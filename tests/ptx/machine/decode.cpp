@@ -200,7 +200,10 @@ void FunctionDecoder::run() {
     try {
       switch (s.kind) {
         case Statement::Kind::open: scopes_.emplace_back(); break;
-        case Statement::Kind::close: scopes_.pop_back(); break;
+        case Statement::Kind::close:
+          scopes_.pop_back();
+          if (scopes_.empty()) unknown("a brace that closes none");
+          break;
         case Statement::Kind::label: labels_[s.text] = static_cast<int>(program_.code.size()); break;
         case Statement::Kind::directive: declare(); break;
         case Statement::Kind::instruction: instruction(); break;

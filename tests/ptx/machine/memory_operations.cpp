@@ -61,7 +61,8 @@ class Resolver {
       zero = reinterpret_cast<u8*>(static_cast<u64>(a->to_host));
     } else if (const auto size = static_cast<u64>(block_.program->local_bytes);
                i_.space == Space::local && bytes_ <= size && most <= size - bytes_) {
-      for (int l = 0; l < kLanes; ++l) p.of[l] = warp_.local.data() + size * static_cast<u64>(l) + address[l];
+      const u64 first = reinterpret_cast<u64>(warp_.local.data());  // numbers, since lanes that take no part have any address
+      for (int l = 0; l < kLanes; ++l) p.of[l] = reinterpret_cast<u8*>(first + size * static_cast<u64>(l) + address[l]);
       return true;
     } else {
       return false;
@@ -170,7 +171,7 @@ void store(Warp& w, const Instruction& i, Mask mask) {
 /// Lane after lane, as if each were alone: any order is allowed.
 void atomic(Warp& w, const Instruction& i, Mask mask) {
   const Pointers at = Resolver(w, i, true).resolve(mask);
-  const auto operand = [&](int k, int lane) {
+  const auto operand = [&](std::size_t k, int lane) {
     return i.wide_value ? w.lanes_of<u64>(i.operand[k])[lane] : u64{w.lanes_of<u32>(i.operand[k])[lane]};
   };
   for (Mask left = mask; left != 0; left &= left - 1) {

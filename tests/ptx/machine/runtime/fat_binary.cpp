@@ -28,12 +28,14 @@ std::vector<std::string_view> ptx_of(const void* wrapper) {
   const u16 header = at<u16>(begin + 6);
   const u64 size = at<u64>(begin + 8);
   std::vector<std::string_view> all;
+  constexpr u64 kLeast = 16;  // of an entry: kind, size of its header, size of its contents
   for (u64 offset = 0; offset < size;) {
+    if (size - offset < kLeast) throw Fault("a fat binary whose entries do not fit it");
     const u8* const entry = begin + header + offset;
     const u16 kind = at<u16>(entry);
     const u32 head = at<u32>(entry + 4);
     const u64 bytes = at<u64>(entry + 8);
-    if (head == 0 || head > size - offset || bytes > size - offset - head) throw Fault("a fat binary whose entries do not fit it");
+    if (head < kLeast || head > size - offset || bytes > size - offset - head) throw Fault("a fat binary whose entries do not fit it");
     if (kind == kPtx) {
       const std::string_view text(reinterpret_cast<const char*>(entry + head), bytes);
       if (text.find(".version") == std::string_view::npos)
