@@ -90,8 +90,8 @@ DeviceChoice CudaDevices::choose(const Config& config) {
     } else if (!start(known).problem.empty()) {
       pass_over(d, d.problem);
     } else if (plugin_.most_agents(config, d.index, 1) == 0) {
-      pass_over(d, fmt::format("too little memory is free, {} of {}; fewer envs or a shorter horizon take less", format_bytes(d.free_memory),
-                               format_bytes(d.memory)));
+      pass_over(d, fmt::format("too little memory is free, {} of {}; fewer envs or a shorter horizon take less",
+                               format_bytes(d.free_memory), format_bytes(d.memory)));
     } else {
       choice.device = Device::cuda;
       choice.plugin = &plugin_;

@@ -1,5 +1,5 @@
-// The whole CUDA engine where these tests run it: on the host executor, or on a device through the plug-in. Which of the two is decided when
-// a program is linked, by engines_on_executor.cpp or engines_on_device.cpp, so that the tests are compiled once for both.
+// The whole CUDA engine where these tests run it: on the host executor, or on a device through the plug-in. Which of the two is decided
+// when a program is linked, by engines_on_executor.cpp or engines_on_device.cpp, so that the tests are compiled once for both.
 #pragma once
 #include <gtest/gtest.h>
 
