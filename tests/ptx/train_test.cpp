@@ -61,7 +61,7 @@ Trained train(const TemporaryFolder& folder, const std::string& device, const st
   return t;
 }
 
-void expect_same(const std::string& options, int& trained) {
+void expect_same(const std::string& options, int& trained, std::size_t agents = 1) {
   const TemporaryFolder folder;
   const Trained cpu = train(folder, "cpu", options), cuda = train(folder, "cuda", options);
   EXPECT_EQ(cpu.result.status, cuda.result.status) << options << "\n" << cpu.result.err << cuda.result.err;
@@ -70,7 +70,7 @@ void expect_same(const std::string& options, int& trained) {
     return;
   }
   ASSERT_EQ(cpu.result.status, 0) << options << "\n" << cpu.result.err;
-  EXPECT_EQ(cpu.policies.size(), options.find("--seeds") == std::string::npos ? 1u : 3u) << options;
+  EXPECT_EQ(cpu.policies.size(), agents) << options;
   if (cpu.math == "exact") {
     EXPECT_TRUE(cpu.policies == cuda.policies) << options;
   } else {                               // the CPU and a device cut wide products differently; wide_test compares bits with the executor
@@ -90,10 +90,17 @@ TEST(Train, EndsInTheCpusPolicyFile) {
   for (const auto& row : pairwise_table(levels)) {
     std::string options;
     for (std::size_t k = 0; k < row.size(); ++k) options += factors()[k][row[k]] + " ";
-    expect_same(options, trained);
+    expect_same(options, trained, row[2] == 0 ? 1 : 3);
     if (HasFatalFailure()) return;
   }
   EXPECT_GE(trained, 24);
+}
+
+TEST(Train, OfManyAgentsIsThatOfEach) {
+  int trained = 0;
+  expect_same("--seeds 40 --envs 33 --horizon 3", trained, 40);
+  expect_same("--algo ppo --seeds 40 --envs 2 --horizon 8 --epochs 1 --minibatches 2 --hidden 9", trained, 40);
+  EXPECT_EQ(trained, 2);
 }
 
 /// More than one run of 32 rows in the tree of sums, whose upper levels have launches of their own.

@@ -1,12 +1,12 @@
 // The PTX machine: a CUDA device in software. It takes the PTX out of the programs that nvcc made, interprets it, and answers the CUDA
 // runtime's calls, so that compiled kernels, launch stubs, streams, graphs and copies run where there is no GPU.
 //
-//   module    text -> functions, variables           runtime/   the calls of the CUDA runtime that cuPG makes
-//   decode    a kernel -> a program                    fat_binary  where nvcc puts the PTX
-//   operations  what one instruction does to 32 lanes  device      limits of named architectures, faults on request
-//   warp      which lanes run next                     stream      work in order, as late as the rules allow; graphs
-//   launch    blocks of a grid                         calls       the functions themselves
-//   memory    allocations that the host cannot touch
+//   module      text -> functions, variables         runtime/    the calls of the CUDA runtime that cuPG makes
+//   decode      a kernel -> a program                  fat_binary  where nvcc puts the PTX
+//   operations  what an instruction does to 32 lanes   device      limits of named architectures, faults on request
+//   warp        which lanes run next                   stream      work in order, as late as the rules allow; graphs
+//   launch      the blocks of a grid                   machine     what the calls share
+//   memory      allocations that the host cannot touch *_calls     the functions themselves
 //
 // It is hostile where CUDA leaves room: fresh registers, shared, local and global memory hold poison, addresses are never used twice,
 // streams run when somebody waits for them, and CUPG_PTX_SCHEDULE=n (n > 0) takes lanes, warps and blocks in random orders. What it does
@@ -41,7 +41,7 @@ struct Fault : std::runtime_error {
 };
 
 #ifdef __clang__
-#define CUPG_PTX_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#define CUPG_PTX_INDEPENDENT  // clang warns where it cannot vectorize what it was told to
 #else
 #define CUPG_PTX_INDEPENDENT _Pragma("GCC ivdep")
 #endif
