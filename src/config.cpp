@@ -99,6 +99,29 @@ void check_combinations(const Config& c) {
     refuse(fmt::format("seed: {} with seeds = {}; expected the last seed to be at most 2^63 - 1", c.seed, c.seeds));
 }
 
+/// An enumeration's number may be anything where it came through a cast, as from another language.
+void check_choices(const Config& c) {
+  const auto expect = [](const char* key, auto choice, auto last) {
+    const auto number = static_cast<unsigned>(choice), most = static_cast<unsigned>(last);
+    if (number > most) refuse(fmt::format("{}: choice number {}; expected 0 to {}", key, number, most));
+  };
+  expect("batch", c.collect, Collect::episodes);
+  expect("activation", c.activation, Activation::tanh);
+  expect("init", c.init.kind, Initialisation::uniform);
+  expect("bias-init", c.init.biases, BiasInit::uniform);
+  expect("estimator", c.advantage.estimator, Estimator::returns);
+  expect("truncation", c.advantage.truncation, Truncation::terminal);
+  expect("normalize-over", c.advantage.normalize_over, NormalizeOver::episode);
+  expect("loss", c.objective.loss, LossSum::sum);
+  expect("clip-schedule", c.objective.clip_schedule, ClipSchedule::linear);
+  expect("optimizer", c.optimizer.kind, OptimizerKind::sgd);
+  expect("rmsprop-eps", c.optimizer.rmsprop_eps, RmspropEps::inside);
+  expect("schedule", c.optimizer.schedule, Schedule::exponential);
+  expect("device", c.device, Device::reference);
+  expect("isa", c.isa, Isa::avx512);
+  expect("math", c.math, Math::fast);
+}
+
 }  // namespace
 
 bool searches(const Config& config) { return config.algorithm == "random-search" || config.algorithm == "hill-climbing"; }
@@ -114,6 +137,7 @@ NetworkShape Config::network() const {
 }
 
 void check_settings(const Config& config) {
+  check_choices(config);
   // get() would wrap a seed that TOML cannot hold
   if (config.seed > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
     refuse(fmt::format("seed: {}; expected at most 2^63 - 1", config.seed));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "cupg/error.hpp"
 
@@ -43,6 +44,17 @@ void check(const Trunk& trunk) {
     if (width < 1 || width > kMaxHiddenWidth)
       throw Error(ErrorKind::usage, fmt::format("hidden: a layer of {} units; expected 1 to {}", width, kMaxHiddenWidth));
   }
+  if (trunk.activation != Activation::relu && trunk.activation != Activation::tanh)
+    throw Error(ErrorKind::usage, fmt::format("activation: number {}; expected relu or tanh", static_cast<int>(trunk.activation)));
+}
+
+/// Parameters of a trunk within its ranges and of the heads on top; they may be more than an int counts.
+std::int64_t count_parameters(const Trunk& trunk, std::int64_t observations, std::int64_t outputs) {
+  std::int64_t in = observations, sum = 0;
+  const auto add = [&](std::int64_t out) { sum += out * (in + trunk.bias), in = out; };
+  for (const int width : trunk.width) add(width);
+  add(outputs);
+  return sum;
 }
 
 bool is_fused(const Trunk& trunk) {
@@ -55,6 +67,7 @@ bool is_fused(const Trunk& trunk) {
 bool fused(const NetworkShape& shape) { return is_fused(shape.policy) && is_fused(shape.value_trunk()); }
 
 std::vector<TensorInfo> parameter_layout(const NetworkShape& shape) {
+  check(shape);
   std::vector<TensorInfo> tensors;
   add_trunk(tensors, shape.shared ? "shared" : "policy", shape.policy, shape.observations);
   if (!shape.shared) add_trunk(tensors, "value", shape.value, shape.observations);
@@ -77,12 +90,17 @@ std::string describe(const NetworkShape& shape) {
 
 void check(const NetworkShape& shape) {
   if (shape.observations < 1 || shape.actions < 2)
-    throw Error(ErrorKind::usage, "a network needs at least one observation and two actions");
+    throw Error(ErrorKind::usage,
+                fmt::format("network: {} observations and {} actions; expected at least 1 and 2", shape.observations, shape.actions));
   check(shape.policy);
-  if (shape.shared) return;
-  check(shape.value);
-  if (shape.policy.layers() > 0 && shape.value.layers() > 0 && shape.policy.activation != shape.value.activation)
+  if (!shape.shared) check(shape.value);
+  if (!shape.shared && shape.policy.layers() > 0 && shape.value.layers() > 0 && shape.policy.activation != shape.value.activation)
     throw Error(ErrorKind::usage, "activation: policy and value differ; expected one activation for both trunks");
+  const std::int64_t actions = shape.actions, parameters = shape.shared ? count_parameters(shape.policy, shape.observations, actions + 1)
+                                                                        : count_parameters(shape.policy, shape.observations, actions) +
+                                                                              count_parameters(shape.value, shape.observations, 1);
+  if (parameters > std::numeric_limits<int>::max())
+    throw Error(ErrorKind::usage, fmt::format("network: {} parameters; expected fewer than 2^31", parameters));
 }
 
 }  // namespace cupg

@@ -42,6 +42,11 @@ const ObjectiveInfo& find_objective(std::string_view name) {
 int objective_number(std::string_view name) { return static_cast<int>(&find_objective(name) - objectives().data()); }
 
 void register_objective(const ObjectiveInfo& info, const ObjectiveKernels& kernels) {
+  const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_'; };
+  if (info.name.empty() || !std::all_of(info.name.begin(), info.name.end(), plain))  // it becomes a word of a command, a folder, a TOML file
+    throw Error(ErrorKind::usage, fmt::format("algo: \"{}\" is registered; expected letters, digits, - and _", info.name));
+  if (kernels.generic == nullptr)  // which is how a built-in objective is told from another
+    throw Error(ErrorKind::usage, fmt::format("algo: \"{}\" is registered without derivatives; expected generic ones", info.name));
   const auto all = objectives();
   const bool search = info.name == "random-search" || info.name == "hill-climbing";  // algorithms that follow no gradient
   if (search || std::any_of(all.begin(), all.end(), [&](const ObjectiveInfo& o) { return o.name == info.name; }))
@@ -50,6 +55,11 @@ void register_objective(const ObjectiveInfo& info, const ObjectiveKernels& kerne
   registry().kernels.push_back(kernels);
 }
 
-const ObjectiveKernels& objective_kernels(std::size_t number) { return registry().kernels[number]; }
+const ObjectiveKernels& objective_kernels(std::size_t number) {
+  const auto& kernels = registry().kernels;
+  if (number >= kernels.size())
+    throw Error(ErrorKind::usage, fmt::format("objective: number {}; expected 0 to {}", number, kernels.size() - 1));
+  return kernels[number];
+}
 
 }  // namespace cupg

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
+#include "cupg/environment.hpp"
 #include "cupg/error.hpp"
 #include "kernels/math/tanh.hpp"
 #include "src/io/files.hpp"
@@ -50,9 +52,24 @@ void expect_size(const char* what, std::size_t size, int expected) {
     throw Error(ErrorKind::usage, fmt::format("{}: {} numbers; expected {}", what, size, expected));
 }
 
+/// Throws where load_policy would refuse the file.
+void expect_readable(const Policy& policy) {
+  const EnvironmentInfo& environment = find_environment(policy.environment);
+  const NetworkShape& shape = policy.shape;
+  check(shape);
+  if (shape.observations != environment.observations || shape.actions != environment.actions)
+    throw Error(ErrorKind::usage, fmt::format("network: {} observations and {} actions; expected {} and {}, as {} has", shape.observations,
+                                              shape.actions, environment.observations, environment.actions, environment.name));
+  expect_size("parameters", policy.parameters.size(), parameter_count(shape));
+  const auto bad = std::find_if(policy.parameters.begin(), policy.parameters.end(), [](float p) { return !std::isfinite(p); });
+  if (bad != policy.parameters.end())
+    throw Error(ErrorKind::usage, fmt::format("parameters: number {} is {}; expected finite numbers", bad - policy.parameters.begin(), *bad));
+}
+
 }  // namespace
 
 void Policy::evaluate(std::span<const float> observation, std::span<float> logits, float& value) const {
+  check(shape);
   expect_size("observation", observation.size(), shape.observations);
   expect_size("logits", logits.size(), shape.actions);
   expect_size("parameters", parameters.size(), parameter_count(shape));
@@ -65,6 +82,7 @@ void Policy::evaluate(std::span<const float> observation, std::span<float> logit
 }
 
 int Policy::act(std::span<const float> observation) const {
+  check(shape);
   expect_size("observation", observation.size(), shape.observations);
   expect_size("parameters", parameters.size(), parameter_count(shape));
   Parameters walk(*this);
@@ -81,7 +99,13 @@ int Policy::act(std::span<const float> observation) const {
   return difference > 0.0f ? 1 : 0;
 }
 
-void save_policy(const Policy& policy, const std::filesystem::path& path) { write_file(path, encode_policy(policy)); }
+void save_policy(const Policy& policy, const std::filesystem::path& path) {
+  expect_readable(policy);
+  if (policy.shape.shared || policy.shape.policy.layers() > 0) return write_file(path, encode_policy(policy));
+  Policy one = policy;  // a file has one activation: that of the trunk which has layers
+  one.shape.policy.activation = policy.shape.value.activation;
+  write_file(path, encode_policy(one));
+}
 
 Policy load_policy(const std::filesystem::path& path) {
   constexpr std::size_t kSmall = 16 << 20, kAny = std::numeric_limits<std::size_t>::max();

@@ -6,9 +6,11 @@
 #include <cmath>
 #include <iterator>
 
+#include "cupg/environment.hpp"
 #include "cupg/error.hpp"
 #include "src/io/config_file.hpp"
 #include "src/io/files.hpp"
+#include "src/io/options.hpp"
 #include "src/io/safetensors.hpp"
 
 namespace cupg {
@@ -49,6 +51,23 @@ bool all_finite(const std::vector<float>& values) {
   return std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); });
 }
 
+/// Throws where the run would not read back, or two of its agents would be one file.
+void check_result(const Config& config, const TrainResult& result) {
+  check_settings(config);
+  const auto size = static_cast<std::size_t>(parameter_count(config.network()));
+  const std::uint64_t end = config.seed + static_cast<std::uint64_t>(config.seeds);
+  std::uint64_t least = config.seed;
+  for (const AgentResult& agent : result.agents) {
+    if (agent.seed < least || agent.seed >= end)
+      throw Error(ErrorKind::usage, fmt::format("result: an agent of seed {}; expected {} to {}, in order and each once", agent.seed,
+                                                config.seed, end - 1));
+    if (agent.parameters.size() != size)
+      throw Error(ErrorKind::usage, fmt::format("result: {} parameters of seed {}; expected {}, as the configuration's network has",
+                                                agent.parameters.size(), agent.seed, size));
+    least = agent.seed + 1;
+  }
+}
+
 std::string policy_name(std::uint64_t seed) { return fmt::format("policy-{}.safetensors", seed); }
 
 }  // namespace
@@ -69,6 +88,8 @@ void Run::check_writable(const fs::path& folder) {
 }
 
 fs::path Run::default_folder(const Config& config) {
+  find_environment(config.environment);  // the names become a folder's: only those that are known
+  if (!searches(config)) find_objective(config.algorithm);
   const fs::path folder = fs::path("runs") / fmt::format("{}-{}-seed{}", config.environment, config.algorithm, config.seed);
   if (!is_taken(folder)) return folder;
   for (int number = 2;; ++number)
@@ -76,6 +97,7 @@ fs::path Run::default_folder(const Config& config) {
 }
 
 fs::path Run::write(const fs::path& folder, const Config& config, const TrainResult& result, const std::string& result_json) {
+  check_result(config, result);
   fs::path target = target_of(folder);
   PassingFolder passing(target);
   passing.write("config.toml", write_config(config));

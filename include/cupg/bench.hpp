@@ -15,6 +15,8 @@ struct BenchResult {
   std::int64_t env_steps = 0;  ///< per repeat
 };
 
+// All throw Error (usage) where a count is below 1 or the environment steps of a timing are more than 1e18.
+
 /// `updates` updates of config.seeds agents side by side, evaluation excluded.
 BenchResult bench_train(const Config& config, std::int64_t updates, int repeat);
 /// `updates` rollouts: act, step and store, no learning.

@@ -64,7 +64,7 @@ struct TensorInfo {
 };
 
 /// The parameter vector: trunk(s) layer by layer (W then b), then the policy head, then the value head. A shared trunk's
-/// tensors are named "shared.hidden1.weight"; without biases the bias tensors are absent.
+/// tensors are named "shared.hidden1.weight"; without biases the bias tensors are absent. Throws as check does.
 std::vector<TensorInfo> parameter_layout(const NetworkShape& shape);
 int parameter_count(const NetworkShape& shape);
 
@@ -74,7 +74,7 @@ bool fused(const NetworkShape& shape);
 /// "4 -> 16 relu -> {softmax 2, value 1}", for people; layers of one width that follow each other are counted: "8 x 256 relu".
 std::string describe(const NetworkShape& shape);
 
-/// Throws Error (usage) where a width, a layer count or a size is out of its range.
+/// Throws Error (usage) where a width, a layer count, a size or the number of parameters is out of its range.
 void check(const NetworkShape& shape);
 
 }  // namespace cupg

@@ -69,9 +69,11 @@ struct ObjectiveKernels {
   Rows generic = nullptr, scalar_fma = nullptr, avx2 = nullptr, avx512 = nullptr;
 };
 /// Adds an objective to objectives(), before main() or before the first configuration is checked; the strings must live on. What
-/// cupg_add_objectives (CMake) generates calls it. Throws Error (usage) where the name is taken.
+/// cupg_add_objectives (CMake) generates calls it. Throws Error (usage) where the name is taken or no word of letters, digits, - and _,
+/// or the generic kernel is null.
 void register_objective(const ObjectiveInfo& info, const ObjectiveKernels& kernels);
 /// Of the registered objective of this number; the generic one of a built-in objective is null: its kernels are the engines' own.
+/// Throws Error (usage) where there is none of that number.
 const ObjectiveKernels& objective_kernels(std::size_t number);
 /// Throws Error (usage) where there is none of that name.
 const ObjectiveInfo& find_objective(std::string_view name);

@@ -8,7 +8,8 @@
 
 namespace cupg {
 
-/// A trained network with its parameters: the thing that a run leaves behind.
+/// A trained network with its parameters: the thing that a run leaves behind. Its functions throw Error (usage) where a size is not what
+/// the shape says, or the shape is out of its ranges.
 struct Policy {
   std::string environment;
   NetworkShape shape;
@@ -20,7 +21,9 @@ struct Policy {
   int act(std::span<const float> observation) const;
 };
 
-/// Writes a safetensors file (one tensor per layer, shape and environment in the metadata) beside `path` and renames it.
+/// Writes a safetensors file (one tensor per layer, shape and environment in the metadata) beside `path` and renames it. Throws Error
+/// (usage), and writes nothing, where load_policy would refuse the file: an environment that is unknown or has other sizes, a wrong number
+/// of parameters, or one that is NaN or infinite.
 void save_policy(const Policy& policy, const std::filesystem::path& path);
 /// Reads it back, every length checked; throws Error (usage) for a missing, truncated or foreign file.
 Policy load_policy(const std::filesystem::path& path);

@@ -15,9 +15,11 @@ class Run {
  public:
   /// Checks before training that `folder` can become a run: absent or empty, its parent writable.
   static void check_writable(const std::filesystem::path& folder);
-  /// The default place: runs/ENVIRONMENT-ALGORITHM-seedS, with -2, -3 ... appended where it exists.
+  /// The default place: runs/ENVIRONMENT-ALGORITHM-seedS, with -2, -3 ... appended where it exists. Throws Error (usage) where the
+  /// environment or the algorithm is unknown.
   static std::filesystem::path default_folder(const Config& config);
-  /// Returns where it was written: `folder`, or `folder`-2, -3 ... where something else took the name during the training.
+  /// Returns where it was written: `folder`, or `folder`-2, -3 ... where something else took the name during the training. Throws Error
+  /// (usage), and writes nothing, where the configuration is not valid or the agents are not its.
   static std::filesystem::path write(const std::filesystem::path& folder, const Config& config, const TrainResult& result,
                                      const std::string& result_json);
   /// The configuration of an existing run.

@@ -86,7 +86,8 @@ struct TrainHooks {
 /// Trains config.seeds agents; each ends with the bits it would have alone. Throws Error for a configuration that cannot run.
 TrainResult train(const Config& config, const TrainHooks& hooks = {});
 
-/// Plays `episodes` episodes, one per environment, with the greedy or the sampled policy.
+/// Plays `episodes` episodes, 1 to 2^24 and one per environment, with the greedy or the sampled policy of these [parameter_count]
+/// parameters. Throws Error (usage) where they are more or fewer than config's network has.
 Evaluation evaluate(const Config& config, std::span<const float> parameters, int episodes, bool greedy, std::uint64_t seed);
 
 }  // namespace cupg

@@ -30,6 +30,15 @@ void time_rates(BenchResult& result, int repeat, F work) {
   }
 }
 
+/// Throws where there is nothing to time, or more than can be counted.
+void expect_counts(const char* what, std::int64_t count, std::int64_t env_steps_each, int repeat) {
+  constexpr std::int64_t kMostSteps = 1'000'000'000'000'000'000;
+  if (count < 1 || count > kMostSteps / env_steps_each)
+    throw Error(ErrorKind::usage, fmt::format("{}: {}; expected 1 to {}: at most 1e18 environment steps a timing", what, count,
+                                              kMostSteps / env_steps_each));
+  if (repeat < 1) throw Error(ErrorKind::usage, fmt::format("repeat: {}; expected at least 1", repeat));
+}
+
 /// f(warp, thread) over all warps, in contiguous runs of one thread each.
 void share_warps(Team& team, int warps, const std::function<void(int, int)>& f) {
   team.run([&](int member) {
@@ -42,6 +51,9 @@ void share_warps(Team& team, int warps, const std::function<void(int, int)>& f) 
 
 BenchResult bench_train(const Config& config, std::int64_t updates, int repeat) {
   check(config);
+  if (searches(config))
+    throw Error(ErrorKind::usage, fmt::format("algo: {} with bench train; expected one that learns by gradients, as a2c", config.algorithm));
+  expect_counts("updates", updates, config.batch() * config.seeds, repeat);
   const auto engine = make_engine(config, config.seeds, plan_threads(config).total);
   std::vector<int> agents(static_cast<std::size_t>(config.seeds));
   std::iota(agents.begin(), agents.end(), 0);
@@ -54,6 +66,7 @@ BenchResult bench_train(const Config& config, std::int64_t updates, int repeat) 
 
 BenchResult bench_rollout(const Config& config, std::int64_t updates, int repeat) {
   check(config);
+  expect_counts("updates", updates, static_cast<std::int64_t>(config.envs) * config.horizon, repeat);
   if (!fused(config.network()))
     throw Error(ErrorKind::usage,
                 fmt::format("hidden: bench rollout times the fused kernels; expected up to {} widths of 1 to {}, or bench train",
@@ -99,6 +112,7 @@ BenchResult bench_rollout(const Config& config, std::int64_t updates, int repeat
 
 BenchResult bench_env(const Config& config, bool balance, std::int64_t steps_per_env, int repeat) {
   check(config);
+  expect_counts("steps", steps_per_env, config.envs, repeat);
   const EnvironmentInfo& environment = find_environment(config.environment);
   const CpuOps& ops = cpu_ops_for(config.isa);
   Team team(plan_threads(config).total);

@@ -1,11 +1,14 @@
 #include "cupg/trainer.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <exception>
 #include <mutex>
 #include <thread>
 
+#include "cupg/error.hpp"
 #include "src/engine/device.hpp"
 #include "src/engine/engine.hpp"
 #include "src/train/search_agents.hpp"
@@ -59,7 +62,15 @@ TrainResult train(const Config& config, const TrainHooks& hooks) {
 
 Evaluation evaluate(const Config& config, std::span<const float> parameters, int episodes, bool greedy, std::uint64_t seed) {
   check(config);
-  const auto engine = make_engine(config, 1, plan_threads(config).total);
+  constexpr int kMostEpisodes = 1 << 24;
+  if (episodes < 1 || episodes > kMostEpisodes)
+    throw Error(ErrorKind::usage, fmt::format("episodes: {}; expected 1 to {}", episodes, kMostEpisodes));
+  if (const int expected = parameter_count(config.network()); parameters.size() != static_cast<std::size_t>(expected))
+    throw Error(ErrorKind::usage, fmt::format("parameters: {} numbers; expected {}, as {} has", parameters.size(), expected,
+                                              describe(config.network())));
+  Config player = config;
+  if (searches(config)) player.algorithm = "a2c";  // no engine trains by search, and each plays
+  const auto engine = make_engine(player, 1, plan_threads(player).total);
   engine->reset(0, seed);
   engine->set_parameters(0, parameters);
   return engine->evaluate(0, {.episodes = episodes, .greedy = greedy, .block = kFinalBlock, .quantiles = true});
