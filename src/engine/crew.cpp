@@ -1,22 +1,28 @@
 #include "src/engine/crew.hpp"
 
 #include <thread>
+#include <utility>
 
 namespace cupg {
 namespace {
 
 constexpr int kSpins = 2000;  // looks at what another thread is about to change, before this one lets others run
+
 }  // namespace
 
 void Crew::lead(const std::function<void()>& f) {
   if (team_.size() == 1) return f();
-  leading_ = true;
+  /// Lets the helpers go, however f ends.
+  struct Lead {
+    Crew& crew;
+    explicit Lead(Crew& c) : crew(c) { crew.leading_ = true; }
+    ~Lead() { crew.open_ = crew.leading_ = false; }
+  };
   open_ = true;
   team_.run([&](int member) {
     if (member == 0) {
-      f();
-      open_ = false;
-      return;
+      const Lead lead(*this);
+      return f();
     }
     for (int idle = 0; open_;) {
       if (take(member)) {
@@ -26,7 +32,6 @@ void Crew::lead(const std::function<void()>& f) {
       }
     }
   });
-  leading_ = false;
 }
 
 void Crew::each(int count, int member, const std::function<void(int, int)>& f) {
@@ -41,6 +46,7 @@ void Crew::each(int count, int member, const std::function<void(int, int)>& f) {
   }
   for (int spins = 0; done_.load(std::memory_order_acquire) != count; ++spins)
     if (spins > kSpins) std::this_thread::yield();
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
 /// Takes and does an item; false where none is left. Who looked at an earlier loop takes an item of this one if its word is the same,
@@ -50,7 +56,12 @@ bool Crew::take(int member) {
   const std::uint64_t count = now >> 32, next = now & 0xffffffffu;
   if (next >= count) return false;
   if (!items_.compare_exchange_strong(now, now + 1, std::memory_order_acq_rel)) return true;  // somebody else was faster; look again
-  (*job_)(static_cast<int>(next), member);
+  try {
+    (*job_)(static_cast<int>(next), member);
+  } catch (...) {  // for the leader, who waits for this item too
+    const std::lock_guard lock(failure_mutex_);
+    if (!failure_) failure_ = std::current_exception();
+  }
   done_.fetch_add(1, std::memory_order_release);
   return true;
 }

@@ -1,7 +1,9 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <functional>
+#include <mutex>
 
 #include "src/engine/team.hpp"
 
@@ -13,11 +15,11 @@ class Crew {
  public:
   explicit Crew(Team& team) : team_(team) {}
 
-  /// f() on the calling thread, the other members ready to help in each().
+  /// f() on the calling thread, the other members ready to help in each(). Throws what f throws.
   void lead(const std::function<void()>& f);
 
-  /// f(i, member) for 0 <= i < count in any order: within lead() on whoever is free, otherwise by `member` alone. f must not throw
-  /// and must not call each().
+  /// f(i, member) for 0 <= i < count in any order: within lead() on whoever is free, otherwise by `member` alone. What an
+  /// item throws is thrown here, the first of several, when every item that was taken is done. f must not call each().
   void each(int count, int member, const std::function<void(int, int)>& f);
 
  private:
@@ -29,6 +31,8 @@ class Crew {
   const std::function<void(int, int)>* job_ = nullptr;
   std::atomic<std::uint64_t> items_{0};  // how many this loop has, above the next one that nobody has taken
   std::atomic<int> done_{0};
+  std::mutex failure_mutex_;
+  std::exception_ptr failure_;  // of an item of this loop
 };
 
 }  // namespace cupg

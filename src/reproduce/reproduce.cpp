@@ -6,7 +6,6 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
-#include <exception>
 #include <limits>
 #include <mutex>
 #include <numeric>
@@ -16,6 +15,7 @@
 #include "cupg/error.hpp"
 #include "cupg/trainer.hpp"
 #include "src/engine/engine.hpp"
+#include "src/engine/team.hpp"
 #include "src/gradcheck/theorem.hpp"
 #include "src/io/config_file.hpp"
 #include "src/reproduce/gradient_error.hpp"
@@ -59,9 +59,7 @@ std::vector<double> each_seed(Config config, int seeds, const ReproduceOptions& 
   check(config);
   std::vector<double> results(static_cast<std::size_t>(seeds), std::numeric_limits<double>::quiet_NaN());
   std::atomic<int> next{0};
-  std::exception_ptr failure;
-  std::mutex failure_mutex;
-  const auto work = [&] {
+  Team(std::min(seeds, machine_threads(options))).run([&](int) {
     try {
       const auto engine = make_engine(config, 1, 1);
       for (int i = next++; i < seeds && !stopped(options); i = next++) {
@@ -70,17 +68,10 @@ std::vector<double> each_seed(Config config, int seeds, const ReproduceOptions& 
         if (!stopped(options)) results[static_cast<std::size_t>(i)] = result;  // otherwise that of a training cut short
       }
     } catch (...) {
-      const std::lock_guard lock(failure_mutex);
-      failure = std::current_exception();
       next = seeds;
+      throw;
     }
-  };
-  {
-    std::vector<std::jthread> others;
-    for (int t = 1; t < std::min(seeds, machine_threads(options)); ++t) others.emplace_back(work);
-    work();
-  }
-  if (failure) std::rethrow_exception(failure);
+  });
   std::erase_if(results, [](double x) { return std::isnan(x); });  // those that an interrupt left out
   return results;
 }

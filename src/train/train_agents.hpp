@@ -27,7 +27,9 @@ class Reporter {
   void add(std::int64_t steps, const EpisodeTally& episodes);
   /// An agent has ended that many steps before its limit.
   void done(const AgentResult& agent, std::int64_t steps_left);
-  bool stop() const { return hooks_.stop && hooks_.stop(); }
+  bool stop() const { return given_up_ || (hooks_.stop && hooks_.stop()); }
+  /// A worker has failed: the others need not go on.
+  void give_up() { given_up_ = true; }
 
  private:
   void tell();
@@ -35,6 +37,7 @@ class Reporter {
   using Clock = std::chrono::steady_clock;
   const TrainHooks& hooks_;
   const double reward_;
+  std::atomic<bool> given_up_{false};
   std::mutex mutex_;
   Progress progress_;
   EpisodeTally episodes_;
@@ -50,7 +53,6 @@ class SeedQueue {
     const int number = next_++;
     return number < count_ ? number : -1;
   }
-  void close() { next_ = count_; }
   std::uint64_t seed(int number) const { return first_ + static_cast<std::uint64_t>(number); }
 
  private:

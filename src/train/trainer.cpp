@@ -4,13 +4,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <exception>
-#include <mutex>
-#include <thread>
 
 #include "cupg/error.hpp"
 #include "src/engine/device.hpp"
 #include "src/engine/engine.hpp"
+#include "src/engine/team.hpp"
 #include "src/train/search_agents.hpp"
 #include "src/train/statistics.hpp"
 #include "src/train/train_agents.hpp"
@@ -21,6 +19,7 @@ TrainResult train(const Config& config, const TrainHooks& hooks) {
   check(config);
   if (searches(config)) return train_by_search(config);
   const ThreadPlan threads = plan_threads(config);
+  Team workers(threads.workers);
   std::vector<std::unique_ptr<Engine>> engines;
   for (int w = 0; w < threads.workers; ++w) engines.push_back(make_engine(config, threads.slots, threads.each));
 
@@ -34,24 +33,15 @@ TrainResult train(const Config& config, const TrainHooks& hooks) {
   Reporter reporter(config, hooks);
   const auto start = std::chrono::steady_clock::now();
   SeedQueue seeds(config.seed, config.seeds);
-  std::exception_ptr failure;
-  std::mutex failure_mutex;
-  const auto work = [&](int worker) {
+  workers.run([&](int worker) {
     try {
       train_agents(*engines[static_cast<std::size_t>(worker)], threads.slots, config, seeds, reporter, hooks.initial_return,
                    [&](int number, AgentResult agent) { result.agents[static_cast<std::size_t>(number)] = std::move(agent); });
     } catch (...) {
-      const std::lock_guard lock(failure_mutex);
-      failure = std::current_exception();
-      seeds.close();
+      reporter.give_up();
+      throw;
     }
-  };
-  {
-    std::vector<std::jthread> others;
-    for (int w = 1; w < threads.workers; ++w) others.emplace_back(work, w);
-    work(0);
-  }
-  if (failure) std::rethrow_exception(failure);
+  });
   result.seconds = seconds_since(start);
   // an interrupt may have left agents that were never started
   std::erase_if(result.agents, [](const AgentResult& a) { return a.parameters.empty(); });

@@ -26,6 +26,11 @@ namespace {
     const rlimit limit{static_cast<rlim_t>(options.most_file_bytes), static_cast<rlim_t>(options.most_file_bytes)};
     ::setrlimit(RLIMIT_FSIZE, &limit);
   }
+  if (options.most_memory_bytes >= 0) {
+    const rlimit limit{static_cast<rlim_t>(options.most_memory_bytes), static_cast<rlim_t>(options.most_memory_bytes)};
+    ::setrlimit(RLIMIT_AS, &limit);
+  }
+  ::alarm(options.alarm_seconds);
   ::setenv("LC_ALL", "C.UTF-8", 1);
   if (ready) ::execv(options.program.empty() ? CUPG_BINARY : options.program.c_str(), arguments.data());
   ::_exit(127);

@@ -14,6 +14,8 @@ struct ProcessResult {
 struct ProcessOptions {
   std::filesystem::path folder = ".";     ///< working directory
   long most_file_bytes = -1;              ///< RLIMIT_FSIZE: stands for a full disk
+  long most_memory_bytes = -1;            ///< RLIMIT_AS
+  unsigned alarm_seconds = 0;             ///< SIGALRM ends it then: a command that hangs
   std::string standard_output = {};       ///< a file instead of a pipe
   int interrupt_after_milliseconds = -1;  ///< send SIGINT then
   std::filesystem::path program = {};     ///< instead of CUPG_BINARY

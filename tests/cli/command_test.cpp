@@ -1,6 +1,7 @@
 // The command as it is meant to be used.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "cupg/policy.hpp"
@@ -8,6 +9,7 @@
 #include "src/io/config_file.hpp"
 #include "src/io/options.hpp"
 #include "tests/cli/child_process.hpp"
+#include "tests/support/sanitized.hpp"
 
 namespace cupg {
 namespace {
@@ -233,6 +235,28 @@ TEST(Info, DescribesBuildMachineAndNetwork) {
     EXPECT_NE(result.out.find(part), std::string::npos) << part;
   const Json json = json_of(run_cupg({"info", "--json", "--envs", "16777216", "--horizon", "1e6", "--normalize"}));
   EXPECT_GT(json["training_bytes"], json["available_bytes"]);
+}
+
+TEST(Command, SaysThatTheSystemGivesFewerThreads) {
+  if (cupg_test::kSanitized) GTEST_SKIP() << "a sanitizer's shadow memory is beyond any limit";
+  const test::TemporaryFolder folder;
+  const auto run = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--threads", "64"});
+    return run_cupg(arguments, {.folder = folder.path(), .most_memory_bytes = 100'000 << 10, .alarm_seconds = 60});
+  };
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"train", "--steps", "2000"},                                  // an engine of 64 threads
+           {"train", "--steps", "2000", "--seeds", "64"},                 // 64 engines of one
+           {"train", "--steps", "2048", "--algo", "ppo"},
+           {"train", "--algo", "random-search", "--separate", "--hidden", "none", "--no-bias"},
+           {"bench", "--updates", "1"},
+           {"bench", "env", "--updates", "1"}}) {
+    const auto result = run(arguments);
+    EXPECT_EQ(result.status, 1) << arguments[0] << " " << result.out << result.err;
+    EXPECT_NE(result.err.find("threads: 64 were asked for, and the system gave "), std::string::npos) << result.err;
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+  }
+  EXPECT_TRUE(folder.list().empty());
 }
 
 TEST(Bench, GivesMedianAndValues) {

@@ -1,9 +1,13 @@
 // Work shared out by a crew: every item once, by a member of the team, whoever comes or does not.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <mutex>
 #include <set>
+#include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -65,6 +69,57 @@ TEST(Crew, HelpersHelp) {
     });
   });
   EXPECT_EQ(seen.size(), 2u);
+}
+
+TEST_P(Crews, CarryWhatAnItemThrowsToTheLeader) {
+  Team team(GetParam());
+  Crew crew(team);
+  for (const int bad : {0, 7, 63}) {
+    std::string what;
+    crew.lead([&] {
+      try {
+        crew.each(64, 0, [&](int i, int) {
+          if (i == bad) throw std::runtime_error("item " + std::to_string(i));
+        });
+      } catch (const std::runtime_error& e) {
+        what = e.what();
+      }
+      std::atomic<int> done{0};
+      crew.each(64, 0, [&](int, int) { ++done; });
+      EXPECT_EQ(done, 64) << "the next loop knows nothing of it";
+    });
+    EXPECT_EQ(what, "item " + std::to_string(bad));
+  }
+}
+
+// In a process of its own with an alarm, so that helpers who wait for ever are a failure and no more.
+TEST_P(Crews, LetTheHelpersGoWhereTheLeaderThrows) {
+  const auto let_go = [](int size) {
+    Team team(size);
+    Crew crew(team);
+    for (int turn = 0; turn < 50; ++turn) {
+      std::atomic<int> done{0};
+      try {
+        crew.lead([&] {
+          crew.each(10, 0, [&](int, int) { ++done; });
+          throw std::runtime_error("the leader");
+        });
+        return 1;
+      } catch (const std::runtime_error&) {
+      }
+      if (done != 10) return 2;
+      std::vector<int> members;  // without a lock: outside of lead() nobody helps
+      crew.each(5, 0, [&](int, int member) { members.push_back(member); });
+      if (members != std::vector<int>(5, 0)) return 3;
+    }
+    return 0;
+  };
+  EXPECT_EXIT(
+      {
+        alarm(60);
+        std::_Exit(let_go(GetParam()));
+      },
+      testing::ExitedWithCode(0), "");
 }
 
 TEST(Crew, OutsideOfLeadTheMemberWorksAlone) {

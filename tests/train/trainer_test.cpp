@@ -2,10 +2,14 @@
 #include "cupg/trainer.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cmath>
+#include <cstdlib>
 #include <set>
+#include <stdexcept>
+#include <string>
 
 #include "cupg/error.hpp"
 #include "src/engine/engine.hpp"
@@ -228,6 +232,29 @@ TEST(Train, AStopBeforeTheFirstUpdateLeavesNobody) {
   const TrainResult r = cupg::train(fixed_length(1000), hooks);
   EXPECT_TRUE(r.agents.empty());
   EXPECT_EQ(r.env_steps, 0);
+}
+
+TEST(Train, WhatAWorkerThrowsEndsAllOfThemAndReachesTheCaller) {
+  // in a process of its own with an alarm: workers who went on would take hours
+  const auto carried = [] {
+    Config c = fixed_length(100'000'000'000);
+    c.seeds = c.threads = 3;
+    std::atomic<int> asked{0};
+    cupg::TrainHooks hooks;
+    hooks.stop = [&]() -> bool { return ++asked == 50 ? throw std::runtime_error("asked 50 times") : false; };
+    try {
+      cupg::train(c, hooks);
+    } catch (const std::runtime_error& e) {
+      return e.what() == std::string("asked 50 times") ? 0 : 1;
+    }
+    return 2;
+  };
+  EXPECT_EXIT(
+      {
+        alarm(60);
+        std::_Exit(carried());
+      },
+      testing::ExitedWithCode(0), "");
 }
 
 TEST(Train, ProgressTellsWhatIsDone) {
