@@ -9,6 +9,7 @@
 #include "cupg/environment.hpp"
 #include "cupg/error.hpp"
 #include "kernels/math/tanh.hpp"
+#include "src/arithmetic.hpp"
 #include "src/io/files.hpp"
 #include "src/io/safetensors.hpp"
 #include "src/io/sha256.hpp"
@@ -52,28 +53,15 @@ void expect_size(const char* what, std::size_t size, int expected) {
     throw Error(ErrorKind::usage, fmt::format("{}: {} numbers; expected {}", what, size, expected));
 }
 
-/// Throws where load_policy would refuse the file.
-void expect_readable(const Policy& policy) {
-  const EnvironmentInfo& environment = find_environment(policy.environment);
-  const NetworkShape& shape = policy.shape;
-  check(shape);
-  if (shape.observations != environment.observations || shape.actions != environment.actions)
-    throw Error(ErrorKind::usage, fmt::format("network: {} observations and {} actions; expected {} and {}, as {} has", shape.observations,
-                                              shape.actions, environment.observations, environment.actions, environment.name));
-  expect_size("parameters", policy.parameters.size(), parameter_count(shape));
-  const auto bad = std::find_if(policy.parameters.begin(), policy.parameters.end(), [](float p) { return !std::isfinite(p); });
-  if (bad != policy.parameters.end())
-    throw Error(ErrorKind::usage, fmt::format("parameters: number {} is {}; expected finite numbers", bad - policy.parameters.begin(), *bad));
+void expect_fitting(const Policy& policy, std::span<const float> observation) {
+  check(policy.shape);
+  expect_size("observation", observation.size(), policy.shape.observations);
+  expect_size("parameters", policy.parameters.size(), parameter_count(policy.shape));
 }
 
-}  // namespace
-
-void Policy::evaluate(std::span<const float> observation, std::span<float> logits, float& value) const {
-  check(shape);
-  expect_size("observation", observation.size(), shape.observations);
-  expect_size("logits", logits.size(), shape.actions);
-  expect_size("parameters", parameters.size(), parameter_count(shape));
-  Parameters walk(*this);
+[[gnu::noinline]] void compute(const Policy& policy, std::span<const float> observation, std::span<float> logits, float& value) {
+  const NetworkShape& shape = policy.shape;
+  Parameters walk(policy);
   const std::vector<float> policy_features = walk.trunk(shape.policy, observation);
   const std::vector<float> value_features = shape.shared ? policy_features : walk.trunk(shape.value, observation);
   const std::vector<float> z = walk.dense(policy_features, shape.actions, shape.policy.bias);
@@ -81,11 +69,9 @@ void Policy::evaluate(std::span<const float> observation, std::span<float> logit
   value = walk.dense(value_features, 1, shape.value_trunk().bias)[0];
 }
 
-int Policy::act(std::span<const float> observation) const {
-  check(shape);
-  expect_size("observation", observation.size(), shape.observations);
-  expect_size("parameters", parameters.size(), parameter_count(shape));
-  Parameters walk(*this);
+[[gnu::noinline]] int greedy_action(const Policy& policy, std::span<const float> observation) {
+  const NetworkShape& shape = policy.shape;
+  Parameters walk(policy);
   const std::vector<float> h = walk.trunk(shape.policy, observation);
   if (!shape.shared) walk.trunk(shape.value, observation);
   if (shape.actions != 2) {
@@ -97,6 +83,36 @@ int Policy::act(std::span<const float> observation) const {
   float difference = shape.policy.bias ? bias[1] - bias[0] : 0.0f;
   for (std::size_t i = 0; i < h.size(); ++i) difference = fma(h[i], row1[i] - row0[i], difference);
   return difference > 0.0f ? 1 : 0;
+}
+
+/// Throws where load_policy would refuse the file.
+void expect_readable(const Policy& policy) {
+  const EnvironmentInfo& environment = find_environment(policy.environment);
+  const NetworkShape& shape = policy.shape;
+  check(shape);
+  if (shape.observations != environment.observations || shape.actions != environment.actions)
+    throw Error(ErrorKind::usage, fmt::format("network: {} observations and {} actions; expected {} and {}, as {} has", shape.observations,
+                                              shape.actions, environment.observations, environment.actions, environment.name));
+  expect_size("parameters", policy.parameters.size(), parameter_count(shape));
+  const auto bad = std::find_if(policy.parameters.begin(), policy.parameters.end(), [](float p) { return !std::isfinite(p); });
+  if (bad != policy.parameters.end())
+    throw Error(ErrorKind::usage,
+                fmt::format("parameters: number {} is {}; expected finite numbers", bad - policy.parameters.begin(), *bad));
+}
+
+}  // namespace
+
+void Policy::evaluate(std::span<const float> observation, std::span<float> logits, float& value) const {
+  const IeeeArithmetic ieee;
+  expect_fitting(*this, observation);
+  expect_size("logits", logits.size(), shape.actions);
+  compute(*this, observation, logits, value);
+}
+
+int Policy::act(std::span<const float> observation) const {
+  const IeeeArithmetic ieee;
+  expect_fitting(*this, observation);
+  return greedy_action(*this, observation);
 }
 
 void save_policy(const Policy& policy, const std::filesystem::path& path) {

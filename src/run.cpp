@@ -8,6 +8,7 @@
 
 #include "cupg/environment.hpp"
 #include "cupg/error.hpp"
+#include "src/arithmetic.hpp"
 #include "src/io/config_file.hpp"
 #include "src/io/files.hpp"
 #include "src/io/options.hpp"
@@ -59,8 +60,8 @@ void check_result(const Config& config, const TrainResult& result) {
   std::uint64_t least = config.seed;
   for (const AgentResult& agent : result.agents) {
     if (agent.seed < least || agent.seed >= end)
-      throw Error(ErrorKind::usage, fmt::format("result: an agent of seed {}; expected {} to {}, in order and each once", agent.seed,
-                                                config.seed, end - 1));
+      throw Error(ErrorKind::usage,
+                  fmt::format("result: an agent of seed {}; expected {} to {}, in order and each once", agent.seed, config.seed, end - 1));
     if (agent.parameters.size() != size)
       throw Error(ErrorKind::usage, fmt::format("result: {} parameters of seed {}; expected {}, as the configuration's network has",
                                                 agent.parameters.size(), agent.seed, size));
@@ -97,6 +98,7 @@ fs::path Run::default_folder(const Config& config) {
 }
 
 fs::path Run::write(const fs::path& folder, const Config& config, const TrainResult& result, const std::string& result_json) {
+  const IeeeArithmetic ieee;  // numbers are rounded on their way to a text and back
   check_result(config, result);
   fs::path target = target_of(folder);
   PassingFolder passing(target);
@@ -113,6 +115,7 @@ fs::path Run::write(const fs::path& folder, const Config& config, const TrainRes
 }
 
 Config Run::config(const fs::path& folder) {
+  const IeeeArithmetic ieee;
   Config config;
   load_config(folder / "config.toml", config);
   return config;

@@ -1,6 +1,7 @@
 #include "src/engine/engine.hpp"
 
 #include <algorithm>
+#include <cfenv>
 #include <cmath>
 #include <numeric>
 #include <thread>
@@ -20,20 +21,26 @@
 namespace cupg {
 namespace {
 
-/// Flush-to-zero and denormals-are-zero would leave the numerics contract; some libraries switch them on behind one's back.
-void require_denormals() {
+/// Flush-to-zero, denormals-are-zero and another rounding mode would leave the numerics contract; some libraries switch them on behind
+/// one's back. The public functions have set them right by now (src/arithmetic.hpp); this is for those who make engines themselves.
+void require_ieee_arithmetic() {
 #if defined(__SSE__)
-  constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;
-  if ((_mm_getcsr() & (kFlushToZero | kDenormalsAreZero)) != 0)
+  constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040, kRounding = 0x6000;
+  const unsigned state = _mm_getcsr();
+  if ((state & (kFlushToZero | kDenormalsAreZero)) != 0)
     throw Error(ErrorKind::runtime,
                 "flush-to-zero is switched on in this thread (a library built with -ffast-math does that); cupg needs IEEE arithmetic");
+  const bool nearest = (state & kRounding) == 0;  // fegetround() may ask the x87 alone
+#else
+  const bool nearest = std::fegetround() == FE_TONEAREST;
 #endif
+  if (!nearest) throw Error(ErrorKind::runtime, "this thread does not round to nearest (fesetround does that); cupg needs IEEE arithmetic");
 }
 
 }  // namespace
 
 std::unique_ptr<Engine> make_engine(const Config& config, int agents, int threads) {
-  require_denormals();
+  require_ieee_arithmetic();
   const DeviceChoice choice = choose_device(config);
   if (choice.device == Device::reference) return make_reference_engine(config, agents);
   if (choice.device == Device::cuda) return choice.plugin->make_engine(config, agents, choice.index, CudaForm::automatic);

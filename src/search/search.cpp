@@ -11,6 +11,7 @@
 
 #include "cupg/environment.hpp"
 #include "cupg/error.hpp"
+#include "src/arithmetic.hpp"
 #include "src/engine/isa.hpp"
 #include "src/engine/team.hpp"
 #include "src/search/search_ops.hpp"
@@ -35,6 +36,7 @@ void require(bool good, std::string_view key, const auto& value, std::string_vie
 }
 
 SearchResult search(const SearchSettings& s, SearchArgs args) {
+  const IeeeArithmetic ieee;
   const EnvironmentInfo& environment = find_environment(s.environment);
   require(s.runs >= 1 && s.runs <= 1'000'000'000, "runs", s.runs, "1 to 1e9");
   require(s.max_trials >= 1, "max-trials", s.max_trials, "at least 1");

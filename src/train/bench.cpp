@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "cupg/error.hpp"
+#include "src/arithmetic.hpp"
 #include "src/engine/aligned.hpp"
 #include "src/engine/engine.hpp"
 #include "src/engine/isa.hpp"
@@ -34,8 +35,8 @@ void time_rates(BenchResult& result, int repeat, F work) {
 void expect_counts(const char* what, std::int64_t count, std::int64_t env_steps_each, int repeat) {
   constexpr std::int64_t kMostSteps = 1'000'000'000'000'000'000;
   if (count < 1 || count > kMostSteps / env_steps_each)
-    throw Error(ErrorKind::usage, fmt::format("{}: {}; expected 1 to {}: at most 1e18 environment steps a timing", what, count,
-                                              kMostSteps / env_steps_each));
+    throw Error(ErrorKind::usage,
+                fmt::format("{}: {}; expected 1 to {}: at most 1e18 environment steps a timing", what, count, kMostSteps / env_steps_each));
   if (repeat < 1) throw Error(ErrorKind::usage, fmt::format("repeat: {}; expected at least 1", repeat));
 }
 
@@ -50,9 +51,11 @@ void share_warps(Team& team, int warps, const std::function<void(int, int)>& f) 
 }  // namespace
 
 BenchResult bench_train(const Config& config, std::int64_t updates, int repeat) {
+  const IeeeArithmetic ieee;
   check(config);
   if (searches(config))
-    throw Error(ErrorKind::usage, fmt::format("algo: {} with bench train; expected one that learns by gradients, as a2c", config.algorithm));
+    throw Error(ErrorKind::usage,
+                fmt::format("algo: {} with bench train; expected one that learns by gradients, as a2c", config.algorithm));
   expect_counts("updates", updates, config.batch() * config.seeds, repeat);
   const auto engine = make_engine(config, config.seeds, plan_threads(config).total);
   std::vector<int> agents(static_cast<std::size_t>(config.seeds));
@@ -65,6 +68,7 @@ BenchResult bench_train(const Config& config, std::int64_t updates, int repeat) 
 }
 
 BenchResult bench_rollout(const Config& config, std::int64_t updates, int repeat) {
+  const IeeeArithmetic ieee;
   check(config);
   expect_counts("updates", updates, static_cast<std::int64_t>(config.envs) * config.horizon, repeat);
   if (!fused(config.network()))
@@ -111,6 +115,7 @@ BenchResult bench_rollout(const Config& config, std::int64_t updates, int repeat
 }
 
 BenchResult bench_env(const Config& config, bool balance, std::int64_t steps_per_env, int repeat) {
+  const IeeeArithmetic ieee;
   check(config);
   expect_counts("steps", steps_per_env, config.envs, repeat);
   const EnvironmentInfo& environment = find_environment(config.environment);

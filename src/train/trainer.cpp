@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "cupg/error.hpp"
+#include "src/arithmetic.hpp"
 #include "src/engine/device.hpp"
 #include "src/engine/engine.hpp"
 #include "src/engine/team.hpp"
@@ -16,6 +17,7 @@
 namespace cupg {
 
 TrainResult train(const Config& config, const TrainHooks& hooks) {
+  const IeeeArithmetic ieee;
   check(config);
   if (searches(config)) return train_by_search(config);
   const ThreadPlan threads = plan_threads(config);
@@ -51,13 +53,14 @@ TrainResult train(const Config& config, const TrainHooks& hooks) {
 }
 
 Evaluation evaluate(const Config& config, std::span<const float> parameters, int episodes, bool greedy, std::uint64_t seed) {
+  const IeeeArithmetic ieee;
   check(config);
   constexpr int kMostEpisodes = 1 << 24;
   if (episodes < 1 || episodes > kMostEpisodes)
     throw Error(ErrorKind::usage, fmt::format("episodes: {}; expected 1 to {}", episodes, kMostEpisodes));
   if (const int expected = parameter_count(config.network()); parameters.size() != static_cast<std::size_t>(expected))
-    throw Error(ErrorKind::usage, fmt::format("parameters: {} numbers; expected {}, as {} has", parameters.size(), expected,
-                                              describe(config.network())));
+    throw Error(ErrorKind::usage,
+                fmt::format("parameters: {} numbers; expected {}, as {} has", parameters.size(), expected, describe(config.network())));
   Config player = config;
   if (searches(config)) player.algorithm = "a2c";  // no engine trains by search, and each plays
   const auto engine = make_engine(player, 1, plan_threads(player).total);

@@ -223,9 +223,9 @@ TEST(Engine, AStepThatOverflowsIsReportedByEveryEngineAtTheSameUpdate) {
 }
 
 #if defined(__SSE__)
-TEST(Engine, RefusesFlushToZero) {
+TEST(Engine, RefusesFlushToZeroAndOtherRounding) {
   const unsigned before = _mm_getcsr();
-  for (const unsigned flag : {0x8000u, 0x0040u}) {  // flush-to-zero, denormals-are-zero
+  for (const unsigned flag : {0x8000u, 0x0040u, 0x2000u, 0x4000u, 0x6000u}) {  // flush-to-zero, denormals-are-zero, down, up, to zero
     _mm_setcsr(before | flag);
     bool refused = false;
     try {
