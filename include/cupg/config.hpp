@@ -55,7 +55,7 @@ struct Config {
   Device device = Device::automatic;
   Isa isa = Isa::automatic;
   Math math = Math::exact;
-  int threads = 0;  ///< of the CPU engine; 0: as many as the machine has
+  int threads = 0;  ///< of the CPU engine; 0: as many processors as the process may use (affinity, cgroup quota)
 
   NetworkShape network() const;
   /// Environment steps between two updates; of whole episodes, as many as there are environments at least.

@@ -267,7 +267,7 @@ Arguments parse_reproduce(const CommandHelp& help, CommandLine line) {
   parser.app().add_option("PRESET", a.presets, fmt::format("rows of the table: {} (all)", fmt::join(names, ", ")))->option_text("");
   CLI::Option* markdown_option =
       parser.option("--markdown", markdown, "FILE", "write the table as Markdown, too; in a page that has one, in its place");
-  parser.option("--threads", threads, "N (0)", "0: as many as the machine has");
+  parser.option("--threads", threads, "N (0)", "0: as many processors as the process may use");
   parser.flag("--json", a.json, "print the table as one JSON object");
   if (parse(parser.app(), line.first, line.last)) return Text{parser.help()};
   for (const std::string& name : a.presets)

@@ -10,6 +10,7 @@
 #include "src/engine/device.hpp"
 #include "src/engine/engine.hpp"
 #include "src/engine/isa.hpp"
+#include "src/engine/processors.hpp"
 #include "src/io/memory.hpp"
 #include "src/io/options.hpp"
 #include "src/io/version.hpp"
@@ -89,6 +90,7 @@ nlohmann::ordered_json info_json(const Config& config) {
   return {{"version", version()},
           {"compiler", compiler()},
           {"processor", processor_name()},
+          {"usable_processors", usable_processors()},
           {"isas", isa_names()},
           {"isa", isa_of(config, choice)},
           {"threads", plan_threads(config).total},
@@ -119,7 +121,9 @@ int run_info(const InfoArguments& arguments) {
   line("compiler", compiler());
   line("processor", processor_name());
   line("isa", fmt::format("{}   (this processor: {})", isa_of(config, choice), fmt::join(isa_names(), ", ")));
-  line("threads", fmt::format("{}", plan_threads(config).total));
+  const int processors = usable_processors();
+  line("threads",
+       fmt::format("{}   (this process may use {} processor{})", plan_threads(config).total, processors, processors == 1 ? "" : "s"));
   line("device", fmt::format("{}   (device = {} chooses it)", device_of(choice), text_value(*find_option("device"), config)));
   const CudaInfo cuda;
   if (cuda.devices.empty()) line("cuda", "no device: " + cuda.reason);

@@ -4,7 +4,6 @@
 #include <cfenv>
 #include <cmath>
 #include <numeric>
-#include <thread>
 
 #include "cupg/error.hpp"
 #include "kernels/math/initialize.hpp"
@@ -13,6 +12,7 @@
 #include "src/engine/device.hpp"
 #include "src/engine/gemm_engine.hpp"
 #include "src/engine/isa.hpp"
+#include "src/engine/processors.hpp"
 
 #if defined(__SSE__)
 #include <xmmintrin.h>
@@ -48,13 +48,12 @@ std::unique_ptr<Engine> make_engine(const Config& config, int agents, int thread
 }
 
 ThreadPlan plan_threads(const Config& config) {
-  const int machine = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   const DeviceChoice choice = choose_device(config);
   if (choice.device == Device::cuda) {
     constexpr int kMostAgents = 8192;  // more fill no device further
     return {1, 1, 1, std::max(1, choice.plugin->most_agents(config, choice.index, std::min(config.seeds, kMostAgents)))};
   }
-  const int total = choice.device == Device::reference ? 1 : config.threads > 0 ? config.threads : machine;
+  const int total = choice.device == Device::reference ? 1 : config.threads > 0 ? config.threads : usable_processors();
   const int workers = std::min(config.seeds, total);
   return {total, workers, std::max(1, total / workers), 1};
 }

@@ -65,7 +65,7 @@ std::unique_ptr<Engine> make_engine(const Config& config, int agents, int thread
 
 /// How the threads of a run are shared out: several seeds take them one agent at a time each, a single seed has all of them.
 struct ThreadPlan {
-  int total;    ///< config.threads, or as many as the machine has; the reference engine has one, and a CUDA device needs one
+  int total;    ///< config.threads, or as many processors as the process may use; the reference engine has one, and a CUDA device needs one
   int workers;  ///< agents trained side by side
   int each;     ///< threads of each
   int slots;    ///< agents that a worker's engine trains side by side

@@ -9,12 +9,12 @@
 #include <limits>
 #include <mutex>
 #include <numeric>
-#include <thread>
 
 #include "cupg/environment.hpp"
 #include "cupg/error.hpp"
 #include "cupg/trainer.hpp"
 #include "src/engine/engine.hpp"
+#include "src/engine/processors.hpp"
 #include "src/engine/team.hpp"
 #include "src/gradcheck/theorem.hpp"
 #include "src/io/config_file.hpp"
@@ -31,9 +31,7 @@ constexpr double kNone = std::numeric_limits<double>::infinity();
 constexpr std::string_view kTableBegins = "<!-- reproduce: written by cupg reproduce --markdown FILE -->",
                            kTableEnds = "<!-- /reproduce -->";
 
-int machine_threads(const ReproduceOptions& options) {
-  return options.threads > 0 ? options.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
+int machine_threads(const ReproduceOptions& options) { return options.threads > 0 ? options.threads : usable_processors(); }
 int scaled(const ReproduceOptions& options, int count, int least = 2) {
   return std::max(least, static_cast<int>(std::lround(count * options.scale)));
 }

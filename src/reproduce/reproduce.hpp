@@ -37,7 +37,7 @@ struct ReproductionInfo {
 std::span<const ReproductionInfo> reproductions();
 
 struct ReproduceOptions {
-  int threads = 0;             ///< 0: as many as the machine has
+  int threads = 0;             ///< 0: as many processors as the process may use
   double scale = 1;            ///< share of the seeds and runs (tests); 1: what the claims ask for
   std::function<bool()> stop;  ///< true: give up (an interrupt)
 };

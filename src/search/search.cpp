@@ -7,12 +7,12 @@
 #include <cmath>
 #include <limits>
 #include <string_view>
-#include <thread>
 
 #include "cupg/environment.hpp"
 #include "cupg/error.hpp"
 #include "src/arithmetic.hpp"
 #include "src/engine/isa.hpp"
+#include "src/engine/processors.hpp"
 #include "src/engine/team.hpp"
 #include "src/search/search_ops.hpp"
 
@@ -42,11 +42,10 @@ SearchResult search(const SearchSettings& s, SearchArgs args) {
   require(s.max_trials >= 1, "max-trials", s.max_trials, "at least 1");
   require(s.threads >= 0 && s.threads <= 1024, "threads", s.threads, "0 to 1024");
   const SearchOps& ops = search_ops_for(s.isa);
-  const int machine = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 
   SearchResult result;
   result.isa = isa_name(cpu_ops_for(s.isa));
-  result.threads = s.threads > 0 ? s.threads : machine;
+  result.threads = s.threads > 0 ? s.threads : usable_processors();
   result.runs.resize(static_cast<std::size_t>(s.runs));
   std::int64_t next_run = 0;
   args.runs = s.runs;

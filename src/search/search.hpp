@@ -29,7 +29,7 @@ struct SearchSettings {
   std::uint64_t seed = 1;  ///< of run 0; run r has seed + r
   int max_trials = 10000;  ///< episodes after which a run is given up
   Isa isa = Isa::automatic;
-  int threads = 0;  ///< 0: as many as the machine has
+  int threads = 0;  ///< 0: as many processors as the process may use
 };
 
 struct HillClimbingSettings : SearchSettings {

@@ -235,6 +235,9 @@ TEST(Info, DescribesBuildMachineAndNetwork) {
     EXPECT_NE(result.out.find(part), std::string::npos) << part;
   const Json json = json_of(run_cupg({"info", "--json", "--envs", "16777216", "--horizon", "1e6", "--normalize"}));
   EXPECT_GT(json["training_bytes"], json["available_bytes"]);
+  EXPECT_GE(json["usable_processors"], 1);
+  EXPECT_NE(result.out.find("may use " + std::to_string(json["usable_processors"].get<int>()) + " processor"), std::string::npos)
+      << result.out;
 }
 
 TEST(Command, SaysThatTheSystemGivesFewerThreads) {
@@ -244,13 +247,13 @@ TEST(Command, SaysThatTheSystemGivesFewerThreads) {
     arguments.insert(arguments.end(), {"--threads", "64"});
     return run_cupg(arguments, {.folder = folder.path(), .most_memory_bytes = 100'000 << 10, .alarm_seconds = 60});
   };
-  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
-           {"train", "--steps", "2000"},                                  // an engine of 64 threads
-           {"train", "--steps", "2000", "--seeds", "64"},                 // 64 engines of one
-           {"train", "--steps", "2048", "--algo", "ppo"},
-           {"train", "--algo", "random-search", "--separate", "--hidden", "none", "--no-bias"},
-           {"bench", "--updates", "1"},
-           {"bench", "env", "--updates", "1"}}) {
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{"train", "--steps", "2000"},                   // an engine of 64 threads
+                                             {"train", "--steps", "2000", "--seeds", "64"},  // 64 engines of one
+                                             {"train", "--steps", "2048", "--algo", "ppo"},
+                                             {"train", "--algo", "random-search", "--separate", "--hidden", "none", "--no-bias"},
+                                             {"bench", "--updates", "1"},
+                                             {"bench", "env", "--updates", "1"}}) {
     const auto result = run(arguments);
     EXPECT_EQ(result.status, 1) << arguments[0] << " " << result.out << result.err;
     EXPECT_NE(result.err.find("threads: 64 were asked for, and the system gave "), std::string::npos) << result.err;
