@@ -7,9 +7,14 @@
   X(CartPole, "CartPole-v0", 200, 195.0) \
   X(CartPole, "CartPole-v1", 500, 475.0)
 
+namespace cupg {
+/// Throws Error (usage). In src/environment.cpp, so that the copies of the kernels share no code for it.
+[[noreturn]] void refuse_environment(int id);
+}  // namespace cupg
+
 CUPG_BEGIN_COPY
 
-/// f.template operator()<Env>() for the environment of this id.
+/// f.template operator()<Env>() for the environment of this id; throws where there is none.
 template <class F>
 auto with_environment(int id, F f) {
   int next = 0;
@@ -17,7 +22,7 @@ auto with_environment(int id, F f) {
   if (id == next++) return f.template operator()<ENV>();
   CUPG_ENVIRONMENTS(CUPG_CASE)
 #undef CUPG_CASE
-  __builtin_unreachable();
+  refuse_environment(id);
 }
 
 CUPG_END_COPY

@@ -21,9 +21,14 @@
 
 #define CUPG_OBJECTIVES(X) CUPG_BUILT_IN_OBJECTIVES(X) CUPG_USER_OBJECTIVES(X)
 
+namespace cupg {
+/// Throws Error (usage). In src/objective.cpp, so that the copies of the kernels share no code for it.
+[[noreturn]] void refuse_objective_number(int number);
+}  // namespace cupg
+
 CUPG_BEGIN_COPY
 
-/// f.template operator()<Objective>() for the objective of this number; unknown(), which must throw, where it was not compiled in.
+/// f.template operator()<Objective>() for the objective of this number; unknown(), which should throw, where it was not compiled in.
 template <class F, class Unknown>
 auto with_objective(int number, F f, Unknown unknown) {
   int next = 0;
@@ -32,7 +37,7 @@ auto with_objective(int number, F f, Unknown unknown) {
   CUPG_OBJECTIVES(CUPG_CASE)
 #undef CUPG_CASE
   unknown();
-  __builtin_unreachable();
+  refuse_objective_number(number);
 }
 
 CUPG_END_COPY

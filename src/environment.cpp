@@ -1,5 +1,9 @@
 #include "cupg/environment.hpp"
 
+#include <fmt/format.h>
+
+#include <iterator>
+
 #include "envs/registry.hpp"
 #include "src/engine/warp_memory.hpp"
 #include "src/text.hpp"
@@ -37,12 +41,17 @@ const EnvironmentInfo& find_environment(std::string_view name) {
   throw Error(ErrorKind::usage, unknown_name("environment", name, names));
 }
 
+void refuse_environment(int id) {
+  throw Error(ErrorKind::usage, fmt::format("environment: number {}; expected 0 to {}", id, environments().size() - 1));
+}
+
 int state_size(int environment) {
   static constexpr int sizes[] = {
 #define CUPG_SIZE(ENV, NAME, LIMIT, THRESHOLD) ENV::kStateSize,
       CUPG_ENVIRONMENTS(CUPG_SIZE)
 #undef CUPG_SIZE
   };
+  if (environment < 0 || environment >= static_cast<int>(std::size(sizes))) refuse_environment(environment);
   return sizes[environment];
 }
 

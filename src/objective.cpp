@@ -42,8 +42,11 @@ const ObjectiveInfo& find_objective(std::string_view name) {
 int objective_number(std::string_view name) { return static_cast<int>(&find_objective(name) - objectives().data()); }
 
 void register_objective(const ObjectiveInfo& info, const ObjectiveKernels& kernels) {
-  const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_'; };
-  if (info.name.empty() || !std::all_of(info.name.begin(), info.name.end(), plain))  // it becomes a word of a command, a folder, a TOML file
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  };
+  if (info.name.empty() ||
+      !std::all_of(info.name.begin(), info.name.end(), plain))  // it becomes a word of a command, a folder, a TOML file
     throw Error(ErrorKind::usage, fmt::format("algo: \"{}\" is registered; expected letters, digits, - and _", info.name));
   if (kernels.generic == nullptr)  // which is how a built-in objective is told from another
     throw Error(ErrorKind::usage, fmt::format("algo: \"{}\" is registered without derivatives; expected generic ones", info.name));
@@ -55,10 +58,13 @@ void register_objective(const ObjectiveInfo& info, const ObjectiveKernels& kerne
   registry().kernels.push_back(kernels);
 }
 
+void refuse_objective_number(int number) {
+  throw Error(ErrorKind::usage, fmt::format("objective: number {}; expected 0 to {}", number, objectives().size() - 1));
+}
+
 const ObjectiveKernels& objective_kernels(std::size_t number) {
   const auto& kernels = registry().kernels;
-  if (number >= kernels.size())
-    throw Error(ErrorKind::usage, fmt::format("objective: number {}; expected 0 to {}", number, kernels.size() - 1));
+  if (number >= kernels.size()) refuse_objective_number(static_cast<int>(number));
   return kernels[number];
 }
 

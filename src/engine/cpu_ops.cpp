@@ -156,6 +156,7 @@ ObjectiveRows objective_of(int id) {
 #define CUPG_ROWS(OBJECTIVE) objective_rows<OBJECTIVE, 2, Wide>,
   static constexpr ObjectiveRows rows[] = {CUPG_OBJECTIVES(CUPG_ROWS)};
 #undef CUPG_ROWS
+  if (id < 0 || id >= static_cast<int>(sizeof rows / sizeof *rows)) refuse_objective_number(id);
   return rows[id];
 }
 

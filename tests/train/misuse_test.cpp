@@ -9,6 +9,10 @@
 
 #include "cupg/bench.hpp"
 #include "cupg/cupg.hpp"
+#include "envs/registry.hpp"
+#include "objectives/registry.hpp"
+#include "src/engine/isa.hpp"
+#include "src/engine/warp_memory.hpp"
 #include "tests/cli/child_process.hpp"
 
 namespace {
@@ -53,8 +57,9 @@ TEST(Misuse, EvaluateWithParametersOfAnotherNetwork) {
       c.device = device;
       for (const int more : {-1, 1, 5000}) {
         const std::vector<float> wrong = parameters_of(c, more);
-        expect_parts(refusal([&] { cupg::evaluate(c, wrong, 10, true, 1); }),
-                     {"parameters", std::to_string(wrong.size()).c_str(), "expected", std::to_string(parameter_count(c.network())).c_str()});
+        expect_parts(
+            refusal([&] { cupg::evaluate(c, wrong, 10, true, 1); }),
+            {"parameters", std::to_string(wrong.size()).c_str(), "expected", std::to_string(parameter_count(c.network())).c_str()});
       }
       refusal([&] { cupg::evaluate(c, {}, 10, true, 1); });
       EXPECT_EQ(cupg::evaluate(c, parameters_of(c), 3, true, 1).episodes, 3);
@@ -240,6 +245,27 @@ TEST(Misuse, ObjectivesThatAreNone) {
   expect_parts(refusal([] { cupg::register_objective({"mine", "", true, true, true}, {}); }), {"mine", "derivatives"});
   refusal([&] { cupg::register_objective({"a2c", "", true, true, true}, {.generic = none}); });
   EXPECT_EQ(cupg::objectives().size(), count);
+}
+
+TEST(Misuse, NumbersOfEnvironmentsAndObjectivesThatAreNone) {
+  const int environments = static_cast<int>(cupg::environments().size()), objectives = static_cast<int>(cupg::objectives().size());
+  std::vector<float> state(32 * 8);
+  std::vector<std::uint32_t> age(32);
+  for (const int id : {-1, environments, environments + 1000}) {
+    expect_parts(refusal([&] { cupg::state_size(id); }), {"environment", std::to_string(id).c_str()});
+    for (const cupg::Isa isa : cupg::available_isas())
+      expect_parts(refusal([&] { cupg::cpu_ops_for(isa).reset(id, state.data(), age.data(), 1, 0); }),
+                   {"environment", std::to_string(id).c_str(), "expected 0 to"});
+  }
+  for (const int number : {-1, objectives, objectives + 1000})
+    for (const cupg::Isa isa : cupg::available_isas())
+      expect_parts(refusal([&] { cupg::cpu_ops_for(isa).objective(number); }), {"objective", std::to_string(number).c_str()});
+  // a caller's own refusal comes first; one that returns is no way through
+  expect_parts(refusal([&] {
+                 cupg::with_objective(
+                     objectives, []<class Objective>() {}, [] {});
+               }),
+               {"objective"});
 }
 
 }  // namespace
