@@ -29,7 +29,8 @@ install(FILES cmake/CupgObjectives.cmake cmake/CupgIsa.cmake DESTINATION ${desti
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(EXPORT cupg NAMESPACE cupg:: FILE cupg-targets.cmake DESTINATION ${destination})
 
-configure_package_config_file(cmake/cupg-config.cmake.in cupg-config.cmake INSTALL_DESTINATION ${destination})
+set(CUPG_PLUGIN_FOLDER ${CMAKE_INSTALL_LIBDIR}/cupg)
+configure_package_config_file(cmake/cupg-config.cmake.in cupg-config.cmake INSTALL_DESTINATION ${destination} PATH_VARS CUPG_PLUGIN_FOLDER)
 write_basic_package_version_file(cupg-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/cupg-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/cupg-config-version.cmake
   DESTINATION ${destination})

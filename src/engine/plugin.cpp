@@ -9,6 +9,10 @@
 
 #include "cupg/error.hpp"
 
+/// Where the package keeps its plug-ins from which a program was linked. The program defines it, by a source that find_package(cupg) adds:
+/// a static library does not know where it lies (cmake/cupg-config.cmake.in). Absent in programs that are built otherwise.
+extern "C" [[gnu::weak]] const char* cupg_package_plugin_folder();
+
 namespace cupg {
 
 namespace fs = std::filesystem;
@@ -27,6 +31,7 @@ std::vector<fs::path> plugin_folders() {
     folders.push_back(executable.parent_path());
     folders.push_back((executable.parent_path().parent_path() / CUPG_PLUGIN_LIBDIR).lexically_normal());
   }
+  if (cupg_package_plugin_folder != nullptr) folders.emplace_back(cupg_package_plugin_folder());
   return folders;
 }
 

@@ -33,7 +33,8 @@ class Plugin {
 Plugin open_plugin(const PluginName& name, const char* symbol);
 
 /// Where plug-ins are looked for, in this order: the folders of the environment variable CUPG_PLUGIN_PATH (colons between
-/// them), the executable's folder, LIBDIR/cupg of the installation that the executable is part of.
+/// them), the executable's folder, LIBDIR/cupg of the installation that the executable is part of, and LIBDIR/cupg of the package that
+/// its project found by find_package(cupg).
 std::vector<std::filesystem::path> plugin_folders();
 
 }  // namespace cupg

@@ -21,4 +21,7 @@ run(${CMAKE_COMMAND} -S ${PROJECT} -B ${WORK}/build -G ${GENERATOR} -D CMAKE_BUI
   -D CMAKE_CXX_COMPILER=${COMPILER} -D CMAKE_PREFIX_PATH=${prefix})
 run(${CMAKE_COMMAND} --build ${WORK}/build)
 run(${WORK}/build/consumer)
+if(OPENBLAS)  # a plug-in that lies in the package, not beside the program
+  run(${CMAKE_COMMAND} -E env --unset=CUPG_PLUGIN_PATH ${WORK}/build/consumer wide)
+endif()
 run(${prefix}/${BINDIR}/cupg --version)

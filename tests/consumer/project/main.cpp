@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <string_view>
 
 namespace {
 
@@ -26,9 +27,23 @@ bool trains_with_an_objective_of_its_own() {
   return vector.parameters == scalar.parameters && vector.final_return > 150;
 }
 
+/// Whether a network that needs the OpenBLAS plug-in trains.
+bool trains_a_wide_network() {
+  cupg::Config config;
+  config.hidden = {128};
+  config.steps = 5 * config.batch();
+  config.stop_when_solved = false;
+  config.threads = 1;
+  config.device = cupg::Device::cpu;
+  const cupg::TrainResult result = cupg::train(config);
+  std::printf("%s: %s\n", cupg::describe(config.network()).c_str(), result.math.c_str());
+  return result.math == "gemm" && result.agents.at(0).updates == 5;
+}
+
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "wide") return trains_a_wide_network() ? 0 : 1;
   cupg::Config config;
   config.environment = "CartPole-v1";
   config.stop_when_solved = false;
