@@ -1,15 +1,21 @@
 #include "src/engine/cpu_matrix_backend.hpp"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "cupg/error.hpp"
 #include "cupg/network.hpp"
 #include "src/engine/aligned.hpp"
 #include "src/engine/plugin.hpp"
+#include "src/io/memory.hpp"
 
 namespace cupg {
+namespace {
+constexpr std::size_t kOpenblasBuffer = 32 << 20;  // of each of its threads
+}  // namespace
 
 const CupgGemmPlugin& openblas() {
   static const CupgGemmPlugin& plugin = []() -> const CupgGemmPlugin& {
@@ -24,6 +30,22 @@ const CupgGemmPlugin& openblas() {
     return *table;
   }();
   return plugin;
+}
+
+const CupgGemmPlugin& openblas_for(int threads) {
+  // OpenBLAS starts a thread a processor when it is opened and as many as it is told to later, with a buffer each. Where it gets none it
+  // stops the process or waits for ever, so it is seen before whether the system gives them, beside the engine's own that are there.
+  const int most = std::max(threads, static_cast<int>(std::thread::hardware_concurrency()));
+  const std::size_t bytes = static_cast<std::size_t>(most + 1) * kOpenblasBuffer;
+  const Team trial(most);
+  void* const buffers = ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (buffers == MAP_FAILED)
+    throw Error(ErrorKind::runtime,
+                fmt::format("threads: {} of OpenBLAS take {} of addresses, and the system does not give them (a limit as of "
+                            "ulimit -v); expected fewer threads, or at most {} layers of {} units",
+                            most, format_bytes(static_cast<std::int64_t>(bytes)), kMaxFusedLayers, kMaxFusedWidth));
+  ::munmap(buffers, bytes);
+  return openblas();
 }
 
 std::shared_ptr<float> CpuMatrixBackend::allocate(std::int64_t count) {

@@ -8,6 +8,9 @@ namespace cupg {
 
 /// The GEMM plug-in of the CPU, opened at the first call. Throws Error (missing) where it cannot be.
 const CupgGemmPlugin& openblas();
+/// The same for an engine of so many threads, which has started its own. Throws Error (runtime) where the system does not give the threads
+/// or the memory for them.
+const CupgGemmPlugin& openblas_for(int threads);
 
 /// MatrixBackend on the CPU: products by the plug-in, the rest by one copy of the kernels, on the threads of `team`.
 class CpuMatrixBackend final : public MatrixBackend {

@@ -35,9 +35,9 @@ class GemmEngine final : public Engine {
       : config_(config),
         environment_(find_environment(config.environment)),
         shape_(config.network()),
-        plugin_(openblas()),
-        ops_(cpu_ops_for(config.isa)),
         team_(threads),
+        plugin_(openblas_for(threads)),
+        ops_(cpu_ops_for(config.isa)),
         backend_(plugin_, ops_, team_),
         plan_(plan),
         network_(shape_, backend_, plan_.rows(config.batch()), plan_.slab),
@@ -263,9 +263,9 @@ class GemmEngine final : public Engine {
   const Config config_;
   const EnvironmentInfo& environment_;
   const NetworkShape shape_;
+  Team team_;
   const CupgGemmPlugin& plugin_;
   const CpuOps& ops_;
-  Team team_;
   CpuMatrixBackend backend_;
   const GemmPlan plan_;
   DenseNetwork network_;

@@ -259,6 +259,14 @@ TEST(Command, SaysThatTheSystemGivesFewerThreads) {
     EXPECT_NE(result.err.find("threads: 64 were asked for, and the system gave "), std::string::npos) << result.err;
     EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
   }
+  if (!CUPG_HAS_OPENBLAS) return;
+  for (const char* threads : {"64", "1"}) {  // the library takes more than it is given: 32 MiB for each of its threads
+    const auto result = run_cupg({"train", "--steps", "2000", "--hidden", "128", "--threads", threads},
+                                 {.folder = folder.path(), .most_memory_bytes = 100'000 << 10, .alarm_seconds = 60});
+    EXPECT_EQ(result.status, 1) << result.out << result.err;
+    EXPECT_NE(result.err.find("cupg: threads: "), std::string::npos) << result.err;
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+  }
   EXPECT_TRUE(folder.list().empty());
 }
 
