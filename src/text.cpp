@@ -5,11 +5,64 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdint>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 namespace cupg {
 namespace {
+
+struct CodePoint {
+  char32_t value;
+  std::size_t bytes;
+};
+/// The first one; nothing where the text does not begin with UTF-8 (RFC 3629).
+std::optional<CodePoint> first_of(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned first = byte(0);
+  const std::size_t bytes = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+  if (bytes == 0 || bytes > text.size()) return std::nullopt;
+  char32_t value = bytes == 1 ? first : first & 0x7fu >> bytes;
+  for (std::size_t i = 1; i < bytes; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return std::nullopt;
+    value = value << 6 | (byte(i) & 0x3f);
+  }
+  constexpr char32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
+  if (value < kLeast[bytes] || (value >= 0xd800 && value <= 0xdfff) || value > 0x10ffff) return std::nullopt;
+  return CodePoint{value, bytes};
+}
+
+/// Unicode's categories Cc, Cf, Zl, Zp as far as they change how other characters are shown, or are shown as nothing.
+bool is_hidden(char32_t c) {
+  constexpr std::pair<char32_t, char32_t> kHidden[] = {{0, 0x1f},        {0x7f, 0x9f},     {0xad, 0xad},      {0x61c, 0x61c},
+                                                       {0x180e, 0x180e}, {0x200b, 0x200f}, {0x2028, 0x202e},  {0x2060, 0x206f},
+                                                       {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe0fff}};
+  return std::any_of(std::begin(kHidden), std::end(kHidden), [c](const auto& range) { return c >= range.first && c <= range.second; });
+}
+
+std::string escaped(char32_t c) {
+  const auto number = static_cast<std::uint32_t>(c);
+  if (c == '\n') return "\\n";
+  if (c < 0x80) return fmt::format("\\x{:02x}", number);
+  return c < 0x10000 ? fmt::format("\\u{:04x}", number) : fmt::format("\\U{:08x}", number);
+}
+
+/// At most so many bytes of a text, and no half character at its end.
+std::string_view beginning(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return text;
+  for (int i = 0; i < 3 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80; ++i) --most;
+  return text.substr(0, most);
+}
+
+/// A message's beginning names the setting or file, its end what was expected.
+std::string shortened(const std::string& line) {
+  constexpr std::size_t kBeginning = 1200, kEnd = 600;
+  if (line.size() <= kBeginning + kEnd) return line;
+  std::size_t end = line.size() - kEnd;
+  while (end < line.size() && (static_cast<unsigned char>(line[end]) & 0xc0) == 0x80) ++end;
+  return fmt::format("{} ... {}", beginning(line, kBeginning), line.substr(end));
+}
 
 /// Levenshtein distance, letter case ignored.
 int edit_distance(std::string_view a, std::string_view b) {
@@ -29,6 +82,31 @@ int edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
+Error::Error(ErrorKind kind, const std::string& message) : std::runtime_error(shortened(one_line(message))), kind_(kind) {}
+
+std::string one_line(std::string_view text) {
+  std::string line;
+  while (!text.empty()) {
+    const std::optional<CodePoint> c = first_of(text);
+    const std::size_t bytes = c ? c->bytes : 1;
+    if (!c) {
+      line += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
+    } else if (is_hidden(c->value)) {
+      line += escaped(c->value);
+    } else {
+      line += text.substr(0, bytes);
+    }
+    text.remove_prefix(bytes);
+  }
+  return line;
+}
+
+std::string in_quotes(std::string_view text) {
+  constexpr std::size_t kMost = 80;
+  if (text.size() <= kMost) return fmt::format("\"{}\"", one_line(text));
+  return fmt::format("\"{}...\" ({} bytes)", one_line(beginning(text, kMost)), text.size());
+}
+
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates) {
   std::string best;
   int best_distance = 1 + static_cast<int>(name.size()) / 2;
@@ -39,8 +117,8 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 
 std::string unknown_name(std::string_view kind, std::string_view name, const std::vector<std::string>& known) {
   const std::string near = nearest_name(name, known);
-  if (!near.empty()) return fmt::format("{}: unknown \"{}\"; did you mean {}?", kind, name, near);
-  return fmt::format("{}: unknown \"{}\"; expected one of {}", kind, name, fmt::join(known, ", "));
+  if (!near.empty()) return fmt::format("{}: unknown {}; did you mean {}?", kind, in_quotes(name), near);
+  return fmt::format("{}: unknown {}; expected one of {}", kind, in_quotes(name), fmt::join(known, ", "));
 }
 
 }  // namespace cupg

@@ -7,6 +7,13 @@
 
 namespace cupg {
 
+/// Control characters, and characters that a terminal acts on or does not show (C1, bidirectional overrides, zero widths), written as
+/// \n, \x1b, \u202e; bytes that are no UTF-8 as \xff. One line, whatever the text.
+std::string one_line(std::string_view text);
+
+/// A user's text in quotes, for a message: one_line() of it, a long one's beginning and its length.
+std::string in_quotes(std::string_view text);
+
 /// The candidate with the smallest edit distance to `name`, or nothing where none is near.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
 

@@ -12,10 +12,11 @@ enum class ErrorKind {
 };
 
 /// The one exception that the library throws for mistakes that are not its own: one line that names the key or file, the
-/// value, and what was expected.
+/// value, and what was expected. What a terminal would act on or hide (control characters, bidirectional overrides), and bytes that are
+/// no UTF-8, are written as \n, \x1b, \u202e; a message too long to read keeps its beginning and its end.
 class Error : public std::runtime_error {
  public:
-  Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
+  Error(ErrorKind kind, const std::string& message);
   ErrorKind kind() const { return kind_; }
 
  private:

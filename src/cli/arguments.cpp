@@ -124,10 +124,10 @@ void refuse_extras(const CLI::App& app) {
     if (extra.size() > 1 && extra[0] == '-') {
       const std::string name = extra.substr(0, extra.find('='));
       const std::string near = nearest_name(name, known);
-      refuse(fmt::format("option: unknown \"{}\"; {}", name,
+      refuse(fmt::format("option: unknown {}; {}", in_quotes(name),
                          near.empty() ? fmt::format("see cupg {} --help", app.get_name()) : "did you mean " + near + "?"));
     }
-  refuse(fmt::format("argument: unexpected \"{}\"; see cupg {} --help", extras[0], app.get_name()));
+  refuse(fmt::format("argument: unexpected {}; see cupg {} --help", in_quotes(extras[0]), app.get_name()));
 }
 
 /// Parses the arguments after the command's name; true where help was asked for.

@@ -16,7 +16,7 @@
 #include "src/io/files.hpp"
 #include "src/io/version.hpp"
 #include "src/report/json.hpp"
-#include "src/report/text.hpp"
+#include "src/text.hpp"
 
 namespace cupg {
 namespace {

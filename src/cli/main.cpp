@@ -6,7 +6,7 @@
 #include "cupg/error.hpp"
 #include "src/cli/commands.hpp"
 #include "src/cli/terminal.hpp"
-#include "src/report/text.hpp"
+#include "src/text.hpp"
 
 namespace cupg::cli {
 namespace {

@@ -13,7 +13,7 @@
 #include "src/report/curve.hpp"
 #include "src/report/json.hpp"
 #include "src/report/summary.hpp"
-#include "src/report/text.hpp"
+#include "src/text.hpp"
 
 namespace cupg::cli {
 namespace {

@@ -39,7 +39,7 @@ std::optional<std::vector<int>> widths(const toml::node& node) {
 
 /// What the file says, for a message.
 std::string show(const toml::node& node) {
-  if (const auto* text = node.as_string()) return toml_value(text->get());
+  if (const auto* text = node.as_string()) return in_quotes(text->get());
   if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
   if (const auto* integer = node.as_integer()) return fmt::format("{}", integer->get());
   if (const auto* real = node.as_floating_point()) return fmt::format("{}", real->get());

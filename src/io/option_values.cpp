@@ -19,7 +19,8 @@ namespace {
   throw Error(ErrorKind::usage, fmt::format("{}: {}; expected {}", option.name, shown, expected(option)));
 }
 
-std::string quoted(std::string_view text) {
+/// TOML's basic string.
+std::string toml_string(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -129,7 +130,7 @@ OptionValue parse_value(const Option& option, std::string_view text) {
       if (const auto value = parse_widths(text)) return *value;
       break;
   }
-  refuse(option, quoted(text));
+  refuse(option, in_quotes(text));
 }
 
 void check_value(const Option& option, const OptionValue& value) {
@@ -163,8 +164,8 @@ float to_float(double value) {
 std::string toml_value(const OptionValue& value, std::string_view unset) {
   struct {
     std::string_view unset;
-    std::string operator()(std::monostate) const { return quoted(unset); }
-    std::string operator()(const std::string& name) const { return quoted(name); }
+    std::string operator()(std::monostate) const { return toml_string(unset); }
+    std::string operator()(const std::string& name) const { return toml_string(name); }
     std::string operator()(bool flag) const { return flag ? "true" : "false"; }
     std::string operator()(std::int64_t count) const { return fmt::format("{}", count); }
     std::string operator()(float real) const { return fmt::format("{}", shortest(real)); }

@@ -13,6 +13,7 @@
 #include "cupg/config.hpp"
 #include "cupg/environment.hpp"
 #include "cupg/error.hpp"
+#include "src/text.hpp"
 
 namespace cupg {
 namespace {
@@ -62,7 +63,7 @@ class Metadata {
   bool one_of(const char* key, const char* first, const char* second) const {
     const std::string& value = text(key);
     if (value != first && value != second)
-      refuse(source_, fmt::format("{} is \"{}\"; expected {} or {}", key, shown(value), first, second));
+      refuse(source_, fmt::format("{} is {}; expected {} or {}", key, in_quotes(value), first, second));
     return value == second;
   }
   Trunk trunk(const char* key, Activation activation, bool bias) const {
@@ -76,13 +77,12 @@ class Metadata {
                         (next == end || (*next == ',' && next + 1 != end));
       if (!good)
         refuse(source_,
-               fmt::format("{} is \"{}\"; expected up to {} widths of 1 to {}", key, shown(value), kMaxHiddenLayers, kMaxHiddenWidth));
+               fmt::format("{} is {}; expected up to {} widths of 1 to {}", key, in_quotes(value), kMaxHiddenLayers, kMaxHiddenWidth));
       trunk.width.push_back(width);
       at = next == end ? end : next + 1;
     }
     return trunk;
   }
-  static std::string shown(const std::string& text) { return text.size() <= 40 ? text : text.substr(0, 40) + "..."; }
 
  private:
   const Json& json_;
@@ -95,15 +95,15 @@ Policy read_metadata(const Json& header, const std::string& source) {
   if (at == header.end() || !at->is_object()) refuse(source, "it has no __metadata__");
   const Metadata metadata(*at, source);
   if (metadata.text("cupg") != "1")
-    refuse(source, fmt::format("its metadata are of version \"{}\"; expected 1", Metadata::shown(metadata.text("cupg"))));
+    refuse(source, fmt::format("its metadata are of version {}; expected 1", in_quotes(metadata.text("cupg"))));
   const std::string& name = metadata.text("environment");
   const EnvironmentInfo* environment = nullptr;
   for (const EnvironmentInfo& e : environments())
     if (e.name == name) environment = &e;
-  if (environment == nullptr) refuse(source, fmt::format("unknown environment \"{}\"", Metadata::shown(name)));
+  if (environment == nullptr) refuse(source, fmt::format("unknown environment {}", in_quotes(name)));
   const auto expect = [&](const char* key, int value) {
     if (metadata.text(key) != std::to_string(value))
-      refuse(source, fmt::format("{} is \"{}\"; {} has {}", key, Metadata::shown(metadata.text(key)), name, value));
+      refuse(source, fmt::format("{} is {}; {} has {}", key, in_quotes(metadata.text(key)), name, value));
   };
   expect("observations", environment->observations);
   expect("actions", environment->actions);
@@ -134,7 +134,7 @@ Json parse_header(std::string_view text, const std::string& source) {
     }
     // a key's depth counts the object that it is in
     if (event == Json::parse_event_t::key && !keys[static_cast<std::size_t>(depth) - 1].insert(parsed.get<std::string>()).second)
-      refuse(source, fmt::format("its header has \"{}\" twice", Metadata::shown(parsed.get<std::string>())));
+      refuse(source, fmt::format("its header has {} twice", in_quotes(parsed.get<std::string>())));
     return true;
   };
   try {

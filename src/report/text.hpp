@@ -10,7 +10,5 @@ std::string format_count(std::int64_t count);
 std::string format_seconds(double seconds);
 /// 92.3 M, 1.2 G: three figures, for rates
 std::string format_rate(double per_second);
-/// Control characters written as \n, \x1b ..., so that a message is one line whatever the user typed.
-std::string one_line(const std::string& text);
 
 }  // namespace cupg

@@ -10,7 +10,9 @@
 
 #include "cupg/network.hpp"
 #include "cupg/policy.hpp"
+#include "src/io/options.hpp"
 #include "src/io/safetensors.hpp"
+#include "src/text.hpp"
 #include "tests/cli/child_process.hpp"
 
 namespace cupg {
@@ -42,6 +44,7 @@ void write_fixtures(const test::TemporaryFolder& folder) {
   folder.write("inf.toml", "learning-rate = inf\n");
   folder.write("hidden.toml", "hidden = [16, \"x\"]\n");
   folder.write("wide.toml", "hidden = [4097]\n");
+  folder.write("nul.toml", "algo = \"a\\u0000b\\u202ec\"\n");
   folder.write("table.toml", "[optimizer]\nname = \"adam\"\n");
   folder.write("malformed.toml", "seed = 1\nenvs = = 3\n");
   folder.write("twice.toml", "seed = 1\nseed = 2\n");
@@ -70,7 +73,7 @@ void write_fixtures(const test::TemporaryFolder& folder) {
 }
 
 std::vector<BadInput> bad_inputs() {
-  const std::string huge(200, 'x');
+  const std::string huge(200, 'x'), very_long(100'000, 'x');
   std::string deep = "8";  // 33 layers
   for (int i = 0; i < 32; ++i) deep += ",8";
   return {
@@ -86,6 +89,14 @@ std::vector<BadInput> bad_inputs() {
       {"MissingValue", {"train", "--learning-rate"}, kUsage, {"learning-rate", "no value", "above 0"}},
       {"NewlineInValue", {"train", "Cart\nPole"}, kUsage, {"environment", "Cart\\nPole"}},
       {"EscapeInValue", {"train", "--algo", "\x1b[2J"}, kUsage, {"algo", "\\x1b"}},
+      {"ControlsInValue",
+       {"train", "--algo", "\u009b2J\u202ex\xff"},
+       kUsage,
+       {"algo", "\"\\u009b2J\\u202ex\\xff\"", "expected one of a2c"}},
+      {"LongValue", {"train", "--algo", very_long}, kUsage, {"algo: unknown \"xxx", "xxx...\" (100000 bytes); expected one of a2c"}},
+      {"LongOption", {"train", "--" + very_long}, kUsage, {"option: unknown \"--xxx", "xxx...\" (100002 bytes); see cupg train --help"}},
+      {"LongPath", {"train", "--config", very_long}, kUsage, {"cupg: xxx", "x ... x", "xxx: cannot be read: File name too long"}},
+      {"NulInFile", {"train", "--config", "nul.toml"}, kUsage, {"nul.toml:1: algo: unknown \"a\\x00b\\u202ec\"; expected one of a2c"}},
       // names
       {"UnknownEnvironment", {"train", "CartPoel-v1"}, kUsage, {"environment", "\"CartPoel-v1\"", "did you mean CartPole-v1?"}},
       {"UnknownAlgorithm", {"train", "--algo", "a3c"}, kUsage, {"algo", "\"a3c\"", "a2c"}},
@@ -224,6 +235,31 @@ TEST_P(BadInputs, SaysWhatIsWrongInOneLineAndLeavesNothing) {
 
 INSTANTIATE_TEST_SUITE_P(Every, BadInputs, testing::ValuesIn(bad_inputs()),
                          [](const auto& input) { return std::string(input.param.name); });
+
+/// A line for a terminal: what it shows is what is there, and not too much of it.
+void expect_harmless(const test::ProcessResult& result) {
+  EXPECT_EQ(result.status, kUsage) << result.err;
+  ASSERT_TRUE(result.err.ends_with('\n'));
+  const std::string line = result.err.substr(0, result.err.size() - 1);
+  EXPECT_EQ(line, one_line(line));
+  EXPECT_LT(line.size(), 2000u);
+  EXPECT_NE(line.find("expected"), std::string::npos) << line;
+}
+
+TEST(Settings, ShowHostileValuesHarmlessly) {
+  const test::TemporaryFolder folder;
+  const std::string hostile = "\x1b[2J\n\u009b31m\u202e\xff" + std::string(100'000, 'x');
+  for (const Option& option : options()) {
+    SCOPED_TRACE(option.name);
+    const std::string name(option.name);
+    expect_harmless(test::run_cupg(
+        name == "environment" ? std::vector<std::string>{"train", hostile} : std::vector<std::string>{"train", "--" + name + "=" + hostile},
+        {.folder = folder.path()}));
+    std::string toml = name + " = \"\\u0000\\u001b[2J\\u009b\\u202e" + std::string(60'000, 'x') + "\"\n";
+    folder.write("c.toml", toml);
+    expect_harmless(test::run_cupg({"train", "--config", "c.toml"}, {.folder = folder.path()}));
+  }
+}
 
 TEST(Plugin, ThatIsNoLibraryIsToldWithItsPath) {
   const test::TemporaryFolder folder;

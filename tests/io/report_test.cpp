@@ -10,6 +10,7 @@
 #include "src/report/json.hpp"
 #include "src/report/summary.hpp"
 #include "src/report/text.hpp"
+#include "src/text.hpp"
 
 namespace cupg {
 namespace {
@@ -87,7 +88,43 @@ TEST(Text, FormatsNumbersForPeople) {
   EXPECT_EQ(format_rate(92.9e6), "92.9 M");
   EXPECT_EQ(format_rate(1.2e9), "1.20 G");
   EXPECT_EQ(format_rate(999.9), "1.00 k");
+}
+
+TEST(Text, IsOneLineThatATerminalOnlyShows) {
   EXPECT_EQ(one_line("a\nb\x1b[2Jc"), "a\\nb\\x1b[2Jc");
+  EXPECT_EQ(one_line(std::string_view("a\0b\x7f", 4)), "a\\x00b\\x7f");
+  EXPECT_EQ(one_line("\u0085\u009b2J"), "\\u0085\\u009b2J");                 // C1: next line, and what begins a sequence as ESC [ does
+  EXPECT_EQ(one_line("\u202eabc\u2066\u200f"), "\\u202eabc\\u2066\\u200f");  // bidirectional
+  EXPECT_EQ(one_line("\u2028\ufeff\U000e0041"), "\\u2028\\ufeff\\U000e0041");
+  EXPECT_EQ(one_line("Stra\u00dfe \u4e2d \U0001f600 \u00a0\u0300"), "Stra\u00dfe \u4e2d \U0001f600 \u00a0\u0300");
+  // no UTF-8: alone, cut short, too long a form of '/', a surrogate, beyond U+10FFFF
+  EXPECT_EQ(one_line("\xff\x9b"), "\\xff\\x9b");
+  EXPECT_EQ(one_line("\xe4\xb8"), "\\xe4\\xb8");
+  EXPECT_EQ(one_line("\xc0\xaf\xe0\x80\xaf"), "\\xc0\\xaf\\xe0\\x80\\xaf");
+  EXPECT_EQ(one_line("\xed\xa0\x80\xf4\x90\x80\x80"), "\\xed\\xa0\\x80\\xf4\\x90\\x80\\x80");
+}
+
+TEST(Text, QuotesTheBeginningOfALongOne) {
+  EXPECT_EQ(in_quotes(std::string(80, 'x')), '"' + std::string(80, 'x') + '"');
+  EXPECT_EQ(in_quotes(std::string(2'000'000, 'x')), '"' + std::string(80, 'x') + "...\" (2000000 bytes)");
+  EXPECT_EQ(in_quotes(std::string(79, 'x') + "\u00df"), '"' + std::string(79, 'x') + "...\" (81 bytes)") << "no half character";
+  EXPECT_EQ(in_quotes(""), "\"\"");
+}
+
+TEST(Error, IsOneLineOfALengthToRead) {
+  const auto what = [](const std::string& message) { return std::string(Error(ErrorKind::usage, message).what()); };
+  EXPECT_EQ(what("gamma: 2; expected 1"), "gamma: 2; expected 1");
+  EXPECT_EQ(what(std::string("a\0b\n\u202e", 7)), "a\\x00b\\n\\u202e") << "does not end at the NUL";
+  EXPECT_EQ(what(std::string(1800, 'x')), std::string(1800, 'x'));
+  const std::string longer = what("name: " + std::string(2'000'000, 'x') + "; expected another");
+  EXPECT_EQ(longer.size(), 1805u);
+  EXPECT_TRUE(longer.starts_with("name: xxx") && longer.ends_with("xxx; expected another"));
+  for (int shift = 0; shift < 3; ++shift) {  // every cut of a character of three bytes
+    std::string text(static_cast<std::size_t>(shift), 'x');
+    for (int i = 0; i < 1000; ++i) text += "\u4e2d";
+    EXPECT_EQ(what(text).find("\\x"), std::string::npos);
+    EXPECT_EQ(one_line(what(text)), what(text)) << "half a character";
+  }
 }
 
 TEST(Json, HasNoNan) {
