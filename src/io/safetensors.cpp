@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "cupg/config.hpp"
 #include "cupg/environment.hpp"
@@ -20,9 +24,11 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;  // written in layout order
+using Json = nlohmann::json;                 // read: looks up in logarithmic time
 constexpr std::size_t kLengthBytes = 8;
-constexpr int kMostDepth = 3;  // header, tensor or __metadata__, shape or data_offsets
+constexpr int kMostDepth = 3;            // header, tensor or __metadata__, shape or data_offsets
+constexpr std::size_t kMostKeys = 4096;  // in all; the deepest network of ours has 132 tensors with 3 keys each
 
 [[noreturn]] void refuse(const std::string& source, const std::string& why) {
   throw Error(ErrorKind::usage, fmt::format("{}: not a cuPG policy: {}", source, why));
@@ -32,7 +38,7 @@ constexpr int kMostDepth = 3;  // header, tensor or __metadata__, shape or data_
 
 std::string widths_text(const Trunk& trunk) { return fmt::format("{}", fmt::join(trunk.width, ",")); }
 
-Json metadata_of(const Policy& policy) {
+OrderedJson metadata_of(const Policy& policy) {
   const NetworkShape& s = policy.shape;
   return {{"format", "pt"},
           {"cupg", "1"},
@@ -125,15 +131,18 @@ Policy read_metadata(const Json& header, const std::string& source) {
 // ---- the header ------------------------------------------------------------------------------------------------------
 
 Json parse_header(std::string_view text, const std::string& source) {
-  std::vector<std::set<std::string>> keys;
+  std::vector<std::set<std::string>> keys;  // of the objects that are open
+  std::size_t count = 0;
   const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
     if (event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start) {
       if (depth >= kMostDepth) refuse(source, "its header is nested too deeply");
       keys.resize(static_cast<std::size_t>(depth) + 1);
       keys.back().clear();
     }
+    if (event != Json::parse_event_t::key) return true;
+    if (++count > kMostKeys) refuse(source, fmt::format("its header has more than {} keys", kMostKeys));
     // a key's depth counts the object that it is in
-    if (event == Json::parse_event_t::key && !keys[static_cast<std::size_t>(depth) - 1].insert(parsed.get<std::string>()).second)
+    if (!keys[static_cast<std::size_t>(depth) - 1].insert(parsed.get<std::string>()).second)
       refuse(source, fmt::format("its header has {} twice", in_quotes(parsed.get<std::string>())));
     return true;
   };
@@ -144,36 +153,68 @@ Json parse_header(std::string_view text, const std::string& source) {
   }
 }
 
-/// Bytes of the tensor, from the first tensor's start.
-Json data_offsets(const TensorInfo& tensor) {
-  const std::int64_t begin = 4 * static_cast<std::int64_t>(tensor.offset);
-  return Json::array({begin, begin + 4 * static_cast<std::int64_t>(tensor.elements())});
+/// [out][in] of a weight, [out] of a bias.
+std::vector<std::uint64_t> shape_of(const TensorInfo& tensor) {
+  const auto rows = static_cast<std::uint64_t>(tensor.rows), columns = static_cast<std::uint64_t>(tensor.columns);
+  return tensor.name.ends_with(".weight") ? std::vector{rows, columns} : std::vector{rows};
+}
+std::uint64_t bytes_of(const TensorInfo& tensor) { return 4 * static_cast<std::uint64_t>(tensor.elements()); }
+
+/// The array's numbers; nothing where it is no array of whole numbers from 0 on.
+std::optional<std::vector<std::uint64_t>> whole_numbers(const Json& json) {
+  if (!json.is_array() || !std::all_of(json.begin(), json.end(), [](const Json& x) { return x.is_number_unsigned(); })) return std::nullopt;
+  return json.get<std::vector<std::uint64_t>>();
 }
 
-/// The header's entry of a tensor says what the layout says.
-void check_tensor(const Json& header, const TensorInfo& tensor, const std::string& source) {
+/// Where a tensor's bytes are in the file, from the first tensor's start on.
+struct Place {
+  TensorInfo tensor;
+  std::uint64_t begin, end;
+};
+
+/// The header's entry of the tensor must say what the layout says; where its bytes are, it says alone.
+Place read_entry(const Json& header, const TensorInfo& tensor, const std::string& source) {
   const auto at = header.find(tensor.name);
   if (at == header.end()) refuse(source, fmt::format("tensor {} is missing", tensor.name));
-  const auto field_is = [&](const char* key, const Json& expected) {
-    const auto field = at->is_object() ? at->find(key) : at->end();
-    if (!at->is_object() || field == at->end()) refuse(source, fmt::format("tensor {} has no {}", tensor.name, key));
-    if (*field != expected) refuse(source, fmt::format("tensor {} has an unexpected {}; expected {}", tensor.name, key, expected.dump()));
+  const auto field = [&](const char* key) -> const Json& {
+    if (!at->is_object() || !at->contains(key)) refuse(source, fmt::format("tensor {} has no {}", tensor.name, key));
+    return at->at(key);
   };
-  const bool weight = tensor.name.ends_with(".weight");
-  field_is("dtype", "F32");
-  field_is("shape", weight ? Json::array({tensor.rows, tensor.columns}) : Json::array({tensor.rows}));
-  field_is("data_offsets", data_offsets(tensor));
+  if (field("dtype") != Json("F32")) refuse(source, fmt::format("tensor {} has an unexpected dtype; expected F32", tensor.name));
+  if (whole_numbers(field("shape")) != shape_of(tensor))
+    refuse(source, fmt::format("tensor {} has an unexpected shape; expected [{}]", tensor.name, fmt::join(shape_of(tensor), ",")));
+  const auto offsets = whole_numbers(field("data_offsets"));
+  if (!offsets || offsets->size() != 2 || offsets->at(1) < offsets->at(0) || offsets->at(1) - offsets->at(0) != bytes_of(tensor))
+    refuse(source,
+           fmt::format("tensor {} has unexpected data_offsets; expected the begin and end of {} bytes", tensor.name, bytes_of(tensor)));
+  return {tensor, offsets->at(0), offsets->at(1)};
 }
 
-Json tensor_entry(const TensorInfo& tensor) {
-  const bool weight = tensor.name.ends_with(".weight");
-  return {{"dtype", "F32"},
-          {"shape", weight ? Json::array({tensor.rows, tensor.columns}) : Json::array({tensor.rows})},
-          {"data_offsets", data_offsets(tensor)}};
+/// The format allows any order, but no holes and nothing twice.
+void check_tiles(std::vector<Place> places, const std::string& source) {
+  std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) { return a.begin < b.begin; });
+  std::uint64_t end = 0;
+  for (const Place& p : places) {
+    if (p.begin != end)
+      refuse(source, fmt::format("the data_offsets of tensor {} begin at {}; expected {}, where the one before it ends: tensors leave no "
+                                 "holes and share no bytes",
+                                 p.tensor.name, p.begin, end));
+    end = p.end;
+  }
 }
 
-/// The policy that a header describes, parameters still empty; `bytes` is left at the tensors.
-Policy decode_header(std::string_view& bytes, const std::string& source) {
+OrderedJson tensor_entry(const TensorInfo& tensor) {
+  const std::uint64_t begin = 4 * static_cast<std::uint64_t>(tensor.offset);
+  return {{"dtype", "F32"}, {"shape", shape_of(tensor)}, {"data_offsets", {begin, begin + bytes_of(tensor)}}};
+}
+
+struct Header {
+  Policy policy;              ///< its parameters still empty
+  std::vector<Place> places;  ///< of the tensors, in layout order
+};
+
+/// `bytes` is left at the tensors.
+Header decode_header(std::string_view& bytes, const std::string& source) {
   if (bytes.empty()) refuse(source, "it is empty");
   if (bytes.size() < kLengthBytes) refuse(source, fmt::format("it has {} bytes; expected a safetensors file", bytes.size()));
   std::uint64_t length = 0;
@@ -182,21 +223,21 @@ Policy decode_header(std::string_view& bytes, const std::string& source) {
   if (length > kMostHeaderBytes) refuse(source, fmt::format("its header claims {} bytes; expected at most {}", length, kMostHeaderBytes));
   if (length > bytes.size()) refuse(source, fmt::format("its header claims {} bytes and {} are there: truncated?", length, bytes.size()));
 
-  const Json header = parse_header(bytes.substr(0, length), source);
-  if (!header.is_object()) refuse(source, "its header is not a JSON object");
+  const Json json = parse_header(bytes.substr(0, length), source);
+  if (!json.is_object()) refuse(source, "its header is not a JSON object");
   bytes.remove_prefix(length);
-  Policy policy = read_metadata(header, source);
-  const auto layout = parameter_layout(policy.shape);
-  for (const TensorInfo& tensor : layout) check_tensor(header, tensor, source);
-  if (header.size() != layout.size() + 1)
-    refuse(source, fmt::format("its header has {} entries; expected {}", header.size(), layout.size() + 1));
-  return policy;
+  Header header{read_metadata(json, source), {}};
+  for (const TensorInfo& tensor : parameter_layout(header.policy.shape)) header.places.push_back(read_entry(json, tensor, source));
+  if (json.size() != header.places.size() + 1)
+    refuse(source, fmt::format("its header has {} entries; expected {}", json.size(), header.places.size() + 1));
+  check_tiles(header.places, source);
+  return header;
 }
 
 }  // namespace
 
 std::string encode_policy(const Policy& policy) {
-  Json header;
+  OrderedJson header;
   header["__metadata__"] = metadata_of(policy);
   for (const TensorInfo& tensor : parameter_layout(policy.shape)) header[tensor.name] = tensor_entry(tensor);
   std::string text = header.dump();
@@ -212,20 +253,21 @@ std::string encode_policy(const Policy& policy) {
 
 std::size_t encoded_bytes(std::string_view start, const std::string& source) {
   std::string_view tensors = start;
-  const Policy policy = decode_header(tensors, source);
+  const Policy policy = decode_header(tensors, source).policy;
   return start.size() - tensors.size() + 4 * static_cast<std::size_t>(parameter_count(policy.shape));
 }
 
 Policy decode_policy(std::string_view bytes, const std::string& source) {
-  Policy policy = decode_header(bytes, source);
+  Header header = decode_header(bytes, source);
+  Policy& policy = header.policy;
   const auto count = static_cast<std::size_t>(parameter_count(policy.shape));
   if (bytes.size() != 4 * count) refuse(source, fmt::format("its tensors have {} bytes; expected {}", bytes.size(), 4 * count));
 
   policy.parameters.resize(count);
-  std::memcpy(policy.parameters.data(), bytes.data(), bytes.size());
+  for (const Place& p : header.places) std::memcpy(policy.parameters.data() + p.tensor.offset, bytes.data() + p.begin, p.end - p.begin);
   for (const float p : policy.parameters)
     if (!std::isfinite(p)) refuse(source, "a parameter is NaN or infinite");
-  return policy;
+  return std::move(policy);
 }
 
 }  // namespace cupg

@@ -7,8 +7,9 @@
 
 namespace cupg {
 
-// The safetensors format: 8 bytes with the length of the header (little-endian), the header (JSON), the tensors' bytes in
-// layout order, little-endian and without gaps. What the tensors alone do not say of a policy is in the header's __metadata__.
+// The safetensors format: 8 bytes with the length of the header (little-endian), the header (JSON, perhaps with spaces after it),
+// the tensors' bytes, little-endian and without gaps; written in layout order, read in any. What the tensors alone do not say of a
+// policy is in the header's __metadata__; keys there that are not ours are passed over.
 
 /// The file's bytes.
 std::string encode_policy(const Policy& policy);
@@ -17,7 +18,8 @@ inline constexpr std::size_t kMostHeaderBytes = 1 << 20, kPolicyStart = 8 + kMos
 /// The length that a file should have whose first kPolicyStart bytes (or all) these are: what its header says, checked. Throws as
 /// decode_policy does.
 std::size_t encoded_bytes(std::string_view start, const std::string& source);
-/// Untrusted bytes back into a policy. Throws Error (usage) as "SOURCE: ..." unless every byte is accounted for.
+/// Untrusted bytes back into a policy. Throws Error (usage) as "SOURCE: ..." unless every byte is accounted for. Time and memory
+/// are bounded by the length of `bytes`, whatever a header claims.
 Policy decode_policy(std::string_view bytes, const std::string& source);
 
 }  // namespace cupg

@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <functional>
 #include <limits>
+#include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "cupg/config.hpp"
 #include "cupg/error.hpp"
@@ -121,6 +124,86 @@ TEST(Safetensors, HeaderIsAligned) {
   const std::string bytes = encode_policy(make_policy({5}, false, true));
   EXPECT_EQ(header_of(bytes).size() % 8, 0u);
   EXPECT_EQ(header_of(bytes)[0], '{');
+}
+
+/// The file as another program saves it: the keys of the header and the tensors' data in this order (of places in the layout).
+std::string saved_in_order(const Policy& policy, const std::vector<std::size_t>& order, const std::string& spaces = "") {
+  const std::string bytes = encode_policy(policy), old = header_of(bytes), data = bytes.substr(8 + old.size());
+  const auto header = nlohmann::ordered_json::parse(old);
+  const auto layout = parameter_layout(policy.shape);
+  nlohmann::ordered_json next;
+  std::string moved;
+  for (const std::size_t i : order) {
+    auto entry = header.at(layout[i].name);
+    const std::size_t begin = entry["data_offsets"][0], end = entry["data_offsets"][1];
+    entry["data_offsets"] = {moved.size(), moved.size() + end - begin};
+    moved += data.substr(begin, end - begin);
+    next[layout[i].name] = entry;
+  }
+  next["__metadata__"] = header["__metadata__"];
+  next["__metadata__"]["note"] = "not ours";
+  return with_header(bytes.substr(0, 8 + old.size()) + moved, next.dump() + spaces);
+}
+std::vector<std::size_t> order_of(const Policy& policy, const std::function<bool(const TensorInfo&, const TensorInfo&)>& before) {
+  const auto layout = parameter_layout(policy.shape);
+  std::vector<std::size_t> order(layout.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return before(layout[a], layout[b]); });
+  return order;
+}
+
+// The package `safetensors` sorts tensors of one type by name.
+TEST(Safetensors, AreReadInAnyOrderOfKeysAndData) {
+  for (const bool separate : {false, true})
+    for (const std::vector<int>& hidden : {std::vector<int>{}, {5}, {3, 3, 3, 3}}) {
+      const Policy policy = make_policy(hidden, separate, true);
+      for (const auto& order : {order_of(policy, [](const auto&a, const auto&b) { return a.name < b.name; }),
+                                order_of(policy, [](const auto&a, const auto&b) { return a.name > b.name; }),
+                                order_of(policy, [](const auto&a, const auto&b) { return a.elements() < b.elements(); })})
+        for (const char* spaces : {"", " ", "       "}) {
+          const std::string bytes = saved_in_order(policy, order, spaces);
+          EXPECT_EQ(refusal(bytes), "");
+          EXPECT_EQ(encoded_bytes(bytes, "p"), bytes.size());
+          EXPECT_EQ(decode_policy(bytes, "p").parameters, policy.parameters);
+        }
+    }
+}
+
+// shared.hidden1.weight [2,4] 0..32, .bias [2] 32..40, policy.head.weight [2,2] 40..56, .bias [2] 56..64, value.head.weight [1,2]
+// 64..72, .bias [1] 72..76
+TEST(Safetensors, OffsetsTileTheData) {
+  const std::string bytes = encode_policy(make_policy({2}, false, true)), header = header_of(bytes);
+  const auto refused = [&](const std::string& from, const std::string& to, const char* why) {
+    const std::string message = refusal(with_header(bytes, replaced(header, from, to)));
+    EXPECT_NE(message.find(why), std::string::npos) << from << " -> " << to << ": " << message;
+  };
+  refused("[56,64]", "[32,40]", "begin at 32; expected 40");  // the other bias's bytes
+  refused("[56,64]", "[55,63]", "begin at 55; expected 56");
+  refused("[72,76]", "[73,77]", "begin at 73; expected 72");
+  refused("[0,32]", "[76,108]", "begin at 32; expected 0");  // a hole where it was
+  refused("[56,64]", "[18446744073709551608,18446744073709551615]", "data_offsets");
+  refused("[56,64]", "[18446744073709551615,7]", "data_offsets");  // 8 bytes, in a ring of 2^64
+  refused("[56,64]", "[56.0,64.0]", "data_offsets");
+  refused("[56,64]", "[-8,0]", "data_offsets");
+  refused("[56,64]", "[56,64,64]", "data_offsets");
+  refused("[56,64]", "[56]", "data_offsets");
+  refused("[56,64]", "\"56,64\"", "data_offsets");
+  refused("[2,4]", "[2.0,4.0]", "shape");
+  // two tensors of one size may change places
+  const std::string swapped = replaced(replaced(replaced(header, "[32,40]", "[]"), "[56,64]", "[32,40]"), "[]", "[56,64]");
+  EXPECT_EQ(refusal(with_header(bytes, swapped)), "");
+  EXPECT_NE(decode_policy(with_header(bytes, swapped), "p").parameters, decode_policy(bytes, "p").parameters);
+}
+
+TEST(Safetensors, HeadersOfManyKeysAreRefusedEarly) {
+  const std::string bytes = encode_policy(make_policy({2}, false, true)), header = header_of(bytes);
+  std::string entries, notes;
+  for (int i = 0; i < 100'000; ++i) entries += fmt::format(",\"{}\":0", i);
+  for (int i = 0; i < 4000; ++i) notes += fmt::format(",\"{}\":\"\"", i);
+  const std::string many = replaced(header, "\"__metadata__\":{", "\"a\":0" + entries + ",\"__metadata__\":{");
+  EXPECT_NE(refusal(with_header(bytes, many)).find("more than 4096 keys"), std::string::npos);
+  const std::string noted = replaced(header, "\"format\":\"pt\"", "\"format\":\"pt\"" + notes);
+  EXPECT_EQ(refusal(with_header(bytes, noted)), "");
 }
 
 TEST(Safetensors, IsSavedAndLoaded) {
