@@ -9,6 +9,7 @@
 #include "cupg/error.hpp"
 #include "src/io/files.hpp"
 #include "src/io/options.hpp"
+#include "src/io/toml_check.hpp"
 #include "src/text.hpp"
 
 #define TOML_HEADER_ONLY 1
@@ -31,7 +32,7 @@ std::optional<std::vector<int>> widths(const toml::node& node) {
   std::vector<int> result;
   for (const toml::node& element : *array) {
     const auto width = whole_number(element);
-    if (!width || std::abs(*width) > 1'000'000) return std::nullopt;
+    if (!width || *width < 0 || *width > 1'000'000) return std::nullopt;
     result.push_back(static_cast<int>(*width));
   }
   return result;
@@ -76,6 +77,7 @@ std::string place(const std::string& source, const toml::source_region& region) 
 }
 
 toml::table parse(std::string_view toml, const std::string& source) {
+  check_toml(toml, source);
   try {
     return toml::parse(toml);
   } catch (const toml::parse_error& e) {
@@ -112,8 +114,7 @@ void read_config(std::string_view toml, const std::string& source, Config& confi
 }
 
 void load_config(const std::filesystem::path& path, Config& config) {
-  constexpr std::size_t kMostBytes = 1 << 20;
-  read_config(read_file(path, kMostBytes), path.string(), config);
+  read_config(read_file(path, kMostConfigBytes), path.string(), config);
 }
 
 std::string write_config(const Config& config) {

@@ -44,6 +44,13 @@ void write_fixtures(const test::TemporaryFolder& folder) {
   folder.write("inf.toml", "learning-rate = inf\n");
   folder.write("hidden.toml", "hidden = [16, \"x\"]\n");
   folder.write("wide.toml", "hidden = [4097]\n");
+  for (const char* name : {"deep", "deep-header", "deep-array"}) std::filesystem::create_directory(folder.path() / name);
+  std::string keys = "a";
+  for (int i = 0; i < 30'000; ++i) keys += ".a";
+  folder.write("deep/config.toml", keys + " = 1\n");
+  folder.write("deep-header/config.toml", "[[" + keys + "]]\n");
+  folder.write("deep-array/config.toml", "hidden = " + std::string(60'000, '['));
+  folder.write("letter.toml", "seed = 1\nsee\u0111 = 2\n");
   folder.write("nul.toml", "algo = \"a\\u0000b\\u202ec\"\n");
   folder.write("table.toml", "[optimizer]\nname = \"adam\"\n");
   folder.write("malformed.toml", "seed = 1\nenvs = = 3\n");
@@ -168,7 +175,9 @@ std::vector<BadInput> bad_inputs() {
       {"ConfigIsDevice", {"train", "--config", "/dev/zero"}, kUsage, {"/dev/zero", "regular file"}},
       {"ConfigTooLarge", {"train", "--config", "large.toml"}, kUsage, {"large.toml", "at most"}},
       {"ConfigUnknownKey", {"train", "--config", "key.toml"}, kUsage, {"key.toml:3", "\"gama\"", "did you mean gamma?"}},
-      {"ConfigTable", {"train", "--config", "table.toml"}, kUsage, {"table.toml:1", "optimizer"}},
+      {"ConfigTable", {"train", "--config", "table.toml"}, kUsage, {"table.toml:1", "optimizer", "KEY = VALUE"}},
+      {"ConfigDeep", {"train", "--config", "deep/config.toml"}, kUsage, {"deep/config.toml:1", "KEY = VALUE"}},
+      {"ConfigLetter", {"train", "--config", "letter.toml"}, kUsage, {"letter.toml:2", "byte 0xc4", "printable ASCII"}},
       {"ConfigWrongType", {"train", "--config", "type.toml"}, kUsage, {"type.toml:2", "gamma: \"high\"", "from 0 to 1"}},
       {"ConfigFlag", {"train", "--config", "flag.toml"}, kUsage, {"flag.toml:1", "normalize: 1", "true or false"}},
       {"ConfigCount", {"train", "--config", "count.toml"}, kUsage, {"count.toml:1", "envs: 2.5", "whole number"}},
@@ -193,6 +202,9 @@ std::vector<BadInput> bad_inputs() {
       {"EvalNothing", {"eval"}, kUsage, {"RUN: missing"}},
       {"PolicyMissing", {"eval", "none"}, kUsage, {"none", "No such file"}},
       {"PolicyFolderWithoutRun", {"eval", "full"}, kUsage, {"full/config.toml", "No such file"}},
+      {"RunOfDeepKeys", {"eval", "deep"}, kUsage, {"deep/config.toml:1", "KEY = VALUE"}},
+      {"RunOfDeepHeader", {"eval", "deep-header"}, kUsage, {"deep-header/config.toml:1", "KEY = VALUE"}},
+      {"RunOfDeepArray", {"eval", "deep-array"}, kUsage, {"deep-array/config.toml:1", "an array in an array"}},
       {"PolicyEmpty", {"eval", "empty.safetensors"}, kUsage, {"empty.safetensors", "empty"}},
       {"PolicyShort", {"eval", "short.safetensors"}, kUsage, {"short.safetensors", "5 bytes"}},
       {"PolicyHeaderTruncated", {"eval", "header.safetensors"}, kUsage, {"header.safetensors", "truncated"}},

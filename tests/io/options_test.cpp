@@ -216,6 +216,64 @@ TEST(ConfigFile, NamesFileLineAndNearestKey) {
             "c.toml:2: gamma: 1.5; expected a number from 0 to 1");
 }
 
+/// "" where it is read.
+std::string refusal(const std::string& toml) {
+  Config config;
+  return message_of([&] { read_config(toml, "c.toml", config); });
+}
+std::string repeated(const std::string& text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
+TEST(ConfigFile, RefusesDepthBeforeItIsParsed) {
+  const std::string keys = repeated("a.", 30'000) + "a";
+  EXPECT_TRUE(refusal("seed = 1\n" + keys + " = 1\n").starts_with("c.toml:2: \"a.a.a.")) << refusal(keys + " = 1\n");
+  EXPECT_TRUE(refusal("[" + keys + "]\n").ends_with("expected KEY = VALUE: settings have no tables"));
+  EXPECT_TRUE(refusal("[[" + keys + "]]\n").ends_with("expected KEY = VALUE: settings have no tables"));
+  EXPECT_TRUE(refusal("[[[\n").ends_with("expected KEY = VALUE: settings have no tables"));
+  EXPECT_TRUE(refusal("\"a\" . 'b' = 1\n").ends_with("expected KEY = VALUE: settings have no tables"));
+  EXPECT_TRUE(refusal("= 1\n").ends_with("expected KEY = VALUE: settings have no tables"));
+  EXPECT_TRUE(refusal("seed\n= 1\n").ends_with("expected KEY = VALUE: settings have no tables"));
+  EXPECT_EQ(refusal("hidden = " + repeated("[", 60'000)), "c.toml:1: an array in an array; expected an array of numbers");
+  EXPECT_EQ(refusal("hidden = [8,\n\n [8]]"), "c.toml:3: an array in an array; expected an array of numbers");
+  EXPECT_TRUE(refusal("seed = " + repeated("{a=", 20'000)).starts_with("c.toml:1: a table; expected a string, a number"));
+  EXPECT_TRUE(refusal("hidden = [" + repeated("{a=", 20'000)).starts_with("c.toml:1: a table; expected a string, a number"));
+  EXPECT_EQ(refusal(repeated("# a comment\n", 6000)), "c.toml: it has 72000 bytes; expected a configuration of at most 65536");
+  EXPECT_EQ(refusal(repeated("# a comment\n", 5000)), "");
+}
+
+TEST(ConfigFile, WidthsBeyondAnIntAreRefused) {
+  for (const char* width : {"-9223372036854775808", "9223372036854775807", "-1", "4294967297", "1e18"})
+    EXPECT_TRUE(refusal(fmt::format("hidden = [{}]", width)).starts_with("c.toml:1: hidden: an array; expected up to 32 widths")) << width;
+}
+
+TEST(ConfigFile, IsPrintableAsciiOutsideOfStringsAndComments) {
+  // letters from U+00A0 on, a line separator, a no-break space, a NUL, a delete, a byte that is no UTF-8
+  for (const char* bad : {"\u00e9", "\u2028", "\u00a0", "\x7f", "\v", "\xff"})
+    for (const char* line : {"%", "% seed = 1", "seed% = 1", "seed %= 1", "seed =% 1", "seed = % 1", "seed = 1%", "seed = 1 %",
+                             "\"seed\"% = 1", "hidden = [8,% 8]", "algo = \"a2c\"%"}) {
+      std::string toml = std::string("gamma = 0.5\n") + line + "\n";
+      toml.replace(toml.find('%'), 1, bad);
+      EXPECT_TRUE(refusal(toml).starts_with("c.toml:2: byte 0x")) << toml << refusal(toml);
+    }
+  EXPECT_EQ(refusal(std::string("seed\0 = 1", 9)), "c.toml:1: byte 0x00; expected printable ASCII outside of strings and comments");
+  EXPECT_TRUE(refusal("seed = 1\r").starts_with("c.toml:1: byte 0x0d"));  // half a line end
+  EXPECT_EQ(refusal("# \u00e9t\u00e9\r\nseed = 1 # \u2028\r\n"), "");
+  EXPECT_EQ(refusal("algo = \"\u00e9\"").find("byte"), std::string::npos);
+  EXPECT_EQ(refusal("\xef\xbb\xbfseed = 1\n"), "");  // a byte order mark
+}
+
+TEST(ConfigFile, StringsEndInTheirLine) {
+  EXPECT_EQ(refusal("'seed' = 1\n\"algo\" = 'a2c'\nenvironment = \"CartPole\\u002dv1\" # \"\n"), "");
+  EXPECT_NE(refusal("algo = \"a\\\"b\"\n").find("unknown"), std::string::npos) << "an escaped quote ends nothing";
+  for (const char* bad : {"algo = \"a2c\nseed = 1\"", "algo = 'a2c", "algo = \"a2c\\\"", "algo = \"a2c\\", "algo = \"", "\"algo = 1"})
+    EXPECT_EQ(refusal(bad), "c.toml:1: a string that does not end; expected a closing quote in its line") << bad;
+  for (const char* bad : {"algo = \"\"\"a2c\"\"\"", "algo = '''a2c'''", "\"\"\"algo\"\"\" = 1", "algo = \"\"\"\\\n\u00e9\"\"\""})
+    EXPECT_EQ(refusal(bad), "c.toml:1: a string of several lines; expected one line in one pair of quotes") << bad;
+}
+
 TEST(ConfigFile, SurvivesMutations) {
   const std::string good = write_config({});
   std::uint32_t state = 12345;
