@@ -8,7 +8,7 @@
 
 namespace cupg {
 
-/// A run folder: config.toml (complete, reads back to the same configuration), result.json, curve.csv (seed, env_steps,
+/// A run folder: config.toml (every setting that has an effect, to its bits), result.json, curve.csv (seed, env_steps,
 /// seconds, mean_return, episodes) and policy.safetensors (policy-SEED.safetensors for each agent where there are several).
 /// Everything is written into a folder beside it and renamed, so a run folder is whole or not there.
 class Run {

@@ -102,7 +102,7 @@ void read_config(std::string_view toml, const std::string& source, Config& confi
       throw Error(e.kind(), place(source, node->source()) + e.what());
     }
   }
-  // a complete configuration lists settings that have no effect too, with their defaults
+  // a default changes nothing where it has no effect either: a file may list every setting
   const Config defaults;
   for (const Option& option : options()) {
     const toml::node* node = table.get(option.name);
@@ -118,9 +118,10 @@ void load_config(const std::filesystem::path& path, Config& config) {
 }
 
 std::string write_config(const Config& config) {
-  std::string toml = "# The complete configuration; `cupg train --config` reads it back.\n";
+  std::string toml = "# Every setting that has an effect; `cupg train --config` reads it back.\n";
   std::string_view group;
   for (const Option& option : options()) {
+    if (!missing(option, config).empty()) continue;  // read_config refuses what has no effect
     if (option.group != group) toml += fmt::format("\n# {}\n", group = option.group);
     toml += fmt::format("{} = {}\n", option.name, toml_value(option.get(config), option.unset));
   }

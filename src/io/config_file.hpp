@@ -13,7 +13,8 @@ namespace cupg {
 void read_config(std::string_view toml, const std::string& source, Config& config);
 /// The same from a file.
 void load_config(const std::filesystem::path& path, Config& config);
-/// Every setting, as TOML that reads back to the same configuration.
+/// Every setting that has an effect, as TOML that reads back to the same bits of each. The configuration must have passed
+/// check_settings().
 std::string write_config(const Config& config);
 
 /// One of presets/*.toml, compiled in.

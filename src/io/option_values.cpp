@@ -152,13 +152,17 @@ void check_value(const Option& option, const OptionValue& value) {
 
 double shortest(float value) {
   const double near = parse_double(fmt::format("{}", value)).value_or(static_cast<double>(value));
-  return static_cast<float>(near) == value ? near : static_cast<double>(value);
+  return to_float(near) == value ? near : static_cast<double>(value);
 }
 
 float to_float(double value) {
-  constexpr double kMost = static_cast<double>(std::numeric_limits<float>::max());
-  constexpr float kInfinite = std::numeric_limits<float>::infinity();
-  return value > kMost ? kInfinite : value < -kMost ? -kInfinite : static_cast<float>(value);
+  constexpr float kMost = std::numeric_limits<float>::max(), kInfinite = std::numeric_limits<float>::infinity();
+  // rounds to the nearest float as a smaller value does: kMost is printed as 3.4028235e38, which is above it, by less than half of the
+  // 2^104 between the largest floats
+  constexpr double kFirstInfinite = 0x1.ffffffp127;
+  if (std::abs(value) >= kFirstInfinite) return value > 0 ? kInfinite : -kInfinite;
+  if (std::abs(value) > static_cast<double>(kMost)) return value > 0 ? kMost : -kMost;
+  return static_cast<float>(value);
 }
 
 std::string toml_value(const OptionValue& value, std::string_view unset) {
@@ -168,7 +172,9 @@ std::string toml_value(const OptionValue& value, std::string_view unset) {
     std::string operator()(const std::string& name) const { return toml_string(name); }
     std::string operator()(bool flag) const { return flag ? "true" : "false"; }
     std::string operator()(std::int64_t count) const { return fmt::format("{}", count); }
-    std::string operator()(float real) const { return fmt::format("{}", shortest(real)); }
+    std::string operator()(float real) const {
+      return real == 0 && std::signbit(real) ? "-0.0" : fmt::format("{}", shortest(real));  // -0 would be TOML's integer, 0
+    }
     std::string operator()(const std::vector<int>& widths) const { return fmt::format("[{}]", fmt::join(widths, ", ")); }
   } const show{unset};
   return std::visit(show, value);

@@ -68,7 +68,7 @@ std::string toml_value(const OptionValue& value, std::string_view unset = {});
 std::string text_value(const Option& option, const Config& config);
 /// The shortest double that reads back to the same float: 0.1f as 0.1, not as 0.10000000149.
 double shortest(float value);
-/// Too large for a float becomes infinite, which no range contains.
+/// The nearest float; what is too large for one becomes infinite, which no range contains.
 float to_float(double value);
 
 /// Everything that check(Config) checks, but whether there is enough memory.

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <filesystem>
 #include <functional>
 #include <limits>
@@ -142,13 +144,99 @@ TEST(ConfigFile, ASearchTakesNoSettingOfAGradient) {
 
 TEST(Options, FloatsSurviveToTheBit) {
   const Option& rate = *find_option("learning-rate");
-  for (const float x : {0.1f, 1e-8f, 3.4e38f, 1.17549435e-38f, 1.4e-45f, 0.3f, 16777217.0f, 1.0f / 3.0f}) {
+  for (const float x : {0.1f, 1e-8f, 3.4e38f, 1.17549435e-38f, 1.4e-45f, 0.3f, 16777217.0f, 1.0f / 3.0f, std::numeric_limits<float>::max(),
+                        std::nextafter(std::numeric_limits<float>::max(), 0.0f)}) {
     Config config, back;
     config.optimizer.learning_rate = x;
     read_config(write_config(config), "config.toml", back);
     EXPECT_EQ(back.optimizer.learning_rate, x);
     EXPECT_EQ(std::get<float>(parse_value(rate, text_value(rate, config))), x);
   }
+}
+
+// Halfway between the largest float, (2 - 2^-23) 2^127, and 2^128 is (2 - 2^-24) 2^127; ties go to the even one, 2^128: infinite.
+TEST(Options, FloatsBeyondTheLargestAreRoundedAsOthersAre) {
+  constexpr float kMost = std::numeric_limits<float>::max(), kInfinite = std::numeric_limits<float>::infinity();
+  constexpr double kHalf = 0x1.ffffffp127;
+  EXPECT_EQ(to_float(3.4028235e38), kMost);
+  EXPECT_EQ(to_float(std::nextafter(kHalf, 0.0)), kMost);
+  EXPECT_EQ(to_float(kHalf), kInfinite);
+  EXPECT_EQ(to_float(-3.4028235e38), -kMost);
+  EXPECT_EQ(to_float(-kHalf), -kInfinite);
+  EXPECT_EQ(to_float(1e300), kInfinite);
+  EXPECT_TRUE(std::isnan(to_float(std::numeric_limits<double>::quiet_NaN())));
+  EXPECT_EQ(toml_value(OptionValue(kMost)), "3.4028235e+38");
+}
+
+bool same_bits(const OptionValue& a, const OptionValue& b) {
+  const float *x = std::get_if<float>(&a), *y = std::get_if<float>(&b);
+  if (x == nullptr || y == nullptr) return a == b;
+  return std::bit_cast<std::uint32_t>(*x) == std::bit_cast<std::uint32_t>(*y);
+}
+
+/// Values of the option, inside and at the ends of what is allowed, and some beyond.
+std::vector<OptionValue> some_values(const Option& option) {
+  std::vector<OptionValue> values{another_value(option, {})};
+  if (!option.unset.empty()) values.emplace_back();
+  switch (option.type) {
+    case OptionType::name:
+      for (const std::string& name : option.known()) values.emplace_back(name);
+      break;
+    case OptionType::flag: values.insert(values.end(), {true, false}); break;
+    case OptionType::count:
+      for (const std::int64_t count : {0, 1, 2, 3, 4, 7, 16, 1000, 200'000}) values.emplace_back(count);
+      values.emplace_back(option.range.high < 1e18 ? static_cast<std::int64_t>(option.range.high)
+                                                   : std::numeric_limits<std::int64_t>::max());
+      break;
+    case OptionType::real:
+      for (const float x : {-0.0f, 0.0f, std::numeric_limits<float>::denorm_min(), std::numeric_limits<float>::min(), 1e-8f, 0.1f,
+                            1.0f / 3.0f, std::nextafter(1.0f, 0.0f), 1.0f, 16777216.0f, 1e16f, std::numeric_limits<float>::max()})
+        values.emplace_back(x);
+      break;
+    case OptionType::widths: values.insert(values.end(), {std::vector<int>{}, std::vector<int>{1}, std::vector<int>{64, 64}}); break;
+  }
+  return values;
+}
+
+/// Where a command line may begin: the defaults, every preset, every algorithm with its published settings.
+std::vector<std::pair<std::string, Config>> beginnings() {
+  std::vector<std::pair<std::string, Config>> all{{"defaults", {}}};
+  for (const Preset& preset : presets())
+    apply_preset(preset.name, all.emplace_back(fmt::format("preset {}", preset.name), Config()).second);
+  for (const std::string& algorithm : find_option("algo")->known()) {
+    Config& config = all.emplace_back("algo " + algorithm, Config()).second;
+    if (const std::string_view preset = preset_of_algorithm(algorithm); !preset.empty()) apply_preset(preset, config);
+    config.algorithm = algorithm;
+  }
+  return all;
+}
+
+TEST(ConfigFile, WhatIsWrittenIsRead) {
+  int accepted = 0, idle = 0;
+  for (const auto& [name, beginning] : beginnings())
+    for (const Option& option : options())
+      for (const OptionValue& value : some_values(option)) {
+        Config config = beginning;
+        if (message_of([&] { set_option(config, option, value), check_settings(config); }) != "") continue;
+        if (!missing(option, config).empty()) continue;  // the command line refuses it
+        ++accepted;
+        Config back;
+        const std::string toml = write_config(config),
+                          what = fmt::format("{}, {} = {}", name, option.name, toml_value(value, option.unset));
+        EXPECT_EQ(message_of([&] { read_config(toml, "config.toml", back), check_settings(back); }), "") << what;
+        for (const Option& o : options()) {
+          EXPECT_EQ(missing(o, back), missing(o, config)) << o.name << " of " << what;
+          if (missing(o, config).empty()) {
+            EXPECT_TRUE(same_bits(o.get(back), o.get(config))) << o.name << " of " << what;
+          } else {
+            ++idle;
+          }
+        }
+        EXPECT_EQ(write_config(back), toml) << what;
+        if (testing::Test::HasFailure()) return;
+      }
+  EXPECT_GT(accepted, 3000);
+  EXPECT_GT(idle, accepted) << "settings without effect are left out";
 }
 
 TEST(Options, CountsTakeExponentsAndUnderscores) {
