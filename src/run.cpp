@@ -19,9 +19,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
+void refuse_empty(const fs::path& folder) {
+  if (folder.empty()) throw Error(ErrorKind::usage, "run: \"\"; expected the name of a folder");
+}
+
 /// Without a trailing slash or dots, so that it has a name and a parent; a link to a folder stands for that folder.
 fs::path target_of(const fs::path& folder) {
-  if (folder.empty()) throw Error(ErrorKind::usage, "run: \"\"; expected the name of a folder");
+  refuse_empty(folder);
   std::error_code failed;
   fs::path path = fs::is_symlink(folder, failed) ? fs::canonical(folder, failed) : folder.lexically_normal();
   if (failed) path = folder.lexically_normal();
@@ -116,12 +120,14 @@ fs::path Run::write(const fs::path& folder, const Config& config, const TrainRes
 
 Config Run::config(const fs::path& folder) {
   const IeeeArithmetic ieee;
+  refuse_empty(folder);
   Config config;
   load_config(folder / "config.toml", config);
   return config;
 }
 
 Policy Run::policy(const fs::path& folder, const std::uint64_t* seed) {
+  refuse_empty(folder);
   std::error_code failed;
   if (!fs::is_directory(folder, failed)) return load_policy(folder);
   const fs::path only = folder / "policy.safetensors";

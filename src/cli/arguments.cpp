@@ -130,8 +130,29 @@ void refuse_extras(const CLI::App& app) {
   refuse(fmt::format("argument: unexpected {}; see cupg {} --help", in_quotes(extras[0]), app.get_name()));
 }
 
+/// An empty value is an unset variable of a script, and never means a default. CLI11 would take the next argument for the value of
+/// --option=.
+void refuse_empty(const CLI::App& app, std::span<const char* const> arguments) {
+  const auto takes_value = [&](const std::string& name) {
+    const CLI::Option* option = name.starts_with("--") ? app.get_option_no_throw(name) : nullptr;
+    return option != nullptr && option->get_items_expected_max() > 0;
+  };
+  std::string before;
+  for (const std::string argument : arguments) {
+    const bool ends = argument.starts_with("--") && argument.find('=') == argument.size() - 1;
+    const std::string name = ends ? argument.substr(0, argument.size() - 1) : takes_value(before) ? before : "";
+    before = takes_value(before) ? "" : argument;  // a value is no option, even if it looks like one
+    if (!ends && !argument.empty()) continue;
+    if (ends && app.get_option_no_throw(name) == nullptr) continue;  // told as unknown
+    const Option* option = name.empty() ? nullptr : find_option(name.substr(2));
+    refuse(fmt::format("{}: \"\"; expected {}", name.empty() ? "argument" : name.substr(2),
+                       option == nullptr ? "a value that is not empty (is a variable unset?)" : expected(*option)));
+  }
+}
+
 /// Parses the arguments after the command's name; true where help was asked for.
 bool parse(CLI::App& app, const char* const* first, const char* const* last) {
+  refuse_empty(app, {first, last});
   std::vector<std::string> reversed(first, last);
   std::reverse(reversed.begin(), reversed.end());
   try {
@@ -294,7 +315,6 @@ Arguments parse_gradcheck(const CommandHelp& help, CommandLine line) {
   find_objective(a.config.algorithm);  // searches have none
   check_settings(a.config);
   if (a.explain && a.json) refuse("explain: contradicts json; expected one of the two");
-  if (a.plot && a.plot->empty()) refuse("plot: no value given; expected a file");
   const Config defaults;
   for (const char* idle : {"device", "threads", "seeds"})
     if (const Option& o = *find_option(idle); o.get(a.config) != o.get(defaults))

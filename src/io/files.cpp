@@ -26,6 +26,10 @@ std::string system_message(int code) { return std::generic_category().message(co
   throw Error(ErrorKind::usage, fmt::format("{}: cannot be read: {}", path.string(), why));
 }
 
+void refuse_empty(const fs::path& path) {
+  if (path.empty()) throw Error(ErrorKind::usage, "file: \"\"; expected the name of a file");
+}
+
 /// A file descriptor that closes itself.
 class Descriptor {
  public:
@@ -107,6 +111,7 @@ void remove_folders(const std::vector<fs::path>& made) {
 std::string read_file(const fs::path& path, std::size_t most_bytes) { return read_start(path, most_bytes, most_bytes); }
 
 std::string read_start(const fs::path& path, std::size_t count, std::size_t most_bytes) {
+  refuse_empty(path);
   const Descriptor file(path, O_RDONLY | O_NONBLOCK);  // a pipe that nobody writes to must not hang us
   if (file < 0) fail_to_read(path, system_message(errno));
   struct stat info;
@@ -127,6 +132,7 @@ std::string read_start(const fs::path& path, std::size_t count, std::size_t most
 }
 
 void write_file(const fs::path& path, std::string_view bytes) {
+  refuse_empty(path);
   const fs::path passing = passing_name(path);
   ::unlink(passing.c_str());  // left by a process of the same number that was killed
   int code = write_new(passing, bytes, true);

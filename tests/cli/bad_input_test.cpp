@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 #include <ostream>
+#include <regex>
+#include <set>
 
 #include "cupg/network.hpp"
 #include "cupg/policy.hpp"
@@ -52,6 +54,7 @@ void write_fixtures(const test::TemporaryFolder& folder) {
   folder.write("deep-array/config.toml", "hidden = " + std::string(60'000, '['));
   folder.write("letter.toml", "seed = 1\nsee\u0111 = 2\n");
   folder.write("nul.toml", "algo = \"a\\u0000b\\u202ec\"\n");
+  folder.write("empty-name.toml", "seed = 1\nenvironment = \"\"\n");
   folder.write("table.toml", "[optimizer]\nname = \"adam\"\n");
   folder.write("malformed.toml", "seed = 1\nenvs = = 3\n");
   folder.write("twice.toml", "seed = 1\nseed = 2\n");
@@ -104,6 +107,23 @@ std::vector<BadInput> bad_inputs() {
       {"LongOption", {"train", "--" + very_long}, kUsage, {"option: unknown \"--xxx", "xxx...\" (100002 bytes); see cupg train --help"}},
       {"LongPath", {"train", "--config", very_long}, kUsage, {"cupg: xxx", "x ... x", "xxx: cannot be read: File name too long"}},
       {"NulInFile", {"train", "--config", "nul.toml"}, kUsage, {"nul.toml:1: algo: unknown \"a\\x00b\\u202ec\"; expected one of a2c"}},
+      // empty values
+      {"ConfigEmptyName", {"train", "--config", ""}, kUsage, {"config: \"\"; expected a value that is not empty (is a variable unset?)"}},
+      {"ConfigEmptyAfterEquals", {"train", "--config=", "CartPole-v0"}, kUsage, {"config: \"\"; expected"}},
+      {"PresetEmpty", {"train", "--preset", ""}, kUsage, {"preset: \"\"; expected"}},
+      {"EnvironmentEmpty", {"train", ""}, kUsage, {"argument: \"\"; expected"}},
+      {"EnvironmentEmptyInFile",
+       {"train", "--config", "empty-name.toml"},
+       kUsage,
+       {"empty-name.toml:2: environment: unknown \"\"; expected"}},
+      {"EmptyAfterAFlag", {"train", "--quiet", ""}, kUsage, {"argument: \"\"; expected"}},
+      {"FlagEmpty", {"train", "--normalize="}, kUsage, {"normalize: \"\"; expected true or false"}},
+      {"EvalEmpty", {"eval", ""}, kUsage, {"argument: \"\"; expected"}},
+      {"AgentSeedEmpty", {"eval", "x", "--agent-seed", ""}, kUsage, {"agent-seed: \"\"; expected"}},
+      {"BenchUpdatesEmpty", {"bench", "--updates", ""}, kUsage, {"updates: \"\"; expected"}},
+      {"MarkdownEmpty", {"reproduce", "--markdown", ""}, kUsage, {"markdown: \"\"; expected"}},
+      {"PlotEmpty", {"gradcheck", "--plot="}, kUsage, {"plot: \"\"; expected"}},
+      {"ReproductionEmpty", {"reproduce", "weng-actor-critic", ""}, kUsage, {"argument: \"\"; expected"}},
       // names
       {"UnknownEnvironment", {"train", "CartPoel-v1"}, kUsage, {"environment", "\"CartPoel-v1\"", "did you mean CartPole-v1?"}},
       {"UnknownAlgorithm", {"train", "--algo", "a3c"}, kUsage, {"algo", "\"a3c\"", "a2c"}},
@@ -271,6 +291,24 @@ TEST(Settings, ShowHostileValuesHarmlessly) {
     folder.write("c.toml", toml);
     expect_harmless(test::run_cupg({"train", "--config", "c.toml"}, {.folder = folder.path()}));
   }
+}
+
+TEST(Options, OfEveryCommandRefuseAnEmptyValue) {
+  const test::TemporaryFolder folder;
+  const std::regex option("--[a-z][a-z0-9-]*");
+  for (const char* command : {"train", "eval", "bench", "reproduce", "gradcheck", "info"}) {
+    const std::string help = test::run_cupg({command, "--help"}, {.folder = folder.path()}).out;
+    const std::set<std::string> names{std::sregex_token_iterator(help.begin(), help.end(), option), {}};
+    EXPECT_GT(names.size(), 3u) << command;
+    for (const std::string& name : names) {
+      const test::ProcessResult result = test::run_cupg({command, name, ""}, {.folder = folder.path()});
+      EXPECT_EQ(result.status, kUsage) << command << ' ' << name << ": " << result.err;
+      EXPECT_EQ(result.out, "");
+      EXPECT_NE(result.err.find(": \"\"; expected"), std::string::npos) << command << ' ' << name << ": " << result.err;
+      EXPECT_EQ(test::run_cupg({command, name + "="}, {.folder = folder.path()}).status, kUsage) << command << ' ' << name;
+    }
+  }
+  EXPECT_TRUE(folder.list().empty());
 }
 
 TEST(Plugin, ThatIsNoLibraryIsToldWithItsPath) {

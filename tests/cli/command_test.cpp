@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 
+#include "cupg/error.hpp"
 #include "cupg/policy.hpp"
 #include "cupg/run.hpp"
 #include "src/io/config_file.hpp"
@@ -179,6 +181,21 @@ TEST(Train, PrintsOneJsonObjectAndSavesTheRun) {
   EXPECT_TRUE(folder.read("r/curve.csv").starts_with("seed,env_steps,seconds,mean_return,episodes\n7,"));
   EXPECT_EQ(folder.list(), (std::vector<std::string>{"r", "r/config.toml", "r/curve.csv", "r/policy-7.safetensors",
                                                      "r/policy-8.safetensors", "r/policy-9.safetensors", "r/result.json"}));
+}
+
+TEST(Run, HasAName) {
+  const auto message_of = [](const std::function<void()>& action) -> std::string {
+    try {
+      action();
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(message_of([] { Run::config(""); }), "run: \"\"; expected the name of a folder");  // not that of the working directory
+  EXPECT_EQ(message_of([] { Run::policy(""); }), "run: \"\"; expected the name of a folder");
+  EXPECT_EQ(message_of([] { Run::check_writable(""); }), "run: \"\"; expected the name of a folder");
+  EXPECT_EQ(message_of([] { load_policy(""); }), "file: \"\"; expected the name of a file");
 }
 
 TEST(Train, SavedConfigurationTrainsToTheSameBits) {
