@@ -356,7 +356,8 @@ TEST(ConfigFile, IsPrintableAsciiOutsideOfStringsAndComments) {
 TEST(ConfigFile, StringsEndInTheirLine) {
   EXPECT_EQ(refusal("'seed' = 1\n\"algo\" = 'a2c'\nenvironment = \"CartPole\\u002dv1\" # \"\n"), "");
   EXPECT_NE(refusal("algo = \"a\\\"b\"\n").find("unknown"), std::string::npos) << "an escaped quote ends nothing";
-  for (const char* bad : {"algo = \"a2c\nseed = 1\"", "algo = 'a2c", "algo = \"a2c\\\"", "algo = \"a2c\\", "algo = \"", "\"algo = 1"})
+  for (const char* bad : {"algo = \"a2c\nseed = 1\"", "algo = \"a2c\\\nseed = 1\"", "algo = 'a2c", "algo = \"a2c\\\"", "algo = \"a2c\\",
+                          "algo = \"", "\"algo = 1"})
     EXPECT_EQ(refusal(bad), "c.toml:1: a string that does not end; expected a closing quote in its line") << bad;
   for (const char* bad : {"algo = \"\"\"a2c\"\"\"", "algo = '''a2c'''", "\"\"\"algo\"\"\" = 1", "algo = \"\"\"\\\n\u00e9\"\"\""})
     EXPECT_EQ(refusal(bad), "c.toml:1: a string of several lines; expected one line in one pair of quotes") << bad;

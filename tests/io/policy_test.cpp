@@ -182,7 +182,7 @@ TEST(Safetensors, OffsetsTileTheData) {
   refused("[72,76]", "[73,77]", "begin at 73; expected 72");
   refused("[0,32]", "[76,108]", "begin at 32; expected 0");  // a hole where it was
   refused("[56,64]", "[18446744073709551608,18446744073709551615]", "data_offsets");
-  refused("[56,64]", "[18446744073709551615,7]", "data_offsets");  // 8 bytes, in a ring of 2^64
+  refused("[56,64]", "[18446744073709551615,7]", "head.bias has unexpected data_offsets");  // 8 bytes, in a ring of 2^64
   refused("[56,64]", "[56.0,64.0]", "data_offsets");
   refused("[56,64]", "[-8,0]", "data_offsets");
   refused("[56,64]", "[56,64,64]", "data_offsets");
