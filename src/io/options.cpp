@@ -239,7 +239,7 @@ const Option kOptions[] = {
 
     name("device", kMachine, "where to train; reference is the plain yardstick", CUPG_CHOICE(device)),
     where(has_lanes, "device = auto or cpu", name("isa", kMachine, "instruction set", CUPG_CHOICE(isa))),
-    where(has_lanes, "device = auto or cpu", count("threads", kMachine, "0: as many as the machine has", CUPG_FIELD(threads), {0, 1024})),
+    where(has_lanes, "device = auto or cpu", count("threads", kMachine, "0: all processors that it may use", CUPG_FIELD(threads), {0, 1024})),
 };
 // clang-format on
 #undef CUPG_FIELD
