@@ -97,8 +97,8 @@ __global__ void counted_kernel(int* sum) {
   CUPG_STATIC_SHARED(int[6], first);
   CUPG_STATIC_SHARED(char, second);
   CUPG_DYNAMIC_SHARED(int, dynamic);
-  first[threadIdx.x % 6] = 1;
-  second = 1;
+  if (threadIdx.x < 6) first[threadIdx.x] = 1;
+  if (threadIdx.x == 0) second = 1;
   dynamic[threadIdx.x] = 1;
   __syncthreads();
   atomicAdd(sum, first[0] + second + dynamic[0]);
