@@ -105,14 +105,6 @@ CUPG_PTX_CALL cudaError_t cudaRuntimeGetVersion(int* version) {
   *version = CUDART_VERSION;
   return cudaSuccess;
 }
-/// Ends the current device's context and everything in it.
-CUPG_PTX_CALL cudaError_t cudaDeviceReset() {
-  const Lock lock(machine().mutex);
-  machine().drain_device(machine().current());
-  machine().device().has_context = false;
-  machine().device().sticky_error = cudaSuccess;
-  return cudaSuccess;
-}
 CUPG_PTX_CALL cudaError_t cudaDeviceSynchronize() {
   const Lock lock(machine().mutex);
   if (const cudaError_t error = enter_outside_capture("cudaDeviceSynchronize"); error != cudaSuccess) return error;

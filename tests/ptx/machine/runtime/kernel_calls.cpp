@@ -161,7 +161,3 @@ CUPG_PTX_CALL cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags
   *blocks = 2;
   return cudaSuccess;
 }
-CUPG_PTX_CALL cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void*, int, std::size_t) {
-  *blocks = 2;
-  return cudaSuccess;
-}

@@ -28,11 +28,6 @@ CUPG_PTX_CALL cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   }
   return told(machine().drain(stream_of(stream)));
 }
-CUPG_PTX_CALL cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
-  const Lock lock(machine().mutex);
-  *status = stream_of(stream).capturing ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
-  return cudaSuccess;
-}
 CUPG_PTX_CALL cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   const Lock lock(machine().mutex);
   if (stream == nullptr || stream->capturing) return fail(cudaErrorIllegalState);
