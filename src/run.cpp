@@ -69,11 +69,17 @@ void check_result(const Config& config, const TrainResult& result) {
     if (agent.parameters.size() != size)
       throw Error(ErrorKind::usage, fmt::format("result: {} parameters of seed {}; expected {}, as the configuration's network has",
                                                 agent.parameters.size(), agent.seed, size));
+    if (!agent.best_parameters.empty() && agent.best_parameters.size() != size)
+      throw Error(ErrorKind::usage, fmt::format("result: {} best parameters of seed {}; expected {} or none", agent.best_parameters.size(),
+                                                agent.seed, size));
     least = agent.seed + 1;
   }
 }
 
-std::string policy_name(std::uint64_t seed) { return fmt::format("policy-{}.safetensors", seed); }
+std::string policy_name(const Config& config, std::uint64_t seed, const char* which) {
+  return config.seeds == 1 ? fmt::format("policy{}.safetensors", which) : fmt::format("policy-{}{}.safetensors", seed, which);
+}
+constexpr const char *kLast = "", *kBest = "-best";
 
 }  // namespace
 
@@ -109,10 +115,13 @@ fs::path Run::write(const fs::path& folder, const Config& config, const TrainRes
   passing.write("config.toml", write_config(config));
   passing.write("result.json", result_json);
   passing.write("curve.csv", curve_csv(result));
+  const auto write_policy = [&](const AgentResult& agent, const std::vector<float>& parameters, const char* which) {
+    if (parameters.empty() || !all_finite(parameters)) return;
+    passing.write(policy_name(config, agent.seed, which), encode_policy({config.environment, config.network(), parameters}));
+  };
   for (const AgentResult& agent : result.agents) {
-    if (!all_finite(agent.parameters)) continue;
-    const Policy policy{config.environment, config.network(), agent.parameters};
-    passing.write(config.seeds == 1 ? "policy.safetensors" : policy_name(agent.seed), encode_policy(policy));
+    write_policy(agent, agent.parameters, kLast);
+    write_policy(agent, agent.best_parameters, kBest);
   }
   for (int number = 2; !passing.publish(); ++number) passing.retarget(target = numbered(target_of(folder), number));
   return target;
@@ -126,17 +135,17 @@ Config Run::config(const fs::path& folder) {
   return config;
 }
 
-Policy Run::policy(const fs::path& folder, const std::uint64_t* seed) {
+Policy Run::policy(const fs::path& folder, const std::uint64_t* seed, bool best) {
   refuse_empty(folder);
   std::error_code failed;
   if (!fs::is_directory(folder, failed)) return load_policy(folder);
-  const fs::path only = folder / "policy.safetensors";
   const Config run = config(folder);
   const std::uint64_t wanted = seed != nullptr ? *seed : run.seed;
   if (wanted < run.seed || wanted - run.seed >= static_cast<std::uint64_t>(run.seeds))
     throw Error(ErrorKind::usage, fmt::format("{}: has no agent with seed {}; expected {} to {}", folder.string(), wanted, run.seed,
                                               run.seed + static_cast<std::uint64_t>(run.seeds - 1)));
-  return load_policy(run.seeds == 1 ? only : folder / policy_name(wanted));
+  const fs::path its_best = folder / policy_name(run, wanted, kBest);
+  return load_policy(best && is_taken(its_best) ? its_best : folder / policy_name(run, wanted, kLast));
 }
 
 }  // namespace cupg

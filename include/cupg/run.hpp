@@ -9,7 +9,8 @@
 namespace cupg {
 
 /// A run folder: config.toml (every setting that has an effect, to its bits), result.json, curve.csv (seed, env_steps,
-/// seconds, mean_return, episodes) and policy.safetensors (policy-SEED.safetensors for each agent where there are several).
+/// seconds, mean_return, episodes), policy.safetensors, which is the last policy, and policy-best.safetensors where a check has seen a
+/// better one on the way; policy-SEED.safetensors and policy-SEED-best.safetensors of each agent where there are several.
 /// Everything is written into a folder beside it and renamed, so a run folder is whole or not there.
 class Run {
  public:
@@ -24,8 +25,9 @@ class Run {
                                      const std::string& result_json);
   /// The configuration of an existing run.
   static Config config(const std::filesystem::path& folder);
-  /// The policy of its agent `seed`, or of its only (first) agent; `folder` may also name a policy file.
-  static Policy policy(const std::filesystem::path& folder, const std::uint64_t* seed = nullptr);
+  /// The last policy, or the best one that a check has seen, of its agent `seed`, or of its only (first) agent; `folder` may also name a
+  /// policy file.
+  static Policy policy(const std::filesystem::path& folder, const std::uint64_t* seed = nullptr, bool best = false);
 };
 
 }  // namespace cupg

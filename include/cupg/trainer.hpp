@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,6 +30,7 @@ struct Evaluation {
   std::vector<float> returns;         ///< [episodes]; 0 for unfinished episodes of an incomplete evaluation
 };
 
+/// solved: the last policy is. An agent that was solved and went on may have finished otherwise; its solved_env_steps say so.
 enum class Outcome { solved, finished, diverged, interrupted };
 
 /// What became of one agent.
@@ -37,14 +39,17 @@ struct AgentResult {
   Outcome outcome = Outcome::finished;
   std::int64_t env_steps = 0;  ///< training steps taken
   std::int64_t updates = 0;
-  std::int64_t solved_env_steps = 0;  ///< training steps at the confirmed check (0 if never)
-  double solved_seconds = 0;          ///< wall time from initialisation to confirmation
-  double seconds = 0;                 ///< wall time, evaluation included
-  double initial_return = 0;          ///< mean of the greedy policy before training, where it was asked for
-  double final_return = 0;            ///< mean of the greedy policy's last full evaluation
-  int checks = 0;                     ///< evaluations made to see whether it is solved
-  std::string message;                ///< why it diverged
-  std::vector<float> parameters;
+  std::int64_t solved_env_steps = 0;     ///< training steps at the first confirmed check (0 if never)
+  double solved_seconds = 0;             ///< wall time from initialisation to confirmation
+  double seconds = 0;                    ///< wall time, evaluation included
+  std::optional<double> initial_return;  ///< mean of the greedy policy before training, where it was asked for
+  std::optional<double> final_return;    ///< mean of the greedy policy of `parameters`; none where it was interrupted
+  int checks = 0;                        ///< evaluations made to see whether it is solved
+  std::string message;                   ///< why it diverged
+  std::vector<float> parameters;         ///< the last ones
+  std::optional<double> best_return;     ///< highest mean of the greedy policy that a check, the last one included, has seen
+  std::int64_t best_env_steps = 0;       ///< training steps at that check
+  std::vector<float> best_parameters;    ///< of that check, where they are not the last ones
   std::vector<CurvePoint> curve;
 };
 

@@ -228,7 +228,7 @@ Arguments parse_train(const CommandHelp& help, CommandLine line) {
 Arguments parse_eval(const CommandHelp& help, CommandLine line) {
   Parser parser(help);
   EvalArguments a;
-  bool greedy = false, sample = false;
+  bool greedy = false, sample = false, last = false;
   std::string policy, episodes = "1000", seed = "0", agent_seed;
   parser.option("RUN", policy, "", "a run folder, or a policy.safetensors");
   parser.option("--episodes", episodes, "N (1000)", "episodes to play, each in an environment of its own");
@@ -236,11 +236,14 @@ Arguments parse_eval(const CommandHelp& help, CommandLine line) {
   parser.flag("--sample", sample, "actions drawn from the policy");
   parser.option("--seed", seed, "S (0)", "seed of the episodes");
   parser.option("--agent-seed", agent_seed, "S", "whose policy, of a run with several seeds");
+  parser.flag("--last", last, "the policy at the end of the training (what is played unless --best is given)");
+  parser.flag("--best", a.best, "the best policy that a check has seen on the way");
   parser.flag("--json", a.json, "print the result as one JSON object");
   ConfigArguments machine(parser.app(), {}, {"device", "isa", "threads"});
   if (parse(parser.app(), line.first, line.last)) return Text{parser.help()};
   if (policy.empty()) refuse("RUN: missing; expected a run folder or a policy file, as in cupg eval runs/CartPole-v1-a2c-seed1");
   if (greedy && sample) refuse("greedy: contradicts sample; expected one of the two");
+  if (a.best && last) refuse("best: contradicts last; expected one of the two");
   constexpr double kMostSeed = 9223372036854775807.0;
   a.policy = policy;
   a.greedy = !sample;

@@ -25,6 +25,7 @@ struct EvalArguments {
   bool greedy = true;
   std::uint64_t seed = 0;
   std::optional<std::uint64_t> agent_seed;
+  bool best = false;  ///< the best policy that a check has seen, where that is not the last one
   bool json = false;
 };
 

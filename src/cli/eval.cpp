@@ -46,7 +46,7 @@ void print_evaluation(const Config& config, const Evaluation& e) {
 }  // namespace
 
 int run_eval(const EvalArguments& arguments) {
-  const Policy policy = Run::policy(arguments.policy, arguments.agent_seed ? &*arguments.agent_seed : nullptr);
+  const Policy policy = Run::policy(arguments.policy, arguments.agent_seed ? &*arguments.agent_seed : nullptr, arguments.best);
   const Config config = config_for(policy, arguments.machine);
   const Evaluation evaluation = evaluate(config, policy.parameters, arguments.episodes, arguments.greedy, arguments.seed);
   if (arguments.json) {

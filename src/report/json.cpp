@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cupg/environment.hpp"
 #include "cupg/policy.hpp"
@@ -18,6 +19,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
+Json number(const std::optional<double>& x) { return x ? number(*x) : Json(nullptr); }
 Json number_if(bool there, double x) { return there ? number(x) : Json(nullptr); }
 Json rate(std::int64_t steps, double seconds) { return number(static_cast<double>(steps) / seconds); }
 
@@ -40,11 +42,14 @@ Json agent_json(const AgentResult& agent) {
                {"solved_seconds", number_if(solved, agent.solved_seconds)},
                {"initial_return", number(agent.initial_return)},
                {"final_return", number(agent.final_return)},
+               {"best_return", number(agent.best_return)},
+               {"best_env_steps", agent.best_return ? Json(agent.best_env_steps) : Json(nullptr)},
                {"env_steps", agent.env_steps},
                {"updates", agent.updates},
                {"seconds", number(agent.seconds)},
                {"checks", agent.checks},
                {"parameters_sha256", parameters_sha256(agent.parameters)}};
+  if (!agent.best_parameters.empty()) json["best_parameters_sha256"] = parameters_sha256(agent.best_parameters);
   if (!agent.message.empty()) json["message"] = agent.message;
   return json;
 }

@@ -21,7 +21,10 @@ std::string describe_agent(const Config& config, const AgentResult& a) {
   if (a.outcome == Outcome::diverged) return fmt::format("diverged after {}: {}", steps, a.message);
   if (a.solved_env_steps > 0)
     return fmt::format("solved {} after {} environment steps in {}{}", config.environment, format_count(a.solved_env_steps),
-                       format_seconds(a.solved_seconds), a.outcome == Outcome::interrupted ? ", interrupted after " + steps : "");
+                       format_seconds(a.solved_seconds),
+                       a.outcome == Outcome::interrupted ? ", interrupted after " + steps
+                       : a.outcome == Outcome::finished  ? ", but not at its end after " + steps
+                                                         : "");
   return fmt::format("{} {} after {}", a.outcome == Outcome::interrupted ? "interrupted, had not solved" : "did not solve",
                      config.environment, steps);
 }
@@ -54,11 +57,13 @@ std::string describe_training(const Config& config, const TrainResult& result) {
   if (result.agents.size() == 1) {
     const AgentResult& a = result.agents[0];
     std::string text;
-    if (!searches(config)) text += line("return before training", fmt::format("{:.1f}", a.initial_return));
-    // an interrupted agent was not evaluated again
-    if (a.outcome != Outcome::interrupted)
-      text += line("return after training", fmt::format("{:.1f}   (solved from {:g}, at most {:g})", a.final_return,
+    if (a.initial_return) text += line("return before training", fmt::format("{:.1f}", *a.initial_return));
+    if (a.final_return)
+      text += line("return after training", fmt::format("{:.1f}   (solved from {:g}, at most {:g})", *a.final_return,
                                                         environment.reward_threshold, environment.max_return));
+    if (!a.best_parameters.empty())
+      text += line("best return", fmt::format("{:.1f}   after {} steps (the last policy is saved, and this one: eval --best)",
+                                              *a.best_return, format_count(a.best_env_steps)));
     return text + line("training", rate(result)) + machine(result);
   }
   const Summary& s = result.summary;

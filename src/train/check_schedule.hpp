@@ -38,6 +38,13 @@ class CheckSchedule {
     return total_ >= settings_.window_steps && since_ >= pause_ && steps_ >= settings_.ratio * threshold_ * std::max(failures_, 1e-9);
   }
 
+  /// From then on checks look for a better policy only, at a spacing that grows with the training: each may cost as much as hundreds
+  /// of updates.
+  void solved() {
+    since_ = 0;
+    pause_ = total_ / 10;
+  }
+
   void failed() {
     since_ = 0;
     pause_ = std::min(pause_ == 0 ? settings_.pause_steps : pause_ * settings_.pause_growth, settings_.most_pause_steps);

@@ -17,17 +17,27 @@ class CurveRecorder {
   void add(std::int64_t env_steps, double seconds, const EpisodeTally& episodes) {
     pending_ += episodes;
     if (env_steps < next_ || pending_.episodes == 0) return;
-    points_.push_back(
-        {env_steps, seconds, reward_ * static_cast<double>(pending_.steps) / static_cast<double>(pending_.episodes), pending_.episodes});
-    pending_ = {};
+    append(env_steps, seconds);
     if (points_.size() == kMost) merge();
     next_ = env_steps + spacing_;
   }
 
-  std::vector<CurvePoint> take() { return std::move(points_); }
+  /// The curve of an agent that ended there. Its last point is at its last step: where no episode ended since the point before, that
+  /// point's episodes are the last ones still.
+  std::vector<CurvePoint> take(std::int64_t env_steps, double seconds) {
+    if (pending_.episodes > 0) append(env_steps, seconds);
+    if (!points_.empty()) points_.back().env_steps = env_steps, points_.back().seconds = seconds;
+    return std::move(points_);
+  }
 
  private:
   static constexpr std::size_t kMost = 512;
+
+  void append(std::int64_t env_steps, double seconds) {
+    points_.push_back(
+        {env_steps, seconds, reward_ * static_cast<double>(pending_.steps) / static_cast<double>(pending_.episodes), pending_.episodes});
+    pending_ = {};
+  }
 
   void merge() {
     std::vector<CurvePoint> half;

@@ -32,7 +32,7 @@ Summary summarise(const std::vector<AgentResult>& agents) {
   s.n = static_cast<int>(agents.size());
   std::vector<double> returns, seconds;
   for (const AgentResult& a : agents) {
-    returns.push_back(a.final_return);
+    if (a.final_return) returns.push_back(*a.final_return);
     if (a.solved_env_steps > 0) seconds.push_back(a.solved_seconds);
   }
   if (returns.empty()) return s;

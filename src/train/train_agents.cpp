@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 
 #include "cupg/environment.hpp"
@@ -13,6 +14,7 @@ namespace cupg {
 namespace {
 
 constexpr int kCheckEpisodes = 100, kConfirmEpisodes = 1000;
+constexpr double kAnything = -std::numeric_limits<double>::infinity();  // less than any return
 
 /// One agent on its way.
 struct Run {
@@ -116,35 +118,64 @@ class Loop {
     run.ended = result.outcome == Outcome::diverged || result.updates >= total_ || result.env_steps >= config_.steps;
   }
 
-  /// Is it solved? The greedy policy's mean over 100 fresh episodes reaches the threshold, and 1,000 more confirm it.
+  /// Is it solved? The greedy policy's mean over 100 fresh episodes reaches the threshold, and 1,000 more confirm it. Agents that are
+  /// due are looked at, and every agent at its end, where the figure is that of the policy that is saved.
   void check() {
     const std::vector<int> due = slots_where(
-        [](const Run& r) { return r.result.outcome != Outcome::diverged && r.result.solved_env_steps == 0 && r.schedule.due(); });
+        [&](const Run& r) { return r.result.outcome != Outcome::diverged && (r.ended || (r.schedule.due() && may_improve(r.result))); });
     if (due.empty()) return;
     const auto request = [&](const Run& r, int episodes, std::uint32_t second) {
-      return EvaluationRequest{.episodes = episodes,
-                               .block = 2 * static_cast<std::uint32_t>(r.result.checks) + second,
-                               .stop_below = environment_.reward_threshold};
+      return EvaluationRequest{
+          .episodes = episodes, .block = 2 * static_cast<std::uint32_t>(r.result.checks) + second, .stop_below = wanted(r)};
     };
     const auto passes = [&](const Evaluation& e) { return e.complete && e.mean_return >= environment_.reward_threshold; };
-    std::vector<int> hopeful;
-    const std::vector<Evaluation> first = evaluate(due, [&](const Run& r) { return request(r, kCheckEpisodes, 0); });
+    std::vector<Evaluation> figures = evaluate(due, [&](const Run& r) { return request(r, kCheckEpisodes, 0); });
+    std::vector<std::size_t> hopeful;
+    std::vector<int> their_slots;
     for (std::size_t i = 0; i < due.size(); ++i)
-      if (passes(first[i])) hopeful.push_back(due[i]);
-    const std::vector<Evaluation> second = evaluate(hopeful, [&](const Run& r) { return request(r, kConfirmEpisodes, 1); });
-    for (const int slot : due) {
-      Run& r = run(slot);
-      r.result.checks += 1;
-      const auto at = std::find(hopeful.begin(), hopeful.end(), slot);
-      if (at == hopeful.end() || !passes(second[static_cast<std::size_t>(at - hopeful.begin())])) {
-        r.schedule.failed();
-        continue;
-      }
-      r.result.final_return = second[static_cast<std::size_t>(at - hopeful.begin())].mean_return;
-      r.result.solved_env_steps = r.result.env_steps;
-      r.result.solved_seconds = seconds_since(r.start);
-      r.result.outcome = Outcome::solved;
+      if (passes(figures[i])) hopeful.push_back(i), their_slots.push_back(due[i]);
+    std::vector<Evaluation> second = evaluate(their_slots, [&](const Run& r) { return request(r, kConfirmEpisodes, 1); });
+    for (std::size_t i = 0; i < hopeful.size(); ++i) figures[hopeful[i]] = std::move(second[i]);
+    for (std::size_t i = 0; i < due.size(); ++i) judge(due[i], figures[i], figures[i].episodes == kConfirmEpisodes && passes(figures[i]));
+  }
+
+  /// Whether a check could still tell something: that the agent is solved, or where it goes on after that, that it is better.
+  bool may_improve(const AgentResult& result) const {
+    return result.solved_env_steps == 0 || result.best_return.value_or(0) < environment_.max_return;
+  }
+
+  /// The return below which a check need not be played to its end: the figure of the saved policy is wanted whatever it is, that of
+  /// another where it is the best so far. Not so early in a training that stops when solved: most agents are solved by then, and
+  /// their checks would take twice as long.
+  double wanted(const Run& r) const {
+    if (r.ended) return kAnything;
+    const bool early = 10 * r.result.env_steps < config_.steps && 10 * r.result.updates < total_;
+    return config_.stop_when_solved && early ? environment_.reward_threshold : r.result.best_return.value_or(kAnything);
+  }
+
+  void judge(int slot, const Evaluation& figure, bool solved) {
+    Run& r = run(slot);
+    AgentResult& result = r.result;
+    result.checks += 1;
+    if (solved && result.solved_env_steps == 0) {
+      result.solved_env_steps = result.env_steps;
+      result.solved_seconds = seconds_since(r.start);
       r.ended = r.ended || config_.stop_when_solved;
+    }
+    if (figure.complete) {
+      const double best = result.best_return.value_or(kAnything);
+      if (r.ended ? figure.mean_return >= best : figure.mean_return > best) {  // of equals, the last
+        result.best_return = figure.mean_return;
+        result.best_env_steps = result.env_steps;
+        const std::span<const float> parameters = engine_.parameters(slot);
+        result.best_parameters.assign(parameters.begin(), parameters.end());
+      }
+    }
+    if (r.ended) {
+      result.final_return = figure.mean_return;
+      result.outcome = solved ? Outcome::solved : Outcome::finished;
+    } else {
+      result.solved_env_steps > 0 ? r.schedule.solved() : r.schedule.failed();
     }
   }
 
@@ -165,17 +196,16 @@ class Loop {
       r.result.seconds = seconds_since(r.start);
       const std::span<const float> parameters = engine_.parameters(slot);
       r.result.parameters.assign(parameters.begin(), parameters.end());
+      if (r.result.best_env_steps == r.result.env_steps) r.result.best_parameters.clear();
     }
-    const std::vector<int> open = slots_where([&](const Run& r) {
-      const bool just_solved = r.result.outcome == Outcome::solved && config_.stop_when_solved;
-      return r.ended && !just_solved && r.result.outcome != Outcome::interrupted;
-    });
+    const std::vector<int> diverged =
+        slots_where([](const Run& r) { return r.result.outcome == Outcome::diverged && all_finite(r.result.parameters); });
     const std::vector<Evaluation> last =
-        evaluate(open, [](const Run&) { return EvaluationRequest{.episodes = kCheckEpisodes, .block = kFinalBlock}; });
-    for (std::size_t i = 0; i < open.size(); ++i) run(open[i]).result.final_return = last[i].mean_return;
+        evaluate(diverged, [](const Run&) { return EvaluationRequest{.episodes = kCheckEpisodes, .block = kFinalBlock}; });
+    for (std::size_t i = 0; i < diverged.size(); ++i) run(diverged[i]).result.final_return = last[i].mean_return;
     for (const int slot : ended) {
       Run& r = run(slot);
-      r.result.curve = r.curve.take();
+      r.result.curve = r.curve.take(r.result.env_steps, r.result.seconds);
       reporter_.done(r.result, config_.steps - std::min(config_.steps, r.result.env_steps));
       done(r.number, std::move(r.result));
       runs_[static_cast<std::size_t>(slot)].reset();

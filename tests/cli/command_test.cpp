@@ -183,6 +183,36 @@ TEST(Train, PrintsOneJsonObjectAndSavesTheRun) {
                                                      "r/policy-8.safetensors", "r/policy-9.safetensors", "r/result.json"}));
 }
 
+TEST(Eval, PlaysTheLastPolicyOrTheBest) {
+  Config config;  // with which a solved agent that goes on falls back
+  config.stop_when_solved = false;
+  config.steps = 1'000'000;
+  const TrainResult trained = train(config);
+  const AgentResult& agent = trained.agents.at(0);
+  ASSERT_FALSE(agent.best_parameters.empty());
+  const test::TemporaryFolder folder;
+  Run::write(folder.path() / "r", config, trained, "{}");
+  EXPECT_EQ(load_policy(folder.path() / "r/policy-best.safetensors").parameters, agent.best_parameters);
+  const auto mean = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments{"eval", "r", "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return json_of(run_cupg(arguments, {.folder = folder.path()}))["mean_return"].get<double>();
+  };
+  EXPECT_NEAR(mean({}), *agent.final_return, 20);
+  EXPECT_EQ(mean({"--last"}), mean({}));
+  EXPECT_NEAR(mean({"--best"}), *agent.best_return, 5);
+  EXPECT_LT(mean({}), 475);
+  EXPECT_GE(mean({"--best"}), 475);
+  EXPECT_EQ(run_cupg({"eval", "r", "--best", "--last"}, {.folder = folder.path()}).status, 2);
+
+  // where the last is the best there is one file, and either option plays it
+  TrainResult same = trained;
+  same.agents[0].best_parameters.clear();
+  Run::write(folder.path() / "s", config, same, "{}");
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "s/policy-best.safetensors"));
+  EXPECT_EQ(Run::policy(folder.path() / "s", nullptr, true).parameters, agent.parameters);
+}
+
 TEST(Run, HasAName) {
   const auto message_of = [](const std::function<void()>& action) -> std::string {
     try {

@@ -162,6 +162,30 @@ TEST(Summary, SaysWhatBecameOfTheAgent) {
   agent.solved_env_steps = 0;
   EXPECT_EQ(describe_outcome({}, result), "seed 3: did not solve CartPole-v1 after 1,024 environment steps\n");
   EXPECT_NE(suggest_next(config, result, "runs/r").find("--seed 3 --steps 2000"), std::string::npos);
+  agent.solved_env_steps = 512;
+  EXPECT_EQ(describe_outcome({}, result),
+            "seed 3: solved CartPole-v1 after 512 environment steps in 4.2 ms, but not at its end after 1,024 environment steps\n");
+}
+
+TEST(Summary, TellsWhatWasMeasuredAlone) {
+  TrainResult result;
+  AgentResult& agent = result.agents.emplace_back();
+  agent.outcome = Outcome::interrupted;
+  const auto says = [&](const char* what) { return describe_training({}, result).find(what) != std::string::npos; };
+  EXPECT_FALSE(says("before training"));
+  EXPECT_FALSE(says("after training"));
+  EXPECT_FALSE(says("best return"));
+  auto json = train_json({}, result)["agents"][0];
+  for (const char* key : {"initial_return", "final_return", "best_return", "best_env_steps"}) EXPECT_TRUE(json.at(key).is_null()) << key;
+  EXPECT_FALSE(json.contains("best_parameters_sha256"));
+  agent.initial_return = 9.5, agent.final_return = 101, agent.best_return = 480, agent.best_env_steps = 7000, agent.best_parameters = {1};
+  EXPECT_TRUE(says("before training 9.5"));
+  EXPECT_TRUE(says("after training  101.0"));
+  EXPECT_TRUE(says("480.0   after 7,000 steps"));
+  json = train_json({}, result)["agents"][0];
+  EXPECT_EQ(json["final_return"], 101);
+  EXPECT_EQ(json["best_env_steps"], 7000);
+  EXPECT_EQ(json["best_parameters_sha256"].get<std::string>().size(), 64u);
 }
 
 }  // namespace

@@ -65,6 +65,20 @@ TEST(CheckSchedule, PausesGrowToTheirLimit) {
   EXPECT_EQ(pauses, (std::vector<int>{2000, 4000, 7000, 7000, 7000}));
 }
 
+TEST(CheckSchedule, AfterItWasSolvedItLooksMoreAndMoreSeldom) {
+  CheckSchedule schedule(cartpole());
+  live(schedule, 100000, 1000);
+  int total = 100000;
+  for (int k = 0; k < 5; ++k) {
+    ASSERT_TRUE(schedule.due());
+    schedule.solved();
+    int waited = 0;
+    while (!schedule.due()) live(schedule, 1000, 1000), waited += 1000;
+    EXPECT_NEAR(waited, total / 10, 1000);
+    total += waited;
+  }
+}
+
 TEST(CheckSchedule, ARelapseIsNoticed) {
   CheckSchedule schedule(cartpole());
   live(schedule, 100000, 1000);

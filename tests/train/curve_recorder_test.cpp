@@ -12,7 +12,7 @@ TEST(CurveRecorder, APointIsTheMeanOfTheEpisodesSinceTheLast) {
   recorder.add(10, 0.5, {2, 2, 30});
   recorder.add(50, 0.6, {1, 1, 7});  // within the spacing: waits
   recorder.add(110, 0.7, {1, 0, 13});
-  const auto points = recorder.take();
+  const auto points = recorder.take(110, 0.7);
   ASSERT_EQ(points.size(), 2u);
   EXPECT_EQ(points[0].env_steps, 10);
   EXPECT_EQ(points[0].mean_return, 15);
@@ -25,7 +25,29 @@ TEST(CurveRecorder, APointIsTheMeanOfTheEpisodesSinceTheLast) {
 TEST(CurveRecorder, NoPointWithoutAnEpisode) {
   CurveRecorder recorder(10);
   for (int i = 1; i < 50; ++i) recorder.add(10 * i, 0, {});
-  EXPECT_TRUE(recorder.take().empty());
+  EXPECT_TRUE(recorder.take(490, 0).empty());
+}
+
+TEST(CurveRecorder, TheLastPointIsAtTheEnd) {
+  CurveRecorder recorder(100);
+  recorder.add(10, 0.5, {2, 2, 30});
+  recorder.add(50, 0.6, {1, 1, 7});  // within the spacing: the end must not lose it
+  recorder.add(90, 0.7, {});
+  auto points = recorder.take(90, 0.75);
+  ASSERT_EQ(points.size(), 2u);
+  EXPECT_EQ(points[1].env_steps, 90);
+  EXPECT_EQ(points[1].seconds, 0.75);
+  EXPECT_EQ(points[1].mean_return, 7);
+  EXPECT_EQ(points[1].episodes, 1);
+
+  // no episode ended since the first point: its episodes are still the last ones
+  CurveRecorder quiet(100);
+  quiet.add(10, 0.5, {2, 2, 30});
+  quiet.add(500, 0.6, {});
+  points = quiet.take(500, 0.6);
+  ASSERT_EQ(points.size(), 1u);
+  EXPECT_EQ(points[0].env_steps, 500);
+  EXPECT_EQ(points[0].episodes, 2);
 }
 
 TEST(CurveRecorder, ALongRunKeepsFewPointsAndLosesNoEpisode) {
@@ -38,8 +60,8 @@ TEST(CurveRecorder, ALongRunKeepsFewPointsAndLosesNoEpisode) {
     episodes += 1 + i % 3;
     returns += (1 + i % 3) * (10 + i % 7);
   }
-  const auto points = recorder.take();
-  EXPECT_LT(points.size(), 512u);
+  const auto points = recorder.take(updates, updates);
+  EXPECT_LE(points.size(), 512u);
   EXPECT_GE(points.size(), 128u);
   std::int64_t sum = 0;
   double weighted = 0;
@@ -48,16 +70,16 @@ TEST(CurveRecorder, ALongRunKeepsFewPointsAndLosesNoEpisode) {
     weighted += points[i].mean_return * static_cast<double>(points[i].episodes);
     EXPECT_TRUE(i == 0 || points[i].env_steps > points[i - 1].env_steps);
   }
-  // what came after the last point waits for the next one
-  EXPECT_LE(episodes - sum, 3 * (updates - points.back().env_steps));
-  EXPECT_NEAR(weighted / static_cast<double>(sum), returns / static_cast<double>(episodes), 0.05);
+  EXPECT_EQ(sum, episodes);
+  EXPECT_NEAR(weighted, returns, 1e-9 * returns);
+  EXPECT_EQ(points.back().env_steps, updates);
 }
 
 TEST(CurveRecorder, MergedPointsAreWeightedByTheirEpisodes) {
   // points of 1 episode of 10 steps and of 3 episodes of 110 take turns, long enough to be merged once
   CurveRecorder recorder(1);
   for (int i = 1; i <= 512; ++i) recorder.add(i, i, i % 2 == 1 ? cupg::EpisodeTally{1, 1, 10} : cupg::EpisodeTally{3, 3, 330});
-  const auto points = recorder.take();
+  const auto points = recorder.take(512, 512);
   ASSERT_EQ(points.size(), 256u);
   for (const CurvePoint& p : points) {
     EXPECT_EQ(p.episodes, 4);
@@ -70,7 +92,7 @@ TEST(CurveRecorder, EqualRunsHaveEqualCurves) {
   const auto run = [] {
     CurveRecorder recorder(4);
     for (int i = 1; i <= 5000; ++i) recorder.add(i, 0, {1, 1, i % 100});
-    return recorder.take();
+    return recorder.take(5000, 0);
   };
   const auto a = run(), b = run();
   ASSERT_EQ(a.size(), b.size());

@@ -45,6 +45,9 @@ void expect_as_alone(const Config& config, const std::vector<AgentResult>& toget
     EXPECT_EQ(got.solved_env_steps, want.solved_env_steps);
     EXPECT_EQ(got.checks, want.checks);
     EXPECT_EQ(got.final_return, want.final_return);
+    EXPECT_EQ(got.best_return, want.best_return);
+    EXPECT_EQ(got.best_env_steps, want.best_env_steps);
+    EXPECT_TRUE(same_bits(got.best_parameters, want.best_parameters));
     EXPECT_EQ(got.initial_return, want.initial_return);
     EXPECT_EQ(got.message, want.message);
     EXPECT_TRUE(same_bits(want.parameters, got.parameters)) << "seed " << want.seed;

@@ -23,7 +23,7 @@ bool trains_with_an_objective_of_its_own() {
   const cupg::AgentResult vector = cupg::train(config).agents.at(0);
   config.isa = cupg::Isa::scalar;
   const cupg::AgentResult scalar = cupg::train(config).agents.at(0);
-  std::printf("%s: mean return %.1f\n", config.algorithm.c_str(), vector.final_return);
+  std::printf("%s: mean return %.1f\n", config.algorithm.c_str(), vector.final_return.value_or(0));
   return vector.parameters == scalar.parameters && vector.final_return > 150;
 }
 
