@@ -10,9 +10,9 @@
 #include "cupg/error.hpp"
 #include "src/arithmetic.hpp"
 #include "src/io/config_file.hpp"
-#include "src/io/files.hpp"
 #include "src/io/options.hpp"
 #include "src/io/safetensors.hpp"
+#include "src/io/unfinished_folder.hpp"
 
 namespace cupg {
 namespace {
@@ -23,24 +23,19 @@ void refuse_empty(const fs::path& folder) {
   if (folder.empty()) throw Error(ErrorKind::usage, "run: \"\"; expected the name of a folder");
 }
 
-/// Without a trailing slash or dots, so that it has a name and a parent; a link to a folder stands for that folder.
-fs::path target_of(const fs::path& folder) {
-  refuse_empty(folder);
-  std::error_code failed;
-  fs::path path = fs::is_symlink(folder, failed) ? fs::canonical(folder, failed) : folder.lexically_normal();
-  if (failed) path = folder.lexically_normal();
-  if (!path.has_filename()) path = path.parent_path();
-  return path.filename() == "." || path.filename() == ".." ? fs::absolute(path).lexically_normal().parent_path() : path;
-}
-
-bool is_taken(const fs::path& folder) {
-  std::error_code failed;
-  const fs::file_status status = fs::symlink_status(folder, failed);
-  return fs::exists(status);
-}
+constexpr const char* kLastFile = "result.json";
 
 fs::path numbered(const fs::path& folder, int number) {
   return folder.parent_path() / fmt::format("{}-{}", folder.filename().string(), number);
+}
+
+/// Claims `folder`, or `folder`-2, -3 ...: the first that is nobody's.
+void claim_free(UnfinishedFolder& unfinished, const fs::path& folder) {
+  refuse_empty(folder);
+  if (unfinished.claim(folder).empty()) return;
+  fs::path base = folder.has_filename() ? folder : folder.parent_path();
+  if (base.filename() == "." || base.filename() == "..") base = fs::absolute(base).lexically_normal().parent_path();
+  for (int number = 2; !unfinished.claim(numbered(base, number)).empty();) ++number;
 }
 
 std::string curve_csv(const TrainResult& result) {
@@ -81,55 +76,78 @@ std::string policy_name(const Config& config, std::uint64_t seed, const char* wh
 }
 constexpr const char *kLast = "", *kBest = "-best";
 
-}  // namespace
-
-void Run::check_writable(const fs::path& folder) {
-  const fs::path target = target_of(folder);
-  std::error_code failed;
-  const fs::file_status status = fs::status(target, failed);
-  if (fs::is_directory(status)) {
-    const bool empty = fs::is_empty(target, failed);
-    if (failed) throw Error(ErrorKind::runtime, fmt::format("{}: cannot be read: {}", folder.string(), failed.message()));
-    if (!empty)
-      throw Error(ErrorKind::usage, fmt::format("run: {} exists and is not empty; expected a new or an empty folder", folder.string()));
-  } else if (fs::exists(status) || is_taken(target)) {
-    throw Error(ErrorKind::usage, fmt::format("run: {} is not a folder; expected a new or an empty folder", folder.string()));
-  }
-  check_parent_writable(target);
-}
-
-fs::path Run::default_folder(const Config& config) {
-  find_environment(config.environment);  // the names become a folder's: only those that are known
-  if (!searches(config)) find_objective(config.algorithm);
-  const fs::path folder = fs::path("runs") / fmt::format("{}-{}-seed{}", config.environment, config.algorithm, config.seed);
-  if (!is_taken(folder)) return folder;
-  for (int number = 2;; ++number)
-    if (fs::path next = numbered(folder, number); !is_taken(next)) return next;
-}
-
-fs::path Run::write(const fs::path& folder, const Config& config, const TrainResult& result, const std::string& result_json) {
-  const IeeeArithmetic ieee;  // numbers are rounded on their way to a text and back
-  check_result(config, result);
-  fs::path target = target_of(folder);
-  PassingFolder passing(target);
-  passing.write("config.toml", write_config(config));
-  passing.write("result.json", result_json);
-  passing.write("curve.csv", curve_csv(result));
+/// Returns where it was written. What could not be made again comes first.
+fs::path write_into(UnfinishedFolder& folder, const Config& config, const TrainResult& result, const std::string& result_json) {
   const auto write_policy = [&](const AgentResult& agent, const std::vector<float>& parameters, const char* which) {
     if (parameters.empty() || !all_finite(parameters)) return;
-    passing.write(policy_name(config, agent.seed, which), encode_policy({config.environment, config.network(), parameters}));
+    folder.write(policy_name(config, agent.seed, which), encode_policy({config.environment, config.network(), parameters}));
   };
   for (const AgentResult& agent : result.agents) {
     write_policy(agent, agent.parameters, kLast);
     write_policy(agent, agent.best_parameters, kBest);
   }
-  for (int number = 2; !passing.publish(); ++number) passing.retarget(target = numbered(target_of(folder), number));
-  return target;
+  folder.write("config.toml", write_config(config));
+  folder.write("curve.csv", curve_csv(result));
+  folder.write(kLastFile, result_json);
+  folder.publish();
+  return folder.path();
+}
+
+/// Throws where a training still fills the folder, or ended before it was saved.
+void expect_finished(const fs::path& folder) {
+  std::error_code failed;
+  if (fs::exists(folder / kLastFile, failed) || !fs::exists(folder / fmt::format("{}.part", kLastFile), failed)) return;
+  throw Error(ErrorKind::usage,
+              fmt::format("{}: the run is not finished: it is being trained, or was ended before it was saved; expected a finished run, or "
+                          "a policy's file in it",
+                          folder.string()));
+}
+
+}  // namespace
+
+fs::path Run::default_folder(const Config& config) {
+  find_environment(config.environment);  // the names become a folder's: only those that are known
+  if (!searches(config)) find_objective(config.algorithm);
+  return fs::path("runs") / fmt::format("{}-{}-seed{}", config.environment, config.algorithm, config.seed);
+}
+
+fs::path Run::write(const fs::path& folder, const Config& config, const TrainResult& result, const std::string& result_json) {
+  refuse_empty(folder);
+  const IeeeArithmetic ieee;  // numbers are rounded on their way to a text and back
+  check_result(config, result);
+  UnfinishedFolder unfinished(kLastFile);
+  claim_free(unfinished, folder);
+  return write_into(unfinished, config, result, result_json);
+}
+
+NewRun::NewRun(const fs::path& folder) : wanted_(folder), folder_(std::make_unique<UnfinishedFolder>(kLastFile)) {
+  refuse_empty(folder);
+  if (const std::string why = folder_->claim(folder); !why.empty())
+    throw Error(ErrorKind::usage, fmt::format("run: {} {}; expected a new or an empty folder", folder.string(), why));
+}
+
+NewRun::NewRun(const Config& config) : wanted_(Run::default_folder(config)), folder_(std::make_unique<UnfinishedFolder>(kLastFile)) {
+  claim_free(*folder_, wanted_);
+}
+
+NewRun::NewRun(NewRun&&) noexcept = default;
+NewRun& NewRun::operator=(NewRun&&) noexcept = default;
+NewRun::~NewRun() = default;
+
+fs::path NewRun::write(const Config& config, const TrainResult& result, const std::string& result_json) {
+  const IeeeArithmetic ieee;
+  check_result(config, result);
+  if (!folder_->is_there()) {
+    folder_ = std::make_unique<UnfinishedFolder>(kLastFile);
+    claim_free(*folder_, wanted_);
+  }
+  return write_into(*folder_, config, result, result_json);
 }
 
 Config Run::config(const fs::path& folder) {
   const IeeeArithmetic ieee;
   refuse_empty(folder);
+  expect_finished(folder);
   Config config;
   load_config(folder / "config.toml", config);
   return config;
@@ -145,7 +163,7 @@ Policy Run::policy(const fs::path& folder, const std::uint64_t* seed, bool best)
     throw Error(ErrorKind::usage, fmt::format("{}: has no agent with seed {}; expected {} to {}", folder.string(), wanted, run.seed,
                                               run.seed + static_cast<std::uint64_t>(run.seeds - 1)));
   const fs::path its_best = folder / policy_name(run, wanted, kBest);
-  return load_policy(best && is_taken(its_best) ? its_best : folder / policy_name(run, wanted, kLast));
+  return load_policy(best && fs::exists(fs::symlink_status(its_best, failed)) ? its_best : folder / policy_name(run, wanted, kLast));
 }
 
 }  // namespace cupg

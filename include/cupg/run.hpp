@@ -1,5 +1,7 @@
 #pragma once
+#include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 
 #include "cupg/config.hpp"
@@ -8,19 +10,19 @@
 
 namespace cupg {
 
-/// A run folder: config.toml (every setting that has an effect, to its bits), result.json, curve.csv (seed, env_steps,
-/// seconds, mean_return, episodes), policy.safetensors, which is the last policy, and policy-best.safetensors where a check has seen a
-/// better one on the way; policy-SEED.safetensors and policy-SEED-best.safetensors of each agent where there are several.
-/// Everything is written into a folder beside it and renamed, so a run folder is whole or not there.
+class UnfinishedFolder;
+
+/// A run folder: config.toml (every setting that has an effect, to its bits), curve.csv (seed, env_steps, seconds, mean_return,
+/// episodes), policy.safetensors, which is the last policy, policy-best.safetensors where a check has seen a better one on the way
+/// (policy-SEED.safetensors and policy-SEED-best.safetensors of each agent where there are several), and result.json. The last one is
+/// renamed into it when everything else is there: a run with result.json is whole. Until then result.json.part says that it is unfinished,
+/// and is locked while its process lives. A file under its own name is whole, in an unfinished run too.
 class Run {
  public:
-  /// Checks before training that `folder` can become a run: absent or empty, its parent writable.
-  static void check_writable(const std::filesystem::path& folder);
-  /// The default place: runs/ENVIRONMENT-ALGORITHM-seedS, with -2, -3 ... appended where it exists. Throws Error (usage) where the
-  /// environment or the algorithm is unknown.
+  /// The default place: runs/ENVIRONMENT-ALGORITHM-seedS. Throws Error (usage) where the environment or the algorithm is unknown.
   static std::filesystem::path default_folder(const Config& config);
-  /// Returns where it was written: `folder`, or `folder`-2, -3 ... where something else took the name during the training. Throws Error
-  /// (usage), and writes nothing, where the configuration is not valid or the agents are not its.
+  /// A run that was trained before it had a folder. Returns where it was written: `folder`, or `folder`-2, -3 ... where that is taken.
+  /// Throws Error (usage), and writes nothing, where the configuration is not valid or the agents are not its; otherwise as NewRun::write.
   static std::filesystem::path write(const std::filesystem::path& folder, const Config& config, const TrainResult& result,
                                      const std::string& result_json);
   /// The configuration of an existing run.
@@ -28,6 +30,28 @@ class Run {
   /// The last policy, or the best one that a check has seen, of its agent `seed`, or of its only (first) agent; `folder` may also name a
   /// policy file.
   static Policy policy(const std::filesystem::path& folder, const std::uint64_t* seed = nullptr, bool best = false);
+};
+
+/// The folder of a run from the start of its training on, so that nothing is trained that could not be saved. Where nothing was written,
+/// the destructor removes it.
+class NewRun {
+ public:
+  /// `folder` is absent or empty, or a process left it that was killed before it saved anything. Throws Error: usage where it is anything
+  /// else, or another process trains in it; runtime where it cannot be made or written.
+  explicit NewRun(const std::filesystem::path& folder);
+  /// In the default place, with -2, -3 ... appended where that is taken.
+  explicit NewRun(const Config& config);
+  NewRun(NewRun&&) noexcept;
+  NewRun& operator=(NewRun&&) noexcept;
+  ~NewRun();
+
+  /// Returns where it was written: the folder may have been renamed, and is made anew where it was removed. Throws Error (runtime) where
+  /// not everything could be written; the folder stays, unfinished, with the files that could, and the message names them.
+  std::filesystem::path write(const Config& config, const TrainResult& result, const std::string& result_json);
+
+ private:
+  std::filesystem::path wanted_;
+  std::unique_ptr<UnfinishedFolder> folder_;
 };
 
 }  // namespace cupg

@@ -80,7 +80,6 @@ int run_reproduce(const ReproduceArguments& arguments) {
     if (!arguments.json) print(row_text(row));
     rows.push_back(std::move(row));
   }
-  if (arguments.markdown) write_file(*arguments.markdown, updated(*arguments.markdown, reproductions_markdown(rows)));
   const auto passed = std::count_if(rows.begin(), rows.end(), [](const Reproduction& r) { return r.passed(); });
   if (arguments.json) {
     nlohmann::ordered_json json{{"presets", nlohmann::ordered_json::array()}, {"seconds", seconds}};
@@ -89,6 +88,8 @@ int run_reproduce(const ReproduceArguments& arguments) {
   } else {
     print(fmt::format("{} of {} reproduced in {}\n", passed, rows.size(), format_seconds(seconds)));
   }
+  // last, so that a page which cannot be written does not hide what was measured
+  if (arguments.markdown) write_file(*arguments.markdown, updated(*arguments.markdown, reproductions_markdown(rows)));
   return passed == std::ssize(rows) ? kFinished : kFailed;
 }
 

@@ -62,8 +62,7 @@ void print_saved(const TrainArguments& arguments, const TrainResult& result, nlo
 int run_train(const TrainArguments& arguments) {
   const Config& config = arguments.config;
   check(config);
-  const std::filesystem::path wanted = arguments.run ? *arguments.run : Run::default_folder(config);
-  Run::check_writable(wanted);
+  NewRun folder = arguments.run ? NewRun(*arguments.run) : NewRun(config);
 
   const TrainResult result = train_with_progress(config, arguments.quiet);
   if (result.agents.empty()) {
@@ -72,7 +71,7 @@ int run_train(const TrainArguments& arguments) {
   }
   print_result(arguments, result);
   const nlohmann::ordered_json json = train_json(config, result);
-  const std::filesystem::path run = Run::write(wanted, config, result, dump_line(json));
+  const std::filesystem::path run = folder.write(config, result, dump_line(json));
   print_saved(arguments, result, json, run.string());
 
   if (interrupted()) return kInterrupted;

@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace cupg {
 
@@ -12,31 +11,20 @@ std::string read_file(const std::filesystem::path& path, std::size_t most_bytes)
 /// Its first `count` bytes, or all of them where there are fewer.
 std::string read_start(const std::filesystem::path& path, std::size_t count, std::size_t most_bytes);
 
-/// Writes a file under a passing name beside `path`, syncs and renames it: a reader sees all of it or nothing. Throws Error
-/// (runtime) that names `path`, and leaves nothing behind then.
+/// Writes a file under a random name beside `path`, syncs and renames it: a reader sees all of it or nothing. Throws Error (runtime) that
+/// names `path`, and leaves nothing behind then. Removes what killed processes left there.
 void write_file(const std::filesystem::path& path, std::string_view bytes);
 
-/// A folder that is written under a passing name beside its target, and then renamed. Removes again, with the parents that it
-/// made, what was not published. Errors are Error (runtime) and name the target.
-class PassingFolder {
- public:
-  explicit PassingFolder(std::filesystem::path target);
-  ~PassingFolder();
-  PassingFolder(const PassingFolder&) = delete;
-  PassingFolder& operator=(const PassingFolder&) = delete;
-
-  void write(const std::string& name, std::string_view bytes);
-  /// False, and nothing has happened, where the target has meanwhile become something other than an empty folder.
-  bool publish();
-  /// Another name to publish under, in the same folder.
-  void retarget(std::filesystem::path target) { target_ = std::move(target); }
-
- private:
-  std::filesystem::path target_, passing_;
-  std::vector<std::filesystem::path> files_, parents_;
-};
-
-/// Throws Error (runtime) unless files could be written below the nearest folder above `path` that exists.
+/// Throws Error (runtime) unless files could be written beside `path`.
 void check_parent_writable(const std::filesystem::path& path);
+
+/// "cannot be written: " and why, as Error (runtime) that names `path`.
+[[noreturn]] void fail_to_write(const std::filesystem::path& path, int code);
+
+/// The folder that `path` is in.
+std::filesystem::path parent_of(const std::filesystem::path& path);
+
+/// As large as a small run: a full disk shows when so many bytes are written.
+inline constexpr std::size_t kProbeBytes = 65536;
 
 }  // namespace cupg

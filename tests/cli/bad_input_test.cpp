@@ -334,7 +334,7 @@ TEST(FullDisk, IsFoundBeforeTraining) {
   EXPECT_TRUE(folder.list().empty());
 }
 
-TEST(FullDisk, AtTheEndNamesTheFileAndLeavesNothing) {
+TEST(FullDisk, AtTheEndNamesTheFileAndKeepsTheOthers) {
   const test::TemporaryFolder folder;
   // 128 KiB let the check pass; the result of 1,000 agents needs more
   const test::ProcessResult result = test::run_cupg({"train", "--seeds", "1000", "--steps", "1", "--run", "deep/run", "--json"},
@@ -342,7 +342,15 @@ TEST(FullDisk, AtTheEndNamesTheFileAndLeavesNothing) {
   EXPECT_EQ(result.status, kFailed);
   EXPECT_EQ(result.out, "");
   EXPECT_NE(result.err.find("deep/run/result.json: cannot be written"), std::string::npos) << result.err;
-  EXPECT_TRUE(folder.list().empty());
+  EXPECT_NE(result.err.find("; deep/run keeps policy-1.safetensors, policy-2.safetensors, policy-3.safetensors and 999 more\n"),
+            std::string::npos)
+      << result.err;
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+  EXPECT_EQ(folder.list().size(), 2u + 1000 + 3);  // config.toml, curve.csv, result.json.part
+  const test::ProcessResult played = test::run_cupg({"eval", "deep/run"}, {.folder = folder.path()});
+  EXPECT_EQ(played.status, kUsage);
+  EXPECT_NE(played.err.find("deep/run: the run is not finished"), std::string::npos) << played.err;
+  EXPECT_EQ(test::run_cupg({"eval", "deep/run/policy-1000.safetensors"}, {.folder = folder.path()}).status, 0);
 }
 
 TEST(FullDisk, OfStandardOutputIsAnError) {

@@ -1,0 +1,158 @@
+#include "src/io/unfinished_folder.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "cupg/error.hpp"
+#include "src/io/files.hpp"
+
+namespace cupg {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_part(const std::string& name) { return name.ends_with(".part"); }
+
+/// Makes a folder and those above it; `made` receives the new ones, outermost first. 0, also where it was there; or what went wrong.
+int make_folder(const fs::path& path, std::vector<fs::path>& made) {
+  if (::mkdir(path.c_str(), 0777) == 0) {
+    made.push_back(path);
+    return 0;
+  }
+  if (errno == EEXIST) return 0;
+  if (errno != ENOENT || parent_of(path) == path) return errno;
+  if (const int code = make_folder(parent_of(path), made); code != 0) return code;
+  if (::mkdir(path.c_str(), 0777) == 0) {
+    made.push_back(path);
+  } else if (errno != EEXIST) {  // another process may have been faster
+    return errno;
+  }
+  return 0;
+}
+
+bool is_something_else(const fs::path& path) {
+  std::error_code failed;
+  return fs::exists(fs::symlink_status(path, failed)) && !fs::is_directory(path, failed);
+}
+
+/// All files of a folder. A disk needs some 4 ms to flush, so one flush serves all where the system can.
+int sync_files(int folder, [[maybe_unused]] const std::vector<std::string>& names) {
+#if defined(__linux__)
+  return unbroken([&] { return ::syncfs(folder); }) == 0 ? 0 : errno;
+#else
+  for (const std::string& name : names) {
+    const Descriptor file = open_at(folder, name, O_RDONLY);
+    if (const int code = file < 0 ? errno : sync_file(file); code != 0) return code;
+  }
+  return sync_file(folder);
+#endif
+}
+
+std::string some_of(const std::vector<std::string>& names) {
+  constexpr std::size_t kMost = 3;
+  if (names.size() <= kMost) return fmt::format("{}", fmt::join(names, ", "));
+  return fmt::format("{} and {} more", fmt::join(names.begin(), names.begin() + kMost, ", "), names.size() - kMost);
+}
+
+}  // namespace
+
+UnfinishedFolder::~UnfinishedFolder() {
+  if (mark_ >= 0 && kept_.empty()) give_back();
+}
+
+/// Removes what is this process's own, and nothing else.
+void UnfinishedFolder::give_back() {
+  for (const std::string& name : written_)
+    if (name != last_) ::unlinkat(folder_, (name + ".part").c_str(), 0);
+  if (mark_ >= 0 && is_there()) ::unlinkat(folder_, mark().c_str(), 0);
+  for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) ::rmdir(folder->c_str());  // fails unless it is empty
+  made_.clear();
+  mark_ = Descriptor();
+  folder_ = Descriptor();
+}
+
+std::string UnfinishedFolder::claim(const fs::path& path) {
+  path_ = path.has_filename() ? path : path.parent_path();  // without a slash at its end
+  int code = ENOENT;
+  // another process may remove a folder that it made, and that this one has just found
+  for (int tries = 0; tries < 100 && code == ENOENT; ++tries) {
+    give_back();
+    code = make_folder(path_, made_);
+    if (code == 0) {
+      folder_ = open_folder(path_.c_str());
+      code = folder_ < 0 ? errno : 0;
+    }
+    if (code != 0) {
+      if (is_something_else(path_)) return give_back(), "is not a folder";
+      continue;
+    }
+    std::vector<std::string> names;
+    code = list_names(folder_, names);
+    if (code != 0) continue;
+    if (!std::all_of(names.begin(), names.end(), is_part)) return give_back(), "exists and is not empty";
+    code = make_locked(folder_, mark(), mark_);
+    if (code == EEXIST) code = take_over(folder_, mark(), mark_);
+    if (code == EEXIST) return give_back(), fmt::format("is being written by another process ({} is in it)", mark());
+    if (code != 0) continue;
+    // what is there now is another's, or left by a dead process
+    if (code = list_names(folder_, names); code != 0) break;
+    if (!std::all_of(names.begin(), names.end(), is_part)) return give_back(), "exists and is not empty";
+    for (const std::string& name : names)
+      if (name != mark()) ::unlinkat(folder_, name.c_str(), 0);
+    if (::ftruncate(mark_, 0) != 0) code = errno;
+    if (code == 0) code = write_all(mark_, std::string(kProbeBytes, '\0'));
+    if (code == 0 && (::ftruncate(mark_, 0) != 0 || ::lseek(mark_, 0, SEEK_SET) != 0)) code = errno;
+  }
+  if (code == 0) return "";
+  give_back();
+  fail_to_write(path_, code);
+}
+
+bool UnfinishedFolder::is_there() const { return is_name_of(folder_, mark(), mark_); }
+
+fs::path UnfinishedFolder::path() const {
+  if (is_name_of(AT_FDCWD, path_.string(), folder_)) return path_;
+  std::error_code failed;
+  const fs::path now = fs::read_symlink(fmt::format("/proc/self/fd/{}", static_cast<int>(folder_)), failed);
+  return failed ? path_ : now;
+}
+
+void UnfinishedFolder::note_failure(const std::string& name, int code) {
+  if (failure_ == 0) failed_name_ = name, failure_ = code;
+}
+
+void UnfinishedFolder::write(const std::string& name, std::string_view bytes) {
+  const Descriptor part = name == last_ ? Descriptor() : open_at(folder_, name + ".part", O_WRONLY | O_CREAT | O_EXCL);
+  const int file = name == last_ ? mark_ : part;
+  int code = file < 0 ? errno : write_all(file, bytes);
+  if (code == 0) code = close_error(file);
+  if (code == 0) return written_.push_back(name);
+  note_failure(name, code);
+  if (part >= 0) ::unlinkat(folder_, (name + ".part").c_str(), 0);
+}
+
+void UnfinishedFolder::publish() {
+  // The contents must be on the disk before the names are; when the names themselves get there does not matter.
+  if (const int code = sync_files(folder_, written_); code != 0) note_failure("", code);
+  for (const std::string& name : written_) {
+    if (name == last_) continue;
+    const bool renamed = ::renameat(folder_, (name + ".part").c_str(), folder_, name.c_str()) == 0;
+    if (!renamed) note_failure(name, errno);
+    kept_.push_back(renamed ? name : name + ".part");
+  }
+  if (failure_ == 0 && ::renameat(folder_, mark().c_str(), folder_, last_.c_str()) != 0) note_failure(last_, errno);
+  const bool whole = failure_ == 0;
+  if (std::find(written_.begin(), written_.end(), last_) != written_.end()) kept_.push_back(whole ? last_ : mark());
+  if (whole) return;
+  const fs::path here = path();
+  throw Error(ErrorKind::runtime,
+              fmt::format("{}: cannot be written: {}; {} keeps {}", (failed_name_.empty() ? here : here / failed_name_).string(),
+                          std::generic_category().message(failure_), here.string(), kept_.empty() ? "nothing" : some_of(kept_)));
+}
+
+}  // namespace cupg

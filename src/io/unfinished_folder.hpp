@@ -1,0 +1,51 @@
+#pragma once
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/io/descriptor.hpp"
+
+namespace cupg {
+
+/// A folder that one process makes at the start of its work and fills at the end. It is whole when the file `last` is there; until then
+/// it has LAST.part, which is locked while the process lives. Files become visible whole: NAME.part is renamed to NAME.
+class UnfinishedFolder {
+ public:
+  /// `last`: the name of the file that is there when the folder is whole.
+  explicit UnfinishedFolder(std::string last) : last_(std::move(last)) {}
+  /// Removes the folder again, with the parents that it made, where nothing was written.
+  ~UnfinishedFolder();
+  UnfinishedFolder(const UnfinishedFolder&) = delete;
+  UnfinishedFolder& operator=(const UnfinishedFolder&) = delete;
+
+  /// Makes the folder, takes an empty one, or takes over that of a process which died before it had a file whole. Returns why it cannot
+  /// be had where it is another's, as "exists and is not empty", or nothing. Throws Error (runtime) where the system refuses.
+  std::string claim(const std::filesystem::path& path);
+  /// False where somebody has removed it since it was claimed.
+  bool is_there() const;
+  /// Where it is now: it may have been renamed.
+  std::filesystem::path path() const;
+
+  /// Writes NAME.part; publish() tells what went wrong.
+  void write(const std::string& name, std::string_view bytes);
+  /// Syncs and renames what was written, `last` at the end. Throws Error (runtime) where not all could be written; then the folder keeps,
+  /// unfinished, the files that could, and the message names them.
+  void publish();
+
+ private:
+  std::string mark() const { return last_ + ".part"; }
+  std::string claim_opened();
+  void note_failure(const std::string& name, int code);
+  void give_back();
+
+  std::string last_;
+  std::filesystem::path path_;
+  Descriptor folder_, mark_;
+  std::vector<std::filesystem::path> made_;  ///< folders that were not there, outermost first
+  std::vector<std::string> written_, kept_;
+  std::string failed_name_;
+  int failure_ = 0;
+};
+
+}  // namespace cupg
