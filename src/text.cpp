@@ -101,6 +101,23 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
+std::string json_escaped(std::string_view json) {
+  std::string text;
+  while (!json.empty()) {
+    const std::optional<CodePoint> c = first_of(json);
+    const std::size_t bytes = c ? c->bytes : 1;
+    if (!c || !is_hidden(c->value)) {
+      text += json.substr(0, bytes);
+    } else if (const auto number = static_cast<std::uint32_t>(c->value); number < 0x10000) {
+      text += fmt::format("\\u{:04x}", number);
+    } else {  // JSON has UTF-16's two halves
+      text += fmt::format("\\u{:04x}\\u{:04x}", 0xd7c0 + (number >> 10), 0xdc00 + (number & 0x3ff));
+    }
+    json.remove_prefix(bytes);
+  }
+  return text;
+}
+
 std::string in_quotes(std::string_view text) {
   constexpr std::size_t kMost = 80;
   if (text.size() <= kMost) return fmt::format("\"{}\"", one_line(text));

@@ -11,6 +11,9 @@ namespace cupg {
 /// \n, \x1b, \u202e; bytes that are no UTF-8 as \xff. One line, whatever the text.
 std::string one_line(std::string_view text);
 
+/// A JSON text with those characters inside of its strings written as \u001b, \u202e; it says the same.
+std::string json_escaped(std::string_view json);
+
 /// A user's text in quotes, for a message: one_line() of it, a long one's beginning and its length.
 std::string in_quotes(std::string_view text);
 

@@ -13,6 +13,7 @@
 #include "src/gradcheck/check.hpp"
 #include "src/gradcheck/plot.hpp"
 #include "src/io/config_file.hpp"
+#include "src/io/descriptor.hpp"
 #include "src/io/files.hpp"
 #include "src/io/version.hpp"
 #include "src/report/json.hpp"
@@ -47,7 +48,7 @@ int run(int argc, char** argv) {
                          report.sweep, fmt::format("{}, {}, {} samples, double", config.algorithm, describe(f.network), f.samples.size())));
   }
   const std::string text = json ? dump_line(gradcheck::report_json(report)) : gradcheck::report_text(report);
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0 || close_error(STDOUT_FILENO) != 0)
     return fail("standard output: cannot be written", 1);
   return report.passed() ? 0 : 1;
 }

@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "cupg/error.hpp"
+#include "src/io/descriptor.hpp"
 
 namespace cupg::cli {
 namespace {
@@ -32,9 +33,13 @@ void print_error(std::string_view text) {
 }
 
 void flush_output() {
+  const auto fail = [](int code) {
+    throw Error(ErrorKind::runtime, "standard output: cannot be written: " + std::generic_category().message(code));
+  };
   errno = 0;
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
-    throw Error(ErrorKind::runtime, "standard output: cannot be written: " + std::generic_category().message(errno == 0 ? EIO : errno));
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) fail(errno == 0 ? EIO : errno);
+  // EBADF: it is closed, and nothing was printed
+  if (const int code = close_error(STDOUT_FILENO); code != 0 && code != EBADF) fail(code);
 }
 
 bool error_is_terminal() { return ::isatty(STDERR_FILENO) == 1; }

@@ -38,7 +38,10 @@ int lock(int file) {
 }  // namespace
 
 Descriptor open_at(int folder, const std::string& name, int flags) {
-  return Descriptor(unbroken([&] { return ::openat(folder, name.c_str(), flags | O_CLOEXEC, 0666); }));
+  Descriptor file(unbroken([&] { return ::openat(folder, name.c_str(), flags | O_CLOEXEC, 0666); }));
+  if (file < 0 || file > STDERR_FILENO) return file;
+  // the number of a standard stream that was closed: what is printed must not go into the file
+  return Descriptor(::fcntl(file, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
 }
 
 Descriptor open_folder(const char* path) { return open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY); }

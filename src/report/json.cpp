@@ -11,6 +11,7 @@
 #include "cupg/policy.hpp"
 #include "src/io/options.hpp"
 #include "src/io/version.hpp"
+#include "src/text.hpp"
 #include "src/train/statistics.hpp"
 
 namespace cupg {
@@ -139,6 +140,6 @@ Json bench_json(const Config& config, const std::string& kind, const BenchResult
           {"config", config_json(config)}};
 }
 
-std::string dump_line(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"; }
+std::string dump_line(const Json& json) { return json_escaped(json.dump(-1, ' ', false, Json::error_handler_t::replace)) + "\n"; }
 
 }  // namespace cupg

@@ -188,5 +188,15 @@ TEST(Summary, TellsWhatWasMeasuredAlone) {
   EXPECT_EQ(json["best_parameters_sha256"].get<std::string>().size(), 64u);
 }
 
+TEST(Json, IsPrintedWithoutWhatATerminalActsOn) {
+  // C1's CSI, a bidirectional override, DEL, a language tag beyond 16 bits; a letter stays
+  const std::string path =
+      "a\xc2\x9b"
+      "31m\xe2\x80\xae\x7f\xf3\xa0\x80\x81\u00e9";
+  const std::string line = dump_line({{"run", path}});
+  EXPECT_EQ(line, "{\"run\":\"a\\u009b31m\\u202e\\u007f\\udb40\\udc01\u00e9\"}\n");
+  EXPECT_EQ(nlohmann::json::parse(line)["run"], path);
+}
+
 }  // namespace
 }  // namespace cupg
