@@ -77,31 +77,32 @@ int close_error(int file) {
   return copy >= 0 && (::close(copy) == 0 || errno == EINTR) ? 0 : errno;
 }
 
-bool is_name_of(int folder, const std::string& name, int file) {
+int name_error(int folder, const std::string& name, int file) {
   struct stat named, opened;
-  return ::fstatat(folder, name.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 && ::fstat(file, &opened) == 0 &&
-         named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+  if (::fstatat(folder, name.c_str(), &named, AT_SYMLINK_NOFOLLOW) != 0) return errno == ENOENT ? EEXIST : errno;
+  if (::fstat(file, &opened) != 0) return errno;
+  return named.st_dev == opened.st_dev && named.st_ino == opened.st_ino ? 0 : EEXIST;
 }
 
 int make_locked(int folder, const std::string& name, Descriptor& file) {
   Descriptor made = open_at(folder, name, O_RDWR | O_CREAT | O_EXCL);
   if (made < 0) return errno;
-  // before it is locked, another process may take it for a dead one's
-  const int code = lock(made);
-  if (code == EWOULDBLOCK || !is_name_of(folder, name, made)) return EEXIST;
-  if (code != 0 && locks_are_shared(made)) {
+  int code = lock(made);
+  if (code == EWOULDBLOCK) return EEXIST;  // before it was locked, another process took it for a dead one's
+  if (code == 0 || !locks_are_shared(made)) code = name_error(folder, name, made);
+  if (code == 0) {
+    file = std::move(made);
+  } else if (code != EEXIST) {
     ::unlinkat(folder, name.c_str(), 0);
-    return code;
   }
-  file = std::move(made);
-  return 0;
+  return code;
 }
 
 int take_over(int folder, const std::string& name, Descriptor& file) {
   Descriptor found = open_at(folder, name, O_RDWR | O_NOFOLLOW);
   if (found < 0) return errno == ENOENT ? ENOENT : EEXIST;
   // the name is looked at under the lock: until then its process may have lived, renamed it, and ended
-  if (!locks_are_shared(found) || lock(found) != 0 || !is_name_of(folder, name, found)) return EEXIST;
+  if (!locks_are_shared(found) || lock(found) != 0 || name_error(folder, name, found) != 0) return EEXIST;
   file = std::move(found);
   return 0;
 }

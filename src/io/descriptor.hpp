@@ -49,8 +49,8 @@ int sync_file(int file);
 /// What close() would tell (a network file system may write only then); the file stays open.
 int close_error(int file);
 
-/// `name` is a link to this file.
-bool is_name_of(int folder, const std::string& name, int file);
+/// EEXIST where `name` is not this file.
+int name_error(int folder, const std::string& name, int file);
 /// Makes a file that was not there, open for writing, and locks it; EEXIST where another process has it.
 int make_locked(int folder, const std::string& name, Descriptor& file);
 /// Opens and locks a file of make_locked() whose process has died; EEXIST where it lives, or may live: only file systems of one machine

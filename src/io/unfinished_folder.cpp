@@ -113,10 +113,10 @@ std::string UnfinishedFolder::claim(const fs::path& path) {
   fail_to_write(path_, code);
 }
 
-bool UnfinishedFolder::is_there() const { return is_name_of(folder_, mark(), mark_); }
+bool UnfinishedFolder::is_there() const { return name_error(folder_, mark(), mark_) != EEXIST; }
 
 fs::path UnfinishedFolder::path() const {
-  if (is_name_of(AT_FDCWD, path_.string(), folder_)) return path_;
+  if (name_error(AT_FDCWD, path_ / ".", folder_) == 0) return path_;
   std::error_code failed;
   const fs::path now = fs::read_symlink(fmt::format("/proc/self/fd/{}", static_cast<int>(folder_)), failed);
   return failed ? path_ : now;
