@@ -101,8 +101,9 @@ int make_locked(int folder, const std::string& name, Descriptor& file) {
 int take_over(int folder, const std::string& name, Descriptor& file) {
   Descriptor found = open_at(folder, name, O_RDWR | O_NOFOLLOW);
   if (found < 0) return errno == ENOENT ? ENOENT : EEXIST;
+  if (!locks_are_shared(found)) return EEXIST;
   // the name is looked at under the lock: until then its process may have lived, renamed it, and ended
-  if (!locks_are_shared(found) || lock(found) != 0 || name_error(folder, name, found) != 0) return EEXIST;
+  if (lock(found) != 0 || name_error(folder, name, found) != 0) return EWOULDBLOCK;
   file = std::move(found);
   return 0;
 }

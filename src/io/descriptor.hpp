@@ -53,8 +53,8 @@ int close_error(int file);
 int name_error(int folder, const std::string& name, int file);
 /// Makes a file that was not there, open for writing, and locks it; EEXIST where another process has it.
 int make_locked(int folder, const std::string& name, Descriptor& file);
-/// Opens and locks a file of make_locked() whose process has died; EEXIST where it lives, or may live: only file systems of one machine
-/// are believed, as another machine's locks may not be seen.
+/// Opens and locks a file of make_locked() whose process has died. EWOULDBLOCK where it lives; EEXIST where it may live: only file systems
+/// of one machine are believed, as another machine's locks may not be seen.
 int take_over(int folder, const std::string& name, Descriptor& file);
 
 }  // namespace cupg

@@ -97,7 +97,9 @@ std::string UnfinishedFolder::claim(const fs::path& path) {
     if (!std::all_of(names.begin(), names.end(), is_part)) return give_back(), "exists and is not empty";
     code = make_locked(folder_, mark(), mark_);
     if (code == EEXIST) code = take_over(folder_, mark(), mark_);
-    if (code == EEXIST) return give_back(), fmt::format("is being written by another process ({} is in it)", mark());
+    if (code == EWOULDBLOCK) return give_back(), "is being written by another process";
+    if (code == EEXIST)
+      return give_back(), fmt::format("has {}, whose process may live: this file system does not tell; remove it if none does", mark());
     if (code != 0) continue;
     // what is there now is another's, or left by a dead process
     if (code = list_names(folder_, names); code != 0) break;

@@ -1,0 +1,223 @@
+// A folder that one process fills: who may have it, what is cleaned, what is never touched. flock() belongs to the open file, so that two
+// objects of one process stand for two processes.
+#include "src/io/unfinished_folder.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <functional>
+
+#include "cupg/error.hpp"
+#include "cupg/run.hpp"
+#include "src/io/files.hpp"
+#include "tests/cli/child_process.hpp"
+
+namespace cupg {
+namespace {
+
+namespace fs = std::filesystem;
+using Names = std::vector<std::string>;
+
+std::string refusal(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "nothing was thrown";
+}
+
+class UnfinishedFolderTest : public testing::Test {
+ protected:
+  UnfinishedFolderTest() : before_(fs::current_path()) { fs::current_path(folder_.path()); }
+  ~UnfinishedFolderTest() override { fs::current_path(before_); }
+  Names list() const { return folder_.list(); }
+
+  test::TemporaryFolder folder_;
+  fs::path before_;
+  UnfinishedFolder run_{"last"};
+};
+
+TEST_F(UnfinishedFolderTest, IsMadeAtOnceAndWholeAtTheEnd) {
+  EXPECT_EQ(run_.claim("a/b/run/"), "");
+  EXPECT_EQ(list(), (Names{"a", "a/b", "a/b/run", "a/b/run/last.part"}));
+  run_.write("x", "1");
+  run_.write("last", "2");
+  EXPECT_EQ(list(), (Names{"a", "a/b", "a/b/run", "a/b/run/last.part", "a/b/run/x.part"}));
+  run_.publish();
+  EXPECT_EQ(list(), (Names{"a", "a/b", "a/b/run", "a/b/run/last", "a/b/run/x"}));
+  EXPECT_EQ(folder_.read("a/b/run/last"), "2");  // and nothing of the probe
+  EXPECT_EQ(run_.path(), "a/b/run");
+}
+
+TEST_F(UnfinishedFolderTest, GoesWithItsParentsWhereNothingWasWritten) {
+  fs::create_directory("empty");
+  {
+    UnfinishedFolder made("last"), found("last");
+    EXPECT_EQ(made.claim("a/b/run"), "");
+    EXPECT_EQ(found.claim("empty"), "");
+  }
+  EXPECT_EQ(list(), (Names{"empty"}));
+}
+
+TEST_F(UnfinishedFolderTest, FillsAnEmptyFolderInItsPlace) {  // a mount point, or a folder whose parent is another user's
+  fs::create_directory("mount");
+  struct stat before, after;
+  ASSERT_EQ(::stat("mount", &before), 0);
+  EXPECT_EQ(run_.claim("mount"), "");
+  run_.write("last", "");
+  run_.publish();
+  ASSERT_EQ(::stat("mount", &after), 0);
+  EXPECT_EQ(before.st_ino, after.st_ino);
+}
+
+TEST_F(UnfinishedFolderTest, OfALivingProcessIsRefused) {
+  EXPECT_EQ(run_.claim("run"), "");
+  UnfinishedFolder other("last");
+  EXPECT_EQ(other.claim("run"), "is being written by another process");
+  EXPECT_EQ(list(), (Names{"run", "run/last.part"}));
+  run_.write("last", "mine");
+  run_.publish();
+  EXPECT_EQ(other.claim("run"), "exists and is not empty");
+  EXPECT_EQ(list(), (Names{"run", "run/last"}));
+}
+
+TEST_F(UnfinishedFolderTest, OfADeadProcessIsTakenOverAndCleaned) {
+  fs::create_directory("run");
+  folder_.write("run/last.part", "half");
+  folder_.write("run/x.part", "half");
+  EXPECT_EQ(run_.claim("run"), "");
+  EXPECT_EQ(list(), (Names{"run", "run/last.part"}));
+  run_.write("last", "whole");
+  run_.publish();
+  EXPECT_EQ(folder_.read("run/last"), "whole");
+}
+
+TEST_F(UnfinishedFolderTest, WithAFileThatIsWholeIsNeverCleaned) {
+  fs::create_directory("run");
+  folder_.write("run/last.part", "");
+  folder_.write("run/policy", "trained");
+  folder_.write("run/x.part", "half");
+  const Names before = list();
+  EXPECT_EQ(run_.claim("run"), "exists and is not empty");
+  EXPECT_EQ(list(), before);
+}
+
+TEST_F(UnfinishedFolderTest, MayBeRenamedMeanwhile) {
+  EXPECT_EQ(run_.claim("run"), "");
+  run_.write("x", "1");
+  fs::rename("run", "moved");
+  fs::create_directory("run");
+  EXPECT_TRUE(run_.is_there());
+  run_.write("last", "2");
+  run_.publish();
+  EXPECT_EQ(list(), (Names{"moved", "moved/last", "moved/x", "run"}));
+  EXPECT_EQ(fs::canonical(run_.path()), fs::canonical("moved"));
+}
+
+TEST_F(UnfinishedFolderTest, TellsThatItWasRemoved) {
+  EXPECT_EQ(run_.claim("run"), "");
+  fs::remove_all("run");
+  EXPECT_FALSE(run_.is_there());
+  UnfinishedFolder another("last");
+  EXPECT_EQ(another.claim("run"), "");
+  EXPECT_FALSE(run_.is_there()) << "the other one's mark has the name";
+}
+
+TEST_F(UnfinishedFolderTest, KeepsWhatCouldBeWritten) {
+  {
+    UnfinishedFolder run("last");
+    EXPECT_EQ(run.claim("run"), "");
+    run.write("a", "1");
+    fs::create_directory("run/b.part");  // in the way
+    run.write("b", "2");
+    run.write("last", "3");
+    EXPECT_EQ(refusal([&] { run.publish(); }), "run/b: cannot be written: File exists; run keeps a, last.part");
+  }
+  EXPECT_EQ(list(), (Names{"run", "run/a", "run/b.part", "run/last.part"}));
+}
+
+TEST_F(UnfinishedFolderTest, IsRefusedBeforeTheWorkWhereItCannotBe) {
+  folder_.write("file", "");
+  fs::create_symlink("nothing", "dangling");
+  EXPECT_EQ(run_.claim("file"), "is not a folder");
+  EXPECT_EQ(run_.claim("dangling"), "is not a folder");
+  EXPECT_EQ(refusal([&] { run_.claim("file/run"); }), "file/run: cannot be written: Not a directory");
+  EXPECT_EQ(refusal([&] { run_.claim("dangling/run"); }), "dangling/run: cannot be written: No such file or directory");
+  EXPECT_TRUE(refusal([&] { run_.claim(std::string(256, 'x')); }).ends_with("cannot be written: File name too long"));
+  EXPECT_TRUE(refusal([&] { run_.claim(std::string(5000, '/') + "x"); }).ends_with("cannot be written: File name too long"));
+  EXPECT_EQ(list(), (Names{"dangling", "file"}));
+}
+
+TEST_F(UnfinishedFolderTest, HasAnyNameThatAFolderMayHave) {
+  std::string name;  // 254 bytes
+  for (int i = 0; i < 127; ++i) name += "\u00e9";
+  EXPECT_EQ(run_.claim(name), "");
+  run_.write("last", "");
+  run_.publish();
+  EXPECT_TRUE(fs::exists(fs::path(name) / "last"));
+}
+
+TEST_F(UnfinishedFolderTest, DoesNotGetTheNumberOfAClosedStandardStream) {
+  const int saved = ::dup(STDERR_FILENO);
+  ::close(STDERR_FILENO);
+  EXPECT_EQ(run_.claim("run"), "");
+  EXPECT_EQ(::write(STDERR_FILENO, "told", 4), -1) << "into the run's file";
+  ::dup2(saved, STDERR_FILENO);
+  ::close(saved);
+}
+
+using RunFolder = UnfinishedFolderTest;
+
+TrainResult trained() {
+  TrainResult result;
+  result.agents.resize(1);
+  result.agents[0].seed = 1;
+  result.agents[0].parameters.assign(static_cast<std::size_t>(parameter_count(Config{}.network())), 0.5f);
+  return result;
+}
+
+TEST_F(RunFolder, IsUnfinishedUntilItIsWritten) {
+  NewRun run("r");
+  EXPECT_EQ(list(), (Names{"r", "r/result.json.part"}));
+  for (const auto& read : {std::function<void()>([] { Run::config("r"); }), std::function<void()>([] { Run::policy("r"); })})
+    EXPECT_TRUE(refusal(read).starts_with("r: the run is not finished: ")) << refusal(read);
+  EXPECT_EQ(refusal([] { NewRun("r"); }), "run: r is being written by another process; expected a new or an empty folder");
+  EXPECT_EQ(run.write({}, trained(), "{}"), "r");
+  EXPECT_EQ(Run::policy("r").parameters, trained().agents[0].parameters);
+}
+
+TEST_F(RunFolder, ThatSomebodyRemovedIsMadeAgain) {
+  NewRun removed("a/removed"), replaced("replaced");
+  fs::remove_all("a");
+  fs::remove_all("replaced");
+  fs::create_directory("replaced");
+  folder_.write("replaced/notes", "mine");
+  EXPECT_EQ(removed.write({}, trained(), "{}"), "a/removed");
+  EXPECT_EQ(replaced.write({}, trained(), "{}"), "replaced-2");
+  EXPECT_EQ(Run::policy("a/removed").parameters, Run::policy("replaced-2").parameters);
+  EXPECT_EQ(folder_.read("replaced/notes"), "mine");
+}
+
+TEST_F(RunFolder, HasANumberWhereItsNameIsTaken) {
+  EXPECT_EQ(Run::write("r/", {}, trained(), "{}"), "r");
+  EXPECT_EQ(Run::write("r/", {}, trained(), "{}"), "r-2");
+  NewRun first{Config{}}, second{Config{}};
+  EXPECT_EQ(first.write({}, trained(), "{}"), "runs/CartPole-v1-a2c-seed1");
+  EXPECT_EQ(second.write({}, trained(), "{}"), "runs/CartPole-v1-a2c-seed1-2");
+}
+
+TEST(WriteFile, RemovesWhatDeadProcessesLeftAndNothingElse) {
+  const test::TemporaryFolder folder;
+  for (const char* name : {".cupg-0123456789abcdef.tmp", ".cupg-notes", "other.tmp"}) folder.write(name, "half");
+  const Descriptor descriptor = open_folder(folder.path().c_str());
+  Descriptor alive;
+  ASSERT_EQ(make_locked(descriptor, ".cupg-fedcba9876543210.tmp", alive), 0);
+  write_file(folder.path() / "p", "whole");
+  EXPECT_EQ(folder.list(), (Names{".cupg-fedcba9876543210.tmp", ".cupg-notes", "other.tmp", "p"}));
+  alive = Descriptor();
+}
+
+}  // namespace
+}  // namespace cupg
