@@ -77,7 +77,8 @@ void UnfinishedFolder::give_back() {
 }
 
 std::string UnfinishedFolder::claim(const fs::path& path) {
-  path_ = path.has_filename() ? path : path.parent_path();  // without a slash at its end
+  path_ = path.has_filename() ? path : path.parent_path();                             // without a slash at its end
+  if (::access((path_ / last_).c_str(), F_OK) == 0) return "exists and is not empty";  // the usual case, told quickly
   int code = ENOENT;
   // another process may remove a folder that it made, and that this one has just found
   for (int tries = 0; tries < 100 && code == ENOENT; ++tries) {
