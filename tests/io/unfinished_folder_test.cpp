@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdio>
 #include <functional>
 
 #include "cupg/error.hpp"
@@ -160,12 +162,19 @@ TEST_F(UnfinishedFolderTest, HasAnyNameThatAFolderMayHave) {
 }
 
 TEST_F(UnfinishedFolderTest, DoesNotGetTheNumberOfAClosedStandardStream) {
-  const int saved = ::dup(STDERR_FILENO);
+  std::fflush(stdout);
+  const int out = ::dup(STDOUT_FILENO), err = ::dup(STDERR_FILENO);
+  ::close(STDOUT_FILENO);
   ::close(STDERR_FILENO);
-  EXPECT_EQ(run_.claim("run"), "");
-  EXPECT_EQ(::write(STDERR_FILENO, "told", 4), -1) << "into the run's file";
-  ::dup2(saved, STDERR_FILENO);
-  ::close(saved);
+  const std::string why = run_.claim("run");
+  const ssize_t first = ::write(STDOUT_FILENO, "told", 4), second = ::write(STDERR_FILENO, "told", 4);
+  ::dup2(out, STDOUT_FILENO);
+  ::dup2(err, STDERR_FILENO);
+  ::close(out);
+  ::close(err);
+  EXPECT_EQ(why, "");
+  EXPECT_EQ(first, -1);
+  EXPECT_EQ(second, -1) << "into the run's file";
 }
 
 using RunFolder = UnfinishedFolderTest;
@@ -214,6 +223,8 @@ TEST(WriteFile, RemovesWhatDeadProcessesLeftAndNothingElse) {
   const Descriptor descriptor = open_folder(folder.path().c_str());
   Descriptor alive;
   ASSERT_EQ(make_locked(descriptor, ".cupg-fedcba9876543210.tmp", alive), 0);
+  Descriptor second;
+  EXPECT_EQ(make_locked(descriptor, "other.tmp", second), EEXIST);  // that it is not locked matters to take_over() alone
   write_file(folder.path() / "p", "whole");
   EXPECT_EQ(folder.list(), (Names{".cupg-fedcba9876543210.tmp", ".cupg-notes", "other.tmp", "p"}));
   alive = Descriptor();
