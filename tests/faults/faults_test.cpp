@@ -31,7 +31,7 @@ using Kind = Fault::Kind;
 constexpr int kMostCalls = 2000;  // more would be a command that does not end
 
 /// Stands for exec() of the command in `folder`, its outputs going to files there.
-std::function<int()> train(const TemporaryFolder& folder, std::vector<std::string> more, std::string out = "out") {
+std::function<int()> train(const TemporaryFolder& folder, std::vector<std::string> more, const std::string& out = "out") {
   more.insert(more.begin(), {"cupg", "train", "--updates", "2", "--threads", "1"});
   return [&folder, more, out]() mutable {
     std::vector<char*> arguments;
@@ -245,6 +245,7 @@ std::vector<int> run_two(const std::function<int()>& first, const std::function<
 }
 
 TEST(Containers, ThatShareAFolderHaveRunsOfTheirOwn) {
+  if (cupg_test::kSanitized) GTEST_SKIP() << "leak checks may not work in a namespace of one's own";
   const std::string run = "runs/CartPole-v1-a2c-seed1";
   for (int round = 0; round < 25; ++round) {
     const TemporaryFolder folder;
@@ -257,6 +258,7 @@ TEST(Containers, ThatShareAFolderHaveRunsOfTheirOwn) {
 }
 
 TEST(Containers, ThatAreGivenOneRunFolderAreRefusedButForOne) {
+  if (cupg_test::kSanitized) GTEST_SKIP() << "leak checks may not work in a namespace of one's own";
   for (int round = 0; round < 25; ++round) {
     const TemporaryFolder folder;
     fs::create_directory(folder.path() / "r");
