@@ -10,6 +10,8 @@
 #include <optional>
 #include <utility>
 
+#include "src/io/aliases.hpp"
+
 namespace cupg {
 namespace {
 
@@ -64,20 +66,21 @@ std::string shortened(const std::string& line) {
   return fmt::format("{} ... {}", beginning(line, kBeginning), line.substr(end));
 }
 
-/// Levenshtein distance, letter case ignored.
+/// Letters to insert, remove, replace or swap with their neighbor (optimal string alignment), letter case ignored.
 int edit_distance(std::string_view a, std::string_view b) {
-  std::vector<int> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
+  const auto lower = [](char c) { return std::tolower(static_cast<unsigned char>(c)); };
+  std::vector<int> before, above(b.size() + 1), row(b.size() + 1);
+  std::iota(above.begin(), above.end(), 0);
   for (std::size_t i = 1; i <= a.size(); ++i) {
-    int diagonal = std::exchange(row[0], static_cast<int>(i));
+    row[0] = static_cast<int>(i);
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      const bool same = std::tolower(static_cast<unsigned char>(a[i - 1])) == std::tolower(static_cast<unsigned char>(b[j - 1]));
-      const int replace = diagonal + (same ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replace, row[j] + 1, row[j - 1] + 1});
+      row[j] = std::min({above[j - 1] + (lower(a[i - 1]) == lower(b[j - 1]) ? 0 : 1), above[j] + 1, row[j - 1] + 1});
+      if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1]))
+        row[j] = std::min(row[j], before[j - 2] + 1);
     }
+    before = std::exchange(above, row);
   }
-  return row.back();
+  return above.back();
 }
 
 }  // namespace
@@ -125,16 +128,23 @@ std::string in_quotes(std::string_view text) {
 }
 
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates) {
+  constexpr std::size_t kMost = 100;  // longer than any name
+  if (name.size() > kMost) return "";
   std::string best;
-  int best_distance = 1 + static_cast<int>(name.size()) / 2;
+  int best_distance = 1 + std::max(1, static_cast<int>(name.size()) / 3);
   for (const std::string& c : candidates)
     if (const int d = edit_distance(name, c); d < best_distance) best = c, best_distance = d;
-  return best;
+  if (!best.empty() || name.size() < 4) return best;
+  const auto begins = [&](const std::string& c) { return c.starts_with(name); };
+  const auto only = std::find_if(candidates.begin(), candidates.end(), begins);
+  return only == candidates.end() || std::count_if(candidates.begin(), candidates.end(), begins) > 1 ? "" : *only;
 }
 
 std::string unknown_name(std::string_view kind, std::string_view name, const std::vector<std::string>& known) {
-  const std::string near = nearest_name(name, known);
-  if (!near.empty()) return fmt::format("{}: unknown {}; did you mean {}?", kind, in_quotes(name), near);
+  if (const std::string answer = answer_to(kind, name, known, false); !answer.empty())
+    return fmt::format("{}: unknown {}; expected {}", kind, in_quotes(name), answer);
+  if (const std::string near = nearest_name(name, known); !near.empty())
+    return fmt::format("{}: unknown {}; did you mean {}?", kind, in_quotes(name), near);
   return fmt::format("{}: unknown {}; expected one of {}", kind, in_quotes(name), fmt::join(known, ", "));
 }
 

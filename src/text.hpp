@@ -17,10 +17,12 @@ std::string json_escaped(std::string_view json);
 /// A user's text in quotes, for a message: one_line() of it, a long one's beginning and its length.
 std::string in_quotes(std::string_view text);
 
-/// The candidate with the smallest edit distance to `name`, or nothing where none is near.
+/// The candidate that `name` is a slip of: a letter inserted, removed, replaced or swapped in every three, or the only one that begins
+/// with it. Nothing where there is none.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
 
-/// "KIND: unknown "NAME"; did you mean X?" or, where nothing is near, the list of what is known.
+/// "KIND: unknown "NAME"; expected X: why" for a name of other trainers (src/io/aliases.hpp), otherwise "did you mean X?" or, where
+/// nothing is near, the list of what is known.
 std::string unknown_name(std::string_view kind, std::string_view name, const std::vector<std::string>& known);
 
 }  // namespace cupg

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <vector>
 
 #include "cupg/error.hpp"
+#include "src/io/aliases.hpp"
 #include "src/io/files.hpp"
 #include "src/io/options.hpp"
 #include "src/io/toml_check.hpp"
@@ -85,27 +87,48 @@ toml::table parse(std::string_view toml, const std::string& source) {
   }
 }
 
+/// The file's values, in the order of options(); nullptr where it has none.
+std::vector<const toml::node*> values_of(const toml::table& table, const std::string& source, Notes& notes) {
+  const std::vector<std::string> known = option_names();
+  std::vector<const toml::node*> values(known.size());
+  for (const auto& [key, node] : table) {
+    const std::string name = taken_as("option", key.str(), known);
+    if (name.empty()) throw Error(ErrorKind::usage, place(source, key.source()) + unknown_name("key", key.str(), known));
+    if (name != key.str()) notes.push_back(place(source, key.source()) + fmt::format("{} is {} here", key.str(), name));
+    const toml::node*& value = values[static_cast<std::size_t>(std::find(known.begin(), known.end(), name) - known.begin())];
+    if (value != nullptr)
+      throw Error(ErrorKind::usage, place(source, key.source()) + fmt::format("{}: sets {}, as line {} does; expected one of the two",
+                                                                              key.str(), name, value->source().begin.line));
+    value = &node;
+  }
+  return values;
+}
+
 }  // namespace
 
-void read_config(std::string_view toml, const std::string& source, Config& config) {
+void read_config(std::string_view toml, const std::string& source, Config& config, Notes* notes) {
   const toml::table table = parse(toml, source);
-  for (const auto& [key, node] : table)
-    if (find_option(key.str()) == nullptr)
-      throw Error(ErrorKind::usage, place(source, key.source()) + unknown_name("key", key.str(), option_names()));
+  Notes said;
+  const std::vector<const toml::node*> values = values_of(table, source, notes == nullptr ? said : *notes);
   // in the order of the options, whatever the file's: some imply others
-  for (const Option& option : options()) {
-    const toml::node* node = table.get(option.name);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const Option& option = options()[i];
+    const toml::node* node = values[i];
     if (node == nullptr) continue;
     try {
-      set_option(config, option, to_value(option, *node));
+      OptionValue value = to_value(option, *node);
+      if (const std::string note = take_name(option, value); !note.empty() && notes != nullptr)
+        notes->push_back(place(source, node->source()) + note);
+      set_option(config, option, value);
     } catch (const Error& e) {
       throw Error(e.kind(), place(source, node->source()) + e.what());
     }
   }
   // a default changes nothing where it has no effect either: a file may list every setting
   const Config defaults;
-  for (const Option& option : options()) {
-    const toml::node* node = table.get(option.name);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const Option& option = options()[i];
+    const toml::node* node = values[i];
     const std::string_view needs = missing(option, config);
     if (node == nullptr || needs.empty() || option.get(config) == option.get(defaults)) continue;
     throw Error(ErrorKind::usage,
@@ -113,8 +136,8 @@ void read_config(std::string_view toml, const std::string& source, Config& confi
   }
 }
 
-void load_config(const std::filesystem::path& path, Config& config) {
-  read_config(read_file(path, kMostConfigBytes), path.string(), config);
+void load_config(const std::filesystem::path& path, Config& config, Notes* notes) {
+  read_config(read_file(path, kMostConfigBytes), path.string(), config, notes);
 }
 
 std::string write_config(const Config& config) {
@@ -137,6 +160,14 @@ std::string_view preset_of_algorithm(std::string_view algorithm) {
   for (const auto& [name, preset] : known)
     if (name == algorithm) return preset;
   return {};
+}
+
+void apply_algorithm(std::string_view name, Config& config) {
+  const std::string_view preset = preset_of_algorithm(name);
+  if (preset.empty()) return;
+  const std::string environment = config.environment;
+  apply_preset(preset, config);
+  config.environment = environment;
 }
 
 void apply_preset(std::string_view name, Config& config) {

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "cupg/error.hpp"
+#include "src/io/aliases.hpp"
 #include "src/io/options.hpp"
 #include "src/text.hpp"
 
@@ -131,6 +132,16 @@ OptionValue parse_value(const Option& option, std::string_view text) {
       break;
   }
   refuse(option, in_quotes(text));
+}
+
+std::string take_name(const Option& option, OptionValue& value) {
+  auto* name = std::get_if<std::string>(&value);
+  if (name == nullptr || option.type != OptionType::name) return "";
+  const std::string ours = taken_as(option.name, *name, option.known());
+  if (ours.empty() || ours == *name) return "";
+  const std::string note = fmt::format("{} {} is {} here", option.name, *name, ours);
+  *name = ours;
+  return note;
 }
 
 void check_value(const Option& option, const OptionValue& value) {

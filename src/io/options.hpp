@@ -58,6 +58,8 @@ std::string_view missing(const Option& option, const Config& config);
 std::string expected(const Option& option);
 /// Reads the command line's spelling: counts as 1e6 or 1_000_000, widths as 64,64 or none. Throws Error (usage).
 OptionValue parse_value(const Option& option, std::string_view text);
+/// Puts one of known() in the place of a name that means it, as CartPole for CartPole-v1, and says so; empty where nothing is changed.
+std::string take_name(const Option& option, OptionValue& value);
 /// Throws Error (usage) where the value is of the wrong type or out of its range.
 void check_value(const Option& option, const OptionValue& value);
 /// Checks and sets.

@@ -298,8 +298,8 @@ TEST(ConfigFile, ValueHiddenImpliesSeparateInAnyOrder) {
 
 TEST(ConfigFile, NamesFileLineAndNearestKey) {
   Config config;
-  EXPECT_EQ(message_of([&] { read_config("\n\nlearning_rate = 1\n", "c.toml", config); }),
-            "c.toml:3: key: unknown \"learning_rate\"; did you mean learning-rate?");
+  EXPECT_EQ(message_of([&] { read_config("\n\nlearning-rte = 1\n", "c.toml", config); }),
+            "c.toml:3: key: unknown \"learning-rte\"; did you mean learning-rate?");
   EXPECT_EQ(message_of([&] { read_config("seed = 1\ngamma = 1.5\n", "c.toml", config); }),
             "c.toml:2: gamma: 1.5; expected a number from 0 to 1");
 }

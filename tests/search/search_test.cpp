@@ -273,7 +273,8 @@ TEST(Search, MisuseIsToldByName) {
   EXPECT_EQ(message(S{}, [](S& s) { s.runs = 0; }), "runs: 0; expected 1 to 1e9");
   EXPECT_EQ(message(S{}, [](S& s) { s.max_trials = 0; }), "max-trials: 0; expected at least 1");
   EXPECT_EQ(message(S{}, [](S& s) { s.threads = -1; }), "threads: -1; expected 0 to 1024");
-  EXPECT_EQ(message(S{}, [](S& s) { s.environment = "CartPole-v2"; }), "environment: unknown \"CartPole-v2\"; did you mean CartPole-v0?");
+  EXPECT_EQ(message(S{}, [](S& s) { s.environment = "CartPole-v2"; }),
+            "environment: unknown \"CartPole-v2\"; expected CartPole-v1: it is Gymnasium's newest");
   EXPECT_EQ(message(H{}, [](H& s) { s.noise = 0; }), "noise: 0; expected a positive number");
   EXPECT_EQ(message(H{}, [](H& s) { s.noise = -1; }), "noise: -1; expected a positive number");
   EXPECT_EQ(message(H{}, [](H& s) { s.noise = std::nanf(""); }), "noise: nan; expected a positive number");
