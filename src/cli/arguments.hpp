@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "cupg/config.hpp"
+#include "src/cli/help.hpp"
+#include "src/io/config_file.hpp"
 
 namespace cupg::cli {
 
@@ -64,7 +66,8 @@ struct Text {
 
 using Arguments = std::variant<Text, TrainArguments, EvalArguments, BenchArguments, InfoArguments, ReproduceArguments, GradcheckArguments>;
 
-/// Throws Error (usage, or missing for a device) for whatever is wrong.
-Arguments parse_arguments(int argc, const char* const* argv);
+/// Throws Error (usage, or missing for a device) for whatever is wrong. `notes`: names that were taken for ours, to be told.
+Arguments parse_arguments(int argc, const char* const* argv, Notes& notes);
+std::vector<Command> describe_commands();
 
 }  // namespace cupg::cli

@@ -1,76 +1,161 @@
 #include "src/cli/help.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "src/io/version.hpp"
 
 namespace cupg::cli {
 namespace {
 
-constexpr const char* kTrainExamples = R"(Examples:
-  cupg train                                    train the default network on CartPole-v1 until it is solved
-  cupg train CartPole-v1 --seeds 1000           a thousand agents, and the interval that they give
-  cupg train --hidden 64,64 --activation tanh --lr 3e-3
-  cupg train --config run.toml --steps 2e6      settings from a file; the command line wins
-  cupg train --json --quiet | jq .summary
-
-Exit status: 0 finished, solved or not; 1 the run failed; 2 usage or configuration; 3 a device is missing; 130 interrupted.)";
-
-constexpr const char* kEvalExamples = R"(Examples:
-  cupg eval runs/CartPole-v1-a2c-seed1                      1,000 greedy episodes
-  cupg eval runs/CartPole-v1-a2c-seed1 --sample --episodes 1e4
-  cupg eval policy.safetensors --json)";
-
-constexpr const char* kBenchExamples = R"(Examples:
-  cupg bench                                    whole updates with 2,048 environments x 32 steps
-  cupg bench rollout --threads 1 --isa avx2
-  cupg bench env --actions random --envs 4096 --json)";
-
-constexpr const char* kReproduceExamples = R"(Examples:
-  cupg reproduce                                every row of the table, in about two minutes
-  cupg reproduce cleanrl-ppo garza-reinforce
-  cupg reproduce --markdown table.md --json
-
-Exit status: 0 every claim reproduced; 1 one did not; 2 usage; 130 interrupted.)";
-
-constexpr const char* kGradcheckExamples = R"(Examples:
-  cupg gradcheck                                the default objective and network, in every way that there is
-  cupg gradcheck --algo ppo --hidden 10,5 --activation tanh --separate
-  cupg gradcheck --explain                      one sample step by step, down to the update of one weight
-  cupg gradcheck --plot curves.svg --json
-
-Exit status: 0 every limit holds; 1 one does not; 2 usage; 3 the program cupg-gradcheck is missing.)";
-
-constexpr const char* kInfoExamples = R"(Examples:
-  cupg info                                     what this build and this machine can do
-  cupg info --hidden 64,64 --envs 1e6           what a training would take, before it takes it)";
-
 constexpr CommandHelp kCommands[] = {
-    {"train", "Trains agents and saves the run.", kTrainExamples},
-    {"eval", "Plays episodes with a saved policy.", kEvalExamples},
-    {"bench", "Times training, rollouts or environments.", kBenchExamples},
-    {"reproduce", "Holds published claims against what this build measures.", kReproduceExamples},
-    {"gradcheck", "Computes one gradient numerically, symbolically, automatically and by hand.", kGradcheckExamples},
-    {"info", "Says what this build, this machine and a configuration are.", kInfoExamples},
+    {"train", "Trains agents and saves the run.",
+     "  cupg train                        the default network, until it is solved\n"
+     "  cupg train --seeds 1000           a thousand agents and their statistics\n"
+     "  cupg train --algo ppo --help      the settings that PPO begins with\n"
+     "  cupg train --hidden 64,64 --activation tanh --lr 3e-3\n"
+     "  cupg train --config run.toml --steps 2e6\n"
+     "  cupg train --preset cleanrl-ppo --print-config > ppo.toml\n"
+     "  cupg train --json --quiet | jq .summary\n",
+     "0 finished, solved or not; 1 the run failed; 2 usage or configuration; 3 a device is missing; 130 interrupted."},
+    {"eval", "Plays episodes with a saved policy.",
+     "  cupg eval runs/CartPole-v1-a2c-seed1        1,000 greedy episodes\n"
+     "  cupg eval runs/CartPole-v1-a2c-seed1 --sample --episodes 1e4\n"
+     "  cupg eval policy.safetensors --json\n"},
+    {"bench", "Times training, rollouts or environments.",
+     "  cupg bench                        whole updates of many environments\n"
+     "  cupg bench rollout --threads 1 --isa avx2\n"
+     "  cupg bench env --actions random --envs 4096 --json\n"},
+    {"reproduce", "Holds published claims against what this build measures.",
+     "  cupg reproduce                    every row of the table, in two minutes\n"
+     "  cupg reproduce cleanrl-ppo garza-reinforce\n"
+     "  cupg reproduce --markdown table.md --json\n",
+     "0 every claim reproduced; 1 one did not; 2 usage; 130 interrupted."},
+    {"gradcheck", "Compares numeric, symbolic, automatic and hand-written gradients.",
+     "  cupg gradcheck                    the default objective and network\n"
+     "  cupg gradcheck --algo ppo --hidden 10,5 --activation tanh --separate\n"
+     "  cupg gradcheck --explain          one sample step by step\n"
+     "  cupg gradcheck --plot curves.svg --json\n",
+     "0 every limit holds; 1 one does not; 2 usage; 3 the program cupg-gradcheck is missing."},
+    {"info", "Says what this build, this machine and a configuration are.",
+     "  cupg info                         what this build and this machine can do\n"
+     "  cupg info --hidden 64,64 --envs 1e6\n"
+     "                                    what a training would take, before it does\n"},
+    {"completion", "Prints a shell's script that completes commands and options.",
+     "  cupg completion bash > ~/.local/share/bash-completion/completions/cupg\n"
+     "  cupg completion zsh > ~/.zfunc/_cupg        with ~/.zfunc in fpath\n"
+     "  cupg completion fish > ~/.config/fish/completions/cupg.fish\n"},
+    {"help", "Tells the options of a command.",
+     "  cupg help train                   as cupg train --help\n"
+     "  cupg help --man | man -l -        the manual page\n"},
 };
+
+constexpr std::size_t kColumns = 80;
+
+/// `text` in lines of at most kColumns, each but the first after `indent` spaces; the first has `used` columns already.
+std::string wrapped(const std::string& text, std::size_t used, std::size_t indent) {
+  std::string out;
+  std::size_t column = used;
+  for (std::size_t start = 0; start < text.size();) {
+    const std::size_t end = std::min(text.find(' ', start), text.size());
+    const std::string word = text.substr(start, end - start);
+    const bool first = start == 0;
+    if (!first && column + 1 + word.size() > kColumns) {
+      out += '\n' + std::string(indent, ' ') + word;
+      column = indent + word.size();
+    } else {
+      out += (first ? "" : " ") + word;
+      column += word.size() + (first ? 0 : 1);
+    }
+    start = end + 1;
+  }
+  return out + '\n';
+}
+
+std::string entry(const std::string& left, const std::string& right) {
+  constexpr std::size_t kLeft = 26;
+  std::string text = "  " + left;
+  if (text.size() + 2 > kLeft) {
+    text += '\n' + std::string(kLeft, ' ');
+  } else {
+    text.resize(kLeft, ' ');
+  }
+  return text + wrapped(right, kLeft, kLeft);
+}
+
+std::string entries(const Command& command, bool (*shown)(const OptionHelp&)) {
+  std::string text;
+  for (const OptionHelp& o : command.options)
+    if (shown(o)) text += entry(synopsis(o), description(o));
+  return text;
+}
+
+std::string settings(const Command& command) {
+  std::string text = fmt::format("\nSettings, {}", wrapped(fmt::format("{}:", command.settings), 10, 2)), group;
+  for (const OptionHelp& o : command.options) {
+    if (!o.setting) continue;
+    if (o.group != group) text += fmt::format("\n{}:\n", group = o.group);
+    text += entry(synopsis(o), description(o));
+  }
+  return text;
+}
 
 }  // namespace
 
 std::span<const CommandHelp> command_help() { return kCommands; }
 
-std::string main_help() {
-  std::string text = fmt::format(
-      "cupg {}: policy gradients for CartPole, with the same bits on every device\n\nUsage: cupg COMMAND [OPTIONS]\n\nCommands:\n",
-      version());
-  for (const CommandHelp& c : kCommands) text += fmt::format("  {:<10} {}\n", c.name, c.summary);
-  text += "\nOptions:\n  --help, -h   this text; after a command, that command's options\n  --version    the version\n";
-  text +=
-      "\nExamples:\n"
-      "  cupg train                                    train, draw the learning curve, save the run\n"
-      "  cupg eval runs/CartPole-v1-a2c-seed1          play 1,000 episodes with what was learnt\n"
-      "  cupg train --seeds 100                        a hundred agents and their statistics\n"
-      "  cupg bench                                    how fast is this machine?\n";
+std::string synopsis(const OptionHelp& o) {
+  if (o.argument) return o.name;
+  return fmt::format("--{}{}{}{}{}{}", o.negatable ? "[no-]" : "", o.name, o.other_name.empty() ? "" : ", --", o.other_name,
+                     o.value.empty() ? "" : " ", o.value);
+}
+
+std::string description(const OptionHelp& o) {
+  std::string text = o.help;
+  if (!o.choices.empty()) text += fmt::format("; one of {}", fmt::join(o.choices, ", "));
+  if (o.argument && o.setting) text += "; --environment says it, too";
+  return o.standard.empty() ? text : fmt::format("{} ({})", text, o.standard);
+}
+
+std::string usage(const Command& command) {
+  std::string text = fmt::format("cupg {}", command.head.name);
+  for (const OptionHelp& o : command.options)
+    if (o.argument) text += fmt::format(" {}{}{}{}", o.required ? "" : "[", o.name, o.repeats ? "..." : "", o.required ? "" : "]");
+  return text + " [OPTIONS]";
+}
+
+std::string help_of(const Command& command) {
+  const bool told_here = command.head.name == std::string_view("train");
+  std::string text = fmt::format("{}\n\nUsage: {}\n", command.head.summary, usage(command));
+  const std::string arguments = entries(command, [](const OptionHelp& o) { return o.argument && !o.setting; });
+  if (!arguments.empty()) text += fmt::format("\nArguments:\n{}", arguments);
+  text += "\nOptions:\n" + entries(command, [](const OptionHelp& o) { return !o.argument && !o.setting; });
+  text += entry("-h, --help", "this text");
+  if (told_here) {
+    text += settings(command);
+  } else if (!command.settings.empty()) {
+    text += fmt::format("\nSettings:\n  {}", wrapped(command.settings, 2, 2));
+  }
+  text += fmt::format("\nExamples:\n{}", command.head.examples);
+  if (*command.head.status != '\0') text += '\n' + wrapped(fmt::format("Exit status: {}", command.head.status), 0, 2);
   return text;
+}
+
+std::string main_help() {
+  std::string text = fmt::format("cupg {}: policy gradients for CartPole, with the same bits on every device\n", version());
+  text += "\nUsage: cupg COMMAND [OPTIONS]\n\nCommands:\n";
+  for (const CommandHelp& c : kCommands) text += fmt::format("  {:<11} {}\n", c.name, c.summary);
+  return text +
+         "\nOptions:\n"
+         "  -h, --help   this text; after a command, that command's options\n"
+         "  --version    the version\n"
+         "\nExamples:\n"
+         "  cupg train                            train, draw the curve, save the run\n"
+         "  cupg eval runs/CartPole-v1-a2c-seed1  play 1,000 episodes with what was learnt\n"
+         "  cupg train --seeds 100                a hundred agents and their statistics\n"
+         "  cupg bench                            how fast is this machine?\n";
 }
 
 }  // namespace cupg::cli

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <csignal>
 #include <exception>
 #include <new>
@@ -40,7 +42,10 @@ int fail(const std::string& message, int status) {
 
 int run(int argc, const char* const* argv) {
   try {
-    const int status = std::visit(RunCommand{}, parse_arguments(argc, argv));
+    Notes notes;
+    const Arguments arguments = parse_arguments(argc, argv, notes);
+    for (const std::string& note : notes) print_error(fmt::format("cupg: {}\n", one_line(note)));
+    const int status = std::visit(RunCommand{}, arguments);
     flush_output();
     return status;
   } catch (const Error& e) {

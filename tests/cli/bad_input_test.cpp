@@ -128,7 +128,7 @@ std::vector<BadInput> bad_inputs() {
       {"UnknownEnvironment", {"train", "CartPoel-v1"}, kUsage, {"environment", "\"CartPoel-v1\"", "did you mean CartPole-v1?"}},
       {"UnknownAlgorithm", {"train", "--algo", "a3c"}, kUsage, {"algo", "\"a3c\"", "a2c"}},
       {"UnknownPreset", {"train", "--preset", "shared-nte"}, kUsage, {"preset", "\"shared-nte\"", "did you mean shared-net?"}},
-      {"UnknownIsa", {"train", "--isa", "avx1024"}, kUsage, {"isa", "\"avx1024\"", "did you mean avx"}},
+      {"UnknownIsa", {"train", "--isa", "avx1024"}, kUsage, {"isa", "\"avx1024\"", "expected one of auto, scalar, avx2, avx512"}},
       {"UnknownDevice", {"train", "--device", "tpu"}, kUsage, {"device", "\"tpu\""}},
       {"DeviceCuda", {"train", "--device", "cuda"}, kMissing, {"device: cuda cannot be used", "expected auto, cpu or reference"}},
       {"DeviceCudaInFile", {"train", "--config", "cuda.toml"}, kMissing, {"device: cuda cannot be used"}},
@@ -296,8 +296,9 @@ TEST(Settings, ShowHostileValuesHarmlessly) {
 TEST(Options, OfEveryCommandRefuseAnEmptyValue) {
   const test::TemporaryFolder folder;
   const std::regex option("--[a-z][a-z0-9-]*");
-  for (const char* command : {"train", "eval", "bench", "reproduce", "gradcheck", "info"}) {
-    const std::string help = test::run_cupg({command, "--help"}, {.folder = folder.path()}).out;
+  const std::string settings = test::run_cupg({"train", "--help"}, {.folder = folder.path()}).out;
+  for (const char* command : {"train", "eval", "bench", "reproduce", "gradcheck", "info", "completion", "help"}) {
+    const std::string help = test::run_cupg({command, "--help"}, {.folder = folder.path()}).out + settings;
     const std::set<std::string> names{std::sregex_token_iterator(help.begin(), help.end(), option), {}};
     EXPECT_GT(names.size(), 3u) << command;
     for (const std::string& name : names) {

@@ -25,27 +25,6 @@ Json json_of(const test::ProcessResult& result) {
   return Json::parse(result.out, nullptr, false);
 }
 
-TEST(Help, OfEveryCommandHasAnExample) {
-  for (const char* command : {"train", "eval", "bench", "reproduce", "gradcheck", "info"}) {
-    const auto result = run_cupg({command, "--help"});
-    EXPECT_EQ(result.status, 0);
-    EXPECT_NE(result.out.find("Examples:\n  cupg " + std::string(command)), std::string::npos) << result.out;
-    EXPECT_EQ(result.err, "");
-  }
-  const auto result = run_cupg({"--help"});
-  EXPECT_EQ(result.status, 0);
-  EXPECT_NE(result.out.find("Examples:\n  cupg train"), std::string::npos);
-}
-
-TEST(Help, OfTrainListsEverySetting) {
-  const std::string help = run_cupg({"train", "--help"}).out;
-  for (const Option& option : options()) {
-    if (option.name == "environment") continue;  // the positional ENV
-    const std::string name = (option.type == OptionType::flag ? "--[no-]" : "--") + std::string(option.name);
-    EXPECT_NE(help.find("  " + name), std::string::npos) << name;
-  }
-}
-
 TEST(Version, IsPrinted) {
   const auto result = run_cupg({"--version"});
   EXPECT_EQ(result.status, 0);

@@ -1,0 +1,81 @@
+// CLI11 is used here alone. It finds the options; values go through the table of settings as text, so that the command line and TOML
+// files are read, checked and complained about alike.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/cli/help.hpp"
+#include "src/io/config_file.hpp"
+#include "src/io/options.hpp"
+
+namespace cupg::cli {
+
+/// Throws Error (usage).
+[[noreturn]] void refuse(const std::string& message);
+
+/// What follows the command's name, or a wish to have the command described.
+struct CommandLine {
+  const char* const* first = nullptr;
+  const char* const* last = nullptr;
+  Notes* notes = nullptr;        ///< names that were taken for ours
+  Command* described = nullptr;  ///< set: nothing is parsed; what the command takes goes there
+};
+
+/// One command's options.
+class Parser {
+ public:
+  explicit Parser(const CommandHelp& help);
+
+  CLI::Option* argument(OptionHelp option, std::string& text);
+  CLI::Option* arguments(OptionHelp option, std::vector<std::string>& texts);
+  CLI::Option* option(OptionHelp option, std::string& text);
+  CLI::Option* flag(const char* name, const char* help, bool& value);
+  /// `text` becomes "true" or "false".
+  CLI::Option* negatable_flag(OptionHelp option, std::string& text);
+
+  /// True where there is nothing to run: help was asked for, or the command described.
+  bool parse(const CommandLine& line);
+  std::string help() const { return help_of(command_); }
+  Command& command() { return command_; }
+
+ private:
+  CLI::App app_;
+  Command command_;
+};
+
+/// A command's options that are settings, and what was given for them.
+class ConfigArguments {
+ public:
+  /// `only`: names of the settings to take; empty: all, with ENV, --preset and --config. `except`: one that the command means
+  /// otherwise.
+  ConfigArguments(Parser& parser, const Config& defaults, const std::vector<std::string_view>& only = {}, std::string_view except = {});
+
+  /// Defaults < algorithm's published settings < preset < file < command line.
+  Config resolve(Notes& notes);
+  /// Has the help show the defaults of the algorithm, preset and file that were named.
+  void show_defaults(Command& command);
+
+ private:
+  struct Given {
+    const Option* option;
+    CLI::Option* cli = nullptr;
+    std::string text;
+    OptionValue value;
+  };
+
+  void add(Parser& parser, const Option& option);
+  /// Everything but the options themselves.
+  Config beginning(Notes& notes);
+
+  Config defaults_;
+  std::string preset_, file_;
+  std::deque<Given> given_;  // CLI11 keeps pointers to the texts
+};
+
+/// A whole number of a command's own options.
+std::int64_t count_of(const char* name, const std::string& text, double low, double high);
+
+}  // namespace cupg::cli
