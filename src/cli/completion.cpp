@@ -44,17 +44,20 @@ std::string bash_values(const OptionHelp& o) {
 }
 
 std::string bash_command(const Command& c) {
-  std::string options, values, arguments;
+  std::string options, values, arguments = "words=";
+  std::vector<std::string> choices;
   for (const OptionHelp& o : c.options) {
     std::vector<std::string> names;
     for (const std::string& name : names_of(o)) names.push_back(fmt::format("--{}", name));
     for (const std::string& name : names) options += name + " ";
     if (!names.empty() && o.takes != Takes::nothing)
       values += fmt::format("        {}) value=1 {} ;;\n", fmt::join(names, "|"), bash_values(o));
-    if (o.argument && arguments.empty()) arguments = bash_values(o);
+    if (o.argument && o.takes != Takes::choice) arguments = bash_values(o);
+    if (o.argument && o.takes == Takes::choice) choices.insert(choices.end(), o.choices.begin(), o.choices.end());
   }
+  if (!choices.empty()) arguments = fmt::format("words='{}'", fmt::join(choices, " "));
   return fmt::format("    {})\n      options='{}--help'\n      {}\n      case $before in\n{}      esac ;;\n", c.head.name, options,
-                     arguments.empty() ? "words=" : arguments, values);
+                     arguments, values);
 }
 
 std::string bash(const std::vector<Command>& commands) {
@@ -110,12 +113,13 @@ std::string zsh(const std::vector<Command>& commands) {
   for (const Command& c : commands) {
     names += fmt::format("    '{}:{}'\n", c.head.name, inside(c.head.summary));
     cases += fmt::format("    {})\n      _arguments \\\n", c.head.name);
+    int place = 0;
     for (const OptionHelp& o : c.options) {
       const bool value = o.takes != Takes::nothing;
       for (const std::string& name : names_of(o))
         cases += fmt::format("        '--{}{}[{}]{}' \\\n", name, value ? "=" : "", inside(o.help),
                              value ? fmt::format(":{}:{}", o.value.empty() ? "NAME" : o.value, zsh_values(o)) : "");
-      if (o.argument) cases += fmt::format("        '{}:{}:{}' \\\n", o.repeats ? "*" : "1", o.name, zsh_values(o));
+      if (o.argument) cases += fmt::format("        '{}:{}:{}' \\\n", o.repeats ? "*" : fmt::format("{}", ++place), o.name, zsh_values(o));
     }
     cases += "        '(- *)'{-h,--help}'[help]' ;;\n";
   }

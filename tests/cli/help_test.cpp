@@ -265,7 +265,7 @@ TEST(Completion, InBash) {
   EXPECT_EQ(offered_by_bash({"cupg", "train", "--config", "a"}, folder), Set{"a file.toml"});
   EXPECT_EQ(offered_by_bash({"cupg", "train", "--run", ""}, folder), Set{"runs"});
   EXPECT_EQ(offered_by_bash({"cupg", "eval", "ru"}, folder), Set{"runs"});
-  EXPECT_EQ(offered_by_bash({"cupg", "bench", ""}, folder), (Set{"env", "rollout", "train"}));
+  EXPECT_EQ(offered_by_bash({"cupg", "bench", ""}, folder), (Set{"env", "rollout", "train", "CartPole-v0", "CartPole-v1"}));
   EXPECT_EQ(offered_by_bash({"cupg", "completion", "z"}, folder), Set{"zsh"});
 }
 
@@ -305,6 +305,8 @@ TEST(Completion, InZsh) {
   const auto sourced =
       run_program("zsh", {"-f", "-c", "autoload -Uz compinit && compinit -u -D && source ./_cupg && print ${_comps[cupg]}"}, folder);
   EXPECT_EQ(sourced.out, "_cupg\n") << sourced.err;
+  for (const char* place : {"'1:WHAT:(train rollout env)'", "'2:ENV:(CartPole-v0 CartPole-v1)'"})
+    EXPECT_NE(script.find(place), std::string::npos) << place;
   for (const std::string& command : kCommands)
     for (const std::string& name : options_of(command))
       EXPECT_TRUE(name == "--help" || script.find("'" + name + "[") != std::string::npos ||
