@@ -159,7 +159,7 @@ Figures hill_climbing_row(const ReproduceOptions& options) {
     s.threads = machine_threads(options);
     s.noise = noise;
     const SearchResult result = hill_climbing(s);
-    return figure(fmt::format("share solved within 2,000 trials, noise {:g}", static_cast<double>(noise)),
+    return figure(fmt::format("share that reached 200 in one episode within 2,000 trials, noise {:g}", static_cast<double>(noise)),
                   proportion_interval(static_cast<double>(result.solved()), static_cast<double>(s.runs)), static_cast<std::size_t>(s.runs),
                   least, most);
   };

@@ -13,7 +13,6 @@
 namespace cupg {
 namespace {
 
-constexpr int kCheckEpisodes = 100, kConfirmEpisodes = 1000;
 constexpr double kAnything = -std::numeric_limits<double>::infinity();  // less than any return
 
 /// One agent on its way.

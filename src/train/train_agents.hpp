@@ -16,6 +16,9 @@ inline double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// Solved: the greedy policy's mean return over so many fresh episodes reaches the threshold, and so many more confirm it.
+inline constexpr int kCheckEpisodes = 100, kConfirmEpisodes = 1000;
+
 /// Numbers of evaluations that are not checks (checks count up from 0), so that each has episodes of its own.
 inline constexpr std::uint32_t kInitialBlock = 0xfffffffeu, kFinalBlock = 0xffffffffu;
 

@@ -69,6 +69,17 @@ TEST(Order, IsDefaultsPresetFileCommandLine) {
   EXPECT_EQ(envs({"--envs", "5", "--config", "c.toml", "--preset", "shared-net"}), std::pair(5, 3));
 }
 
+TEST(CommandLine, AnAlgorithmChangesNoEnvironment) {
+  const auto environment = [](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"info", "--json"});
+    return json_of(run_cupg(arguments))["config"]["environment"].get<std::string>();
+  };
+  for (const char* algorithm : {"random-search", "hill-climbing", "ppo"}) EXPECT_EQ(environment({"--algo", algorithm}), "CartPole-v1");
+  EXPECT_EQ(environment({"CartPole-v0", "--algo", "random-search"}), "CartPole-v0");
+  EXPECT_EQ(environment({"--preset", "kvfrans-random-search"}), "CartPole-v0");
+  EXPECT_EQ(environment({"--preset", "kvfrans-random-search", "CartPole-v1"}), "CartPole-v1");
+}
+
 TEST(CommandLine, ReadsCountsFlagsAndWidths) {
   const Json config =
       json_of(run_cupg({"info", "--json", "CartPole-v0", "--steps", "1e6", "--envs", "1_024", "--no-stop-when-solved", "--normalize",

@@ -205,7 +205,7 @@ std::vector<std::pair<std::string, Config>> beginnings() {
     apply_preset(preset.name, all.emplace_back(fmt::format("preset {}", preset.name), Config()).second);
   for (const std::string& algorithm : find_option("algo")->known()) {
     Config& config = all.emplace_back("algo " + algorithm, Config()).second;
-    if (const std::string_view preset = preset_of_algorithm(algorithm); !preset.empty()) apply_preset(preset, config);
+    apply_algorithm(algorithm, config);
     config.algorithm = algorithm;
   }
   return all;
@@ -412,6 +412,15 @@ TEST(Presets, AnAlgorithmsPresetIsOfThatAlgorithm) {
     }
     apply_preset(name, config);
     EXPECT_EQ(config.algorithm, algorithm);
+    // who names an algorithm names no task
+    for (const char* environment : {"CartPole-v0", "CartPole-v1"}) {
+      Config ours;
+      ours.environment = environment;
+      apply_algorithm(algorithm, ours);
+      EXPECT_EQ(ours.environment, environment) << algorithm;
+      ours.environment = config.environment;
+      for (const Option& o : options()) EXPECT_EQ(o.get(ours), o.get(config)) << algorithm << ' ' << o.name;
+    }
   }
 }
 
