@@ -25,3 +25,9 @@ if(OPENBLAS)  # a plug-in that lies in the package, not beside the program
   run(${CMAKE_COMMAND} -E env --unset=CUPG_PLUGIN_PATH ${WORK}/build/consumer wide)
 endif()
 run(${prefix}/${BINDIR}/cupg --version)
+foreach(file IN ITEMS man/man1/cupg.1 bash-completion/completions/cupg zsh/site-functions/_cupg fish/vendor_completions.d/cupg.fish)
+  file(SIZE ${prefix}/${DATAROOTDIR}/${file} size)  # fails where there is none
+  if(size LESS 1000)
+    message(FATAL_ERROR "${file} has ${size} bytes")
+  endif()
+endforeach()
