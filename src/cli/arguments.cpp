@@ -44,6 +44,7 @@ Arguments parse_train(const CommandHelp& help, const CommandLine& line) {
   if (run_option->count() > 0) a.run = run;
   if (a.quiet) line.notes->clear();
   if (!print_config) return a;
+  if (a.json) refuse("json: contradicts print-config; expected one of the two");
   check_settings(a.config);
   return Text{write_config(a.config)};
 }

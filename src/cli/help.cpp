@@ -153,7 +153,7 @@ std::string main_help() {
          "  --version    the version\n"
          "\nExamples:\n"
          "  cupg train                            train, draw the curve, save the run\n"
-         "  cupg eval runs/CartPole-v1-a2c-seed1  play 1,000 episodes with what was learnt\n"
+         "  cupg eval runs/CartPole-v1-a2c-seed1  play 1,000 episodes with what was learned\n"
          "  cupg train --seeds 100                a hundred agents and their statistics\n"
          "  cupg bench                            how fast is this machine?\n";
 }
