@@ -108,7 +108,10 @@ void expect_finished(const fs::path& folder) {
 fs::path Run::default_folder(const Config& config) {
   find_environment(config.environment);  // the names become a folder's: only those that are known
   if (!searches(config)) find_objective(config.algorithm);
-  return fs::path("runs") / fmt::format("{}-{}-seed{}", config.environment, config.algorithm, config.seed);
+  const std::string seeds = config.seeds == 1
+                                ? fmt::format("seed{}", config.seed)
+                                : fmt::format("seeds{}-{}", config.seed, config.seed + static_cast<std::uint64_t>(config.seeds - 1));
+  return fs::path("runs") / fmt::format("{}-{}-{}", config.environment, config.algorithm, seeds);
 }
 
 fs::path Run::write(const fs::path& folder, const Config& config, const TrainResult& result, const std::string& result_json) {

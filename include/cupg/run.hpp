@@ -19,7 +19,8 @@ class UnfinishedFolder;
 /// and is locked while its process lives. A file under its own name is whole, in an unfinished run too.
 class Run {
  public:
-  /// The default place: runs/ENVIRONMENT-ALGORITHM-seedS. Throws Error (usage) where the environment or the algorithm is unknown.
+  /// The default place: runs/ENVIRONMENT-ALGORITHM-seedS, or -seedsS-T for several. Throws Error (usage) where the environment or the
+  /// algorithm is unknown.
   static std::filesystem::path default_folder(const Config& config);
   /// A run that was trained before it had a folder. Returns where it was written: `folder`, or `folder`-2, -3 ... where that is taken.
   /// Throws Error (usage), and writes nothing, where the configuration is not valid or the agents are not its; otherwise as NewRun::write.

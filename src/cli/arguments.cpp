@@ -28,12 +28,13 @@ Arguments parse_train(const CommandHelp& help, const CommandLine& line) {
   Parser parser(help);
   TrainArguments a;
   std::string run;
-  bool print_config = false;
+  bool print_config = false, no_save = false;
   ConfigArguments config(parser, {});
   parser.command().settings = "the defaults in parentheses";
   CLI::Option* run_option = parser.option(
       {.name = "run", .help = "where to save the run", .takes = Takes::folder, .value = "DIR", .standard = "runs/ENV-ALGO-seedS"}, run);
-  parser.flag("quiet", "no progress, one line of result", a.quiet);
+  parser.flag("no-save", "write nothing", no_save);
+  parser.flag("quiet", "no progress, the result in a line or two", a.quiet);
   parser.flag("json", kJson, a.json);
   parser.flag("print-config", "print the settings as TOML that --config reads back, and train nothing", print_config);
   if (parser.parse(line)) {
@@ -41,7 +42,10 @@ Arguments parse_train(const CommandHelp& help, const CommandLine& line) {
     return Text{parser.help()};
   }
   a.config = config.resolve(*line.notes);
+  a.given = config.given();
+  a.save = !no_save;
   if (run_option->count() > 0) a.run = run;
+  if (a.run && no_save) refuse("run: contradicts no-save; expected one of the two");
   if (a.quiet) line.notes->clear();
   if (!print_config) return a;
   if (a.json) refuse("json: contradicts print-config; expected one of the two");

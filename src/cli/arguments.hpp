@@ -9,6 +9,7 @@
 #include "cupg/config.hpp"
 #include "src/cli/help.hpp"
 #include "src/io/config_file.hpp"
+#include "src/report/summary.hpp"
 
 namespace cupg::cli {
 
@@ -16,8 +17,9 @@ namespace cupg::cli {
 
 struct TrainArguments {
   Config config;
+  std::vector<GivenSetting> given;  ///< what of it the command line said
   std::optional<std::filesystem::path> run;
-  bool quiet = false, json = false;
+  bool save = true, quiet = false, json = false;
 };
 
 struct EvalArguments {

@@ -7,6 +7,7 @@
 
 #include "cupg/network.hpp"
 #include "src/cli/commands.hpp"
+#include "src/cli/progress.hpp"
 #include "src/cli/terminal.hpp"
 #include "src/report/json.hpp"
 #include "src/report/summary.hpp"
@@ -36,8 +37,13 @@ std::int64_t updates_for_a_second(const BenchArguments& a) {
 
 int run_bench(const BenchArguments& a) {
   check(a.config);
-  const std::int64_t updates = a.updates ? *a.updates : updates_for_a_second(a);
-  const BenchResult result = bench(a, updates, a.repeat);
+  std::int64_t updates = 0;
+  BenchResult result;
+  {
+    const StatusLine line(false, elapsed("timing"));
+    updates = a.updates ? *a.updates : updates_for_a_second(a);
+    result = bench(a, updates, a.repeat);
+  }
   if (a.json) {
     nlohmann::ordered_json json = bench_json(a.config, a.kind, result);
     json["updates"] = updates;
@@ -47,18 +53,18 @@ int run_bench(const BenchArguments& a) {
     return kFinished;
   }
   const auto [low, high] = std::minmax_element(result.env_steps_per_second.begin(), result.env_steps_per_second.end());
-  print(fmt::format("{} {}: {} env-steps/s   (median of {}; {} to {})\n", a.kind, a.config.environment,
-                    format_rate(quantile(result.env_steps_per_second, 0.5)), a.repeat, format_rate(*low), format_rate(*high)));
+  print_wrapped(fmt::format("{} {}: {} env-steps/s   (median of {}; {} to {})\n", a.kind, a.config.environment,
+                            format_rate(quantile(result.env_steps_per_second, 0.5)), a.repeat, format_rate(*low), format_rate(*high)));
   if (a.kind == "env") {
-    print(fmt::format("  {} environments x {} steps a timing, {} actions\n", format_count(a.config.envs),
-                      format_count(result.env_steps / a.config.envs), a.balance ? "balancing" : "random"));
+    print_wrapped(fmt::format("  {} environments x {} steps a timing, {} actions\n", format_count(a.config.envs),
+                              format_count(result.env_steps / a.config.envs), a.balance ? "balancing" : "random"));
   } else {
-    print(fmt::format("  {} environments x {} steps, {} updates a timing\n", format_count(a.config.envs), a.config.horizon,
-                      format_count(updates)));
-    print(fmt::format("  network {}\n", describe(a.config.network())));
+    print_wrapped(fmt::format("  {} environments x {} steps, {} updates a timing\n", format_count(a.config.envs), a.config.horizon,
+                              format_count(updates)));
+    print_wrapped(fmt::format("  network {}\n", describe(a.config.network())));
   }
-  print(fmt::format("  {}, {}, {} thread{}\n", result.device, result.isa, result.threads, result.threads == 1 ? "" : "s"));
-  if (const std::string math = describe_math(result.math, result.device); !math.empty()) print("  " + math + "\n");
+  print_wrapped(fmt::format("  {}, {}, {} thread{}\n", result.device, result.isa, result.threads, result.threads == 1 ? "" : "s"));
+  if (const std::string math = describe_math(result.math, result.device); !math.empty()) print_wrapped("  " + math + "\n");
   return kFinished;
 }
 

@@ -80,6 +80,7 @@ std::string math_of(const Config& config, const DeviceChoice& choice) {
 
 nlohmann::ordered_json info_json(const Config& config) {
   const DeviceChoice choice = choose_device(config);
+  const std::int64_t needed = training_bytes(config), available = available_memory();
   nlohmann::ordered_json known = nlohmann::ordered_json::array();
   for (const EnvironmentInfo& e : environments())
     known.push_back({{"name", e.name},
@@ -100,12 +101,13 @@ nlohmann::ordered_json info_json(const Config& config) {
           {"network", describe(config.network())},
           {"math", math_of(config, choice)},
           {"parameters", parameter_count(config.network())},
-          {"training_bytes", training_bytes(config)},
-          {"available_bytes", available_memory()},
+          {"training_bytes", needed},
+          {"available_bytes", available},
+          {"fits", needed <= available},
           {"config", config_json(config)}};
 }
 
-void line(const char* name, const std::string& value) { print(fmt::format("{:<14} {}\n", name, value)); }
+void line(const char* name, const std::string& value) { print_wrapped(fmt::format("{:<14} {}\n", name, value)); }
 
 }  // namespace
 
@@ -135,7 +137,9 @@ int run_info(const InfoArguments& arguments) {
   if (const std::string math = describe_math(math_of(config, choice), device_of(choice)); !math.empty()) line("math", math);
   line("batch", fmt::format("{} environments x {} steps = {} samples an update", format_count(config.envs), format_count(config.horizon),
                             format_count(config.batch())));
-  line("memory", fmt::format("{} for training, {} available", format_bytes(training_bytes(config)), format_bytes(available_memory())));
+  const std::int64_t needed = training_bytes(config), available = available_memory();
+  line("memory", fmt::format("{} for training, {} available{}", format_bytes(needed), format_bytes(available),
+                             needed > available ? ": too little, and cupg train will refuse it" : ""));
   return kFinished;
 }
 

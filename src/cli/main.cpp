@@ -46,7 +46,7 @@ int run(int argc, const char* const* argv) {
     const Arguments arguments = parse_arguments(argc, argv, notes);
     for (const std::string& note : notes) print_error(fmt::format("cupg: {}\n", one_line(note)));
     const int status = std::visit(RunCommand{}, arguments);
-    flush_output();
+    if (status != kInterrupted) flush_output();  // what interrupted may have taken the terminal, or whoever reads, away
     return status;
   } catch (const Error& e) {
     return fail(e.what(), status_of(e.kind()));

@@ -244,6 +244,26 @@ Config ConfigArguments::resolve(Notes& notes) {
   return config;
 }
 
+std::vector<GivenSetting> ConfigArguments::given() const {
+  std::vector<GivenSetting> all;
+  for (const Given& g : given_) {
+    if (g.cli->count() == 0) continue;
+    const std::string name(g.option->name);
+    if (name == "environment") {
+      all.push_back({name, {g.text}});
+    } else if (g.option->type != OptionType::flag) {
+      all.push_back({name, {"--" + name, g.text}});
+    } else if (g.text == "true" || g.text == "false") {
+      all.push_back({name, {(g.text == "true" ? "--" : "--no-") + name}});
+    } else {
+      all.push_back({name, {"--" + name + "=" + g.text}});
+    }
+  }
+  if (!preset_.empty()) all.push_back({"preset", {"--preset", preset_}});
+  if (!file_.empty()) all.push_back({"config", {"--config", file_}});
+  return all;
+}
+
 void ConfigArguments::show_defaults(Command& command) {
   Notes notes;
   Config config = beginning(notes);

@@ -10,6 +10,7 @@
 #include "src/cli/help.hpp"
 #include "src/io/config_file.hpp"
 #include "src/io/options.hpp"
+#include "src/report/summary.hpp"
 
 namespace cupg::cli {
 
@@ -55,6 +56,8 @@ class ConfigArguments {
 
   /// Defaults < algorithm's published settings < preset < file < command line.
   Config resolve(Notes& notes);
+  /// What was given, as one would type it again.
+  std::vector<GivenSetting> given() const;
   /// Has the help show the defaults of the algorithm, preset and file that were named.
   void show_defaults(Command& command);
 

@@ -6,6 +6,7 @@
 
 #include "cupg/error.hpp"
 #include "src/cli/commands.hpp"
+#include "src/cli/progress.hpp"
 #include "src/cli/terminal.hpp"
 #include "src/io/files.hpp"
 #include "src/report/json.hpp"
@@ -66,18 +67,18 @@ std::string updated(const std::filesystem::path& path, std::string_view table) {
 }  // namespace
 
 int run_reproduce(const ReproduceArguments& arguments) {
-  catch_interrupts();
-  const bool lively = error_is_terminal();
+  catch_interrupts("cupg: interrupted: stopping\n", "cupg: interrupted again\n");
   if (arguments.markdown) updated(*arguments.markdown, "");  // a mistake there is told now, not after the work
   std::vector<Reproduction> rows;
   double seconds = 0;
   for (const std::string& name : arguments.presets) {
-    if (lively) print_error(fmt::format("\r\x1b[K{} of {}: {} ...", rows.size() + 1, arguments.presets.size(), name));
-    Reproduction row = reproduce(name, {.threads = arguments.threads, .scale = 1, .stop = interrupted});
-    if (lively) print_error("\r\x1b[K");
+    Reproduction row = [&] {
+      const StatusLine line(false, elapsed(fmt::format("{} of {}: {}", rows.size() + 1, arguments.presets.size(), name)));
+      return reproduce(name, {.threads = arguments.threads, .scale = 1, .stop = interrupted});
+    }();
     if (interrupted()) return kInterrupted;  // half a row is none
     seconds += row.seconds;
-    if (!arguments.json) print(row_text(row));
+    if (!arguments.json) print_wrapped(row_text(row));
     rows.push_back(std::move(row));
   }
   const auto passed = std::count_if(rows.begin(), rows.end(), [](const Reproduction& r) { return r.passed(); });
@@ -86,7 +87,7 @@ int run_reproduce(const ReproduceArguments& arguments) {
     for (const Reproduction& r : rows) json["presets"].push_back(row_json(r));
     print(dump_line(json));
   } else {
-    print(fmt::format("{} of {} reproduced in {}\n", passed, rows.size(), format_seconds(seconds)));
+    print_wrapped(fmt::format("{} of {} reproduced in {}\n", passed, rows.size(), format_seconds(seconds)));
   }
   // last, so that a page which cannot be written does not hide what was measured
   if (arguments.markdown) write_file(*arguments.markdown, updated(*arguments.markdown, reproductions_markdown(rows)));

@@ -7,21 +7,63 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <ctime>
 #include <string>
 #include <system_error>
 
 #include "cupg/error.hpp"
 #include "src/io/descriptor.hpp"
+#include "src/report/text.hpp"
 
 namespace cupg::cli {
 namespace {
 
-std::atomic<bool> interrupt_seen{false};
-static_assert(std::atomic<bool>::is_always_lock_free);
+/// What a signal is answered by; a handler may read nothing that is not lock-free.
+std::atomic<const char*> first_answer{nullptr}, second_answer{nullptr}, held_answer{nullptr};
+bool live = false;                            ///< error_is_live() before there were handlers
+std::atomic<std::int64_t> interrupted_at{0};  ///< milliseconds; 0: not yet
+static_assert(std::atomic<const char*>::is_always_lock_free && std::atomic<std::int64_t>::is_always_lock_free);
 
-void remember_interrupt(int) { interrupt_seen = true; }
+/// For a handler: write() and nothing else.
+void answer(const char* text) {
+  constexpr char kOverLine[] = "\r\x1b[K";
+  const auto write_all = [](const char* bytes, std::size_t count) {
+    if (::write(STDERR_FILENO, bytes, count) < 0) return;  // a terminal that has hung up
+  };
+  if (live) write_all(kOverLine, sizeof(kOverLine) - 1);
+  write_all(text, std::strlen(text));
+}
+
+void on_interrupt(int signal) {
+  const int error = errno;
+  constexpr std::int64_t kSame = 500;
+  timespec time{};
+  ::clock_gettime(CLOCK_MONOTONIC, &time);
+  const std::int64_t now = std::int64_t{time.tv_sec} * 1000 + time.tv_nsec / 1'000'000 + 1;
+  std::int64_t before = 0;
+  const bool first = interrupted_at.compare_exchange_strong(before, now);
+  if (first || now - before > kSame) {
+    if (const char* held = held_answer) {
+      answer(held);
+    } else if (first) {
+      answer(first_answer);
+    } else {
+      answer(second_answer);
+      ::signal(signal, SIG_DFL);
+      ::raise(signal);
+    }
+  }
+  errno = error;
+}
+
+int columns_of_terminal(int descriptor) {
+  winsize size{};
+  return ::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
 
 }  // namespace
 
@@ -42,7 +84,10 @@ void flush_output() {
   if (const int code = close_error(STDOUT_FILENO); code != 0 && code != EBADF) fail(code);
 }
 
-bool error_is_terminal() { return ::isatty(STDERR_FILENO) == 1; }
+bool error_is_live() {
+  const char* const term = std::getenv("TERM");
+  return ::isatty(STDERR_FILENO) == 1 && term != nullptr && *term != '\0' && std::strcmp(term, "dumb") != 0;
+}
 
 bool has_unicode() {
   // what setlocale would look at, without loading a locale
@@ -56,23 +101,29 @@ bool has_unicode() {
   return false;
 }
 
-int terminal_columns() {
-  for (const int descriptor : {STDOUT_FILENO, STDERR_FILENO}) {
-    winsize size{};
-    if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  }
-  return 80;
-}
+int output_columns() { return columns_of_terminal(STDOUT_FILENO); }
+int error_columns() { return columns_of_terminal(STDERR_FILENO); }
 
-void catch_interrupts() {
+void print_wrapped(std::string_view text) { print(wrapped(text, output_columns())); }
+
+void catch_interrupts(const char* first, const char* second) {
+  first_answer = first;
+  second_answer = second;
+  live = error_is_live();
   struct sigaction action {};
-  action.sa_handler = remember_interrupt;
-  // the second one finds the default again, for a training that does not come to an end
-  action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
+  action.sa_handler = on_interrupt;
+  action.sa_flags = SA_RESTART;
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&action.sa_mask, signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction before {};
+    ::sigaction(signal, nullptr, &before);
+    if (before.sa_handler != SIG_IGN) ::sigaction(signal, &action, nullptr);
+  }
+  std::signal(SIGPIPE, SIG_IGN);
 }
 
-bool interrupted() { return interrupt_seen; }
+void hold_interrupts(const char* answer) { held_answer = answer; }
+
+bool interrupted() { return interrupted_at != 0; }
 
 }  // namespace cupg::cli

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cupg/environment.hpp"
 #include "cupg/error.hpp"
@@ -18,20 +19,27 @@
 namespace cupg::cli {
 namespace {
 
-TrainResult train_with_progress(const Config& config, bool quiet) {
-  catch_interrupts();
-  ProgressLine line(config.seeds, has_unicode());
+constexpr const char* kSaving = "cupg: interrupted: saving; once more discards\n";
+constexpr const char* kDiscarding = "cupg: interrupted again: discarded\n";
+constexpr const char* kStopping = "cupg: interrupted: stopping\n";
+constexpr const char* kSaved = "cupg: interrupted: the run is being saved\n";
+
+TrainResult train_with_progress(const TrainArguments& arguments) {
+  catch_interrupts(arguments.save ? kSaving : kStopping, kDiscarding);
+  const Config& config = arguments.config;
+  TrainProgress progress(config.seeds, has_unicode(), searches(config) ? "searching" : "starting");
   TrainHooks hooks;
   hooks.stop = interrupted;
   hooks.initial_return = true;
-  if (!quiet && error_is_terminal()) hooks.progress = [&](const Progress& p) { line.show(p); };
+  if (!arguments.quiet) hooks.progress = [&](const Progress& p) { progress.take(p); };
+  const StatusLine line(arguments.quiet, [&](double seconds, int columns) { return progress.text(seconds, columns); });
   return train(config, hooks);
 }
 
 void print_curve(const Config& config, const TrainResult& result) {
   if (result.agents.size() != 1) return;
   const EnvironmentInfo& environment = find_environment(config.environment);
-  const CurveStyle style{.columns = std::min(terminal_columns(), 100),
+  const CurveStyle style{.columns = std::min(output_columns(), 100),
                          .unicode = has_unicode(),
                          .top = environment.max_return,
                          .threshold = environment.reward_threshold};
@@ -41,20 +49,24 @@ void print_curve(const Config& config, const TrainResult& result) {
 /// Everything but where it was saved; that is known only when it was.
 void print_result(const TrainArguments& arguments, const TrainResult& result) {
   if (arguments.json) return;
-  print(describe_outcome(arguments.config, result));
-  if (arguments.quiet) return;
-  print(describe_training(arguments.config, result));
+  print_wrapped(describe_outcome(arguments.config, result));
+  if (arguments.quiet) {
+    if (result.agents.size() > 1) print_wrapped(describe_returns(result));
+    return;
+  }
+  print_wrapped(describe_training(arguments.config, result));
   print_curve(arguments.config, result);
 }
 
+/// `run`: where it is; empty where it was not saved.
 void print_saved(const TrainArguments& arguments, const TrainResult& result, nlohmann::ordered_json json, const std::string& run) {
   if (arguments.json) {
-    json["run"] = run;
+    json["run"] = run.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(run);
     print(dump_line(json));
-  } else {
-    print(fmt::format("saved to {}\n", one_line(run)));
-    if (!arguments.quiet) print(suggest_next(arguments.config, result, one_line(run)));
+    return;
   }
+  if (!run.empty()) print_wrapped(fmt::format("saved to {}\n", one_line(run)));
+  if (!arguments.quiet) print(suggest_next(arguments.config, result, arguments.given, run, output_columns()));
 }
 
 }  // namespace
@@ -62,17 +74,19 @@ void print_saved(const TrainArguments& arguments, const TrainResult& result, nlo
 int run_train(const TrainArguments& arguments) {
   const Config& config = arguments.config;
   check(config);
-  NewRun folder = arguments.run ? NewRun(*arguments.run) : NewRun(config);
+  std::optional<NewRun> folder;
+  if (arguments.save) folder = arguments.run ? NewRun(*arguments.run) : NewRun(config);
 
-  const TrainResult result = train_with_progress(config, arguments.quiet);
+  const TrainResult result = train_with_progress(arguments);
   if (result.agents.empty()) {
     print_error("cupg: interrupted before the first update; nothing was saved\n");
     return kInterrupted;
   }
+  if (arguments.save) hold_interrupts(kSaved);
   print_result(arguments, result);
   const nlohmann::ordered_json json = train_json(config, result);
-  const std::filesystem::path run = folder.write(config, result, dump_line(json));
-  print_saved(arguments, result, json, run.string());
+  const std::string run = folder ? folder->write(config, result, dump_line(json)).string() : "";
+  print_saved(arguments, result, json, run);
 
   if (interrupted()) return kInterrupted;
   const auto diverged = [](const AgentResult& a) { return a.outcome == Outcome::diverged; };

@@ -71,8 +71,11 @@ std::string draw_curve(std::span<const CurvePoint> curve, const CurveStyle& styl
   const bool finite = std::all_of(curve.begin(), curve.end(), [](const CurvePoint& p) { return std::isfinite(p.mean_return); });
   if (curve.size() < 2 || !finite || !(style.top > 0)) return {};
   const double first = static_cast<double>(curve.front().env_steps), last = static_cast<double>(curve.back().env_steps);
-  constexpr int kMargin = 7;
-  const int columns = std::clamp(style.columns - kMargin - 1, 20, 400);
+  constexpr int kMargin = 7, kLeast = 4;
+  const bool threshold = style.threshold > 0 && style.threshold <= style.top;
+  // the word stands behind the threshold's line, where there is room for it
+  const std::string solved = threshold && style.columns >= 40 ? " solved" : "";
+  const int columns = std::clamp(style.columns - kMargin - static_cast<int>(solved.size()), kLeast, 400);
   Canvas canvas(columns, style.rows, style.unicode);
   plot(canvas, curve, first, last, style.top);
 
@@ -80,9 +83,9 @@ std::string draw_curve(std::span<const CurvePoint> curve, const CurveStyle& styl
                     dash = style.unicode ? utf8(0x2500) : "-";
   const std::string threshold_dash = style.unicode ? utf8(0x2504) : "-", corner = style.unicode ? utf8(0x2514) : "+";
   const auto row_of = [&](double value) { return static_cast<int>(std::lround((1 - value / style.top) * (style.rows - 1))); };
-  const int threshold_row = style.threshold > 0 && style.threshold <= style.top ? row_of(style.threshold) : -1;
+  const int threshold_row = threshold ? row_of(style.threshold) : -1;
   const int middle = style.rows / 2;
-  std::string text = "  mean return of the training episodes\n";
+  std::string text = wrapped("  mean return of the training episodes\n", style.columns);
   for (int cy = 0; cy < style.rows; ++cy) {
     std::string label;
     if (cy == 0) label = fmt::format("{:.0f}", style.top);
@@ -93,12 +96,14 @@ std::string draw_curve(std::span<const CurvePoint> curve, const CurveStyle& styl
     std::string line;
     for (int cx = 0; cx < columns; ++cx) line += canvas.at(cx, cy, cy == threshold_row ? threshold_dash : " ");
     line.erase(line.find_last_not_of(' ') + 1);
-    text += line + (cy == threshold_row ? " solved" : "") + "\n";
+    text += line + (cy == threshold_row ? solved : "") + "\n";
   }
   text += fmt::format("      {}", corner);
   for (int cx = 0; cx < columns; ++cx) text += dash;
-  const std::string left = format_count(curve.front().env_steps), right = format_count(curve.back().env_steps) + " steps";
-  return text + fmt::format("\n       {}{:>{}}\n", left, right, std::max(1, columns - static_cast<int>(left.size())));
+  std::string left = format_count(curve.front().env_steps);
+  const std::string right = format_count(curve.back().env_steps) + " steps";
+  if (static_cast<int>(left.size() + right.size()) >= columns) left.clear();
+  return text + fmt::format("\n{:>{}}\n", fmt::format("{}{:>{}}", left, right, columns - static_cast<int>(left.size())), kMargin + columns);
 }
 
 std::string draw_histogram(std::span<const float> returns, double low, double high, int bins, int columns, bool unicode) {
@@ -109,7 +114,8 @@ std::string draw_histogram(std::span<const float> returns, double low, double hi
     ++counts[static_cast<std::size_t>(std::clamp(bin, 0.0, static_cast<double>(bins - 1)))];
   }
   const std::int64_t most = std::max<std::int64_t>(1, *std::max_element(counts.begin(), counts.end()));
-  const int room = std::clamp(columns - 30, 10, 60);
+  const bool wide = columns >= 40;
+  const int room = std::clamp(columns - (wide ? 26 : 17), 1, 60);
   std::string text;
   for (int b = 0; b < bins; ++b) {
     const std::int64_t count = counts[static_cast<std::size_t>(b)];
@@ -118,7 +124,9 @@ std::string draw_histogram(std::span<const float> returns, double low, double hi
     const int length =
         count == 0 ? 0 : std::max(1, static_cast<int>(std::lround(static_cast<double>(count) / static_cast<double>(most) * room)));
     for (int i = 0; i < length; ++i) bar += unicode ? utf8(0x2588) : "#";
-    text += fmt::format("  {:>4.0f} to {:<5.0f} {:>8}{}{}\n", low + b * width, low + (b + 1) * width, count, bar.empty() ? "" : "  ", bar);
+    text +=
+        wide ? fmt::format("  {:>4.0f} to {:<5.0f}", low + b * width, low + (b + 1) * width) : fmt::format("{:>4.0f}..", low + b * width);
+    text += fmt::format(" {:>8}{}{}\n", count, bar.empty() ? "" : "  ", bar);
   }
   return text;
 }

@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "cupg/environment.hpp"
+#include "cupg/error.hpp"
+#include "src/io/options.hpp"
 #include "src/report/text.hpp"
 
 namespace cupg {
@@ -70,12 +72,17 @@ std::string describe_training(const Config& config, const TrainResult& result) {
   std::string text =
       line("agents", fmt::format("{}   (seeds {} to {})", format_count(s.n), result.agents.front().seed, result.agents.back().seed));
   text += line("solved", fmt::format("{:.1f} %", 100 * s.solved_fraction));
-  text += line("return (IQM)", fmt::format("{:.1f}   95 % interval {:.1f} to {:.1f}", s.iqm, s.ci95_low, s.ci95_high));
+  text += describe_returns(result);
   text += line("worst return", fmt::format("{:.1f}", s.worst));
   if (s.solved_fraction > 0)
     text += line("time to solve", fmt::format("median {}, 99th percentile {}", format_seconds(s.solved_seconds_median),
                                               format_seconds(s.solved_seconds_p99)));
   return text + line("training", rate(result)) + machine(result);
+}
+
+std::string describe_returns(const TrainResult& result) {
+  const Summary& s = result.summary;
+  return line("return (IQM)", fmt::format("{:.1f}   95 % interval {:.1f} to {:.1f}", s.iqm, s.ci95_low, s.ci95_high));
 }
 
 std::string describe_math(const std::string& math, const std::string& device) {
@@ -84,24 +91,56 @@ std::string describe_math(const std::string& math, const std::string& device) {
                      math == "gemm" ? "" : ", TF32");
 }
 
-std::string suggest_next(const Config& config, const TrainResult& result, const std::string& run) {
-  std::string text = "Next:\n";
-  const auto next = [&](const std::string& command, const char* why) { text += fmt::format("  {:<46} {}\n", command, why); };
-  std::string environment = config.environment == Config{}.environment ? "" : " " + config.environment;
-  if (config.algorithm != Config{}.algorithm) environment += " --algo " + config.algorithm;
+std::string suggest_next(const Config& config, const TrainResult& result, const std::vector<GivenSetting>& given, const std::string& run,
+                         int columns) {
+  std::string text;
+  const auto suggest = [&](const char* why, const std::vector<std::string>& words) {
+    text += wrapped(fmt::format("  {}\n", why), columns) + shell_command(words, 4, columns);
+  };
+  // the run again, but for some settings; nothing where that could not run
+  const auto again = [&](const char* why, const Config& changed, const std::vector<std::string>& names) {
+    try {
+      check_settings(changed);
+    } catch (const Error&) {
+      return;
+    }
+    std::vector<std::string> words{"cupg", "train"};
+    for (const GivenSetting& g : given)
+      if (std::find(names.begin(), names.end(), g.name) == names.end()) words.insert(words.end(), g.words.begin(), g.words.end());
+    for (const std::string& name : names) words.insert(words.end(), {"--" + name, text_value(*find_option(name), changed)});
+    suggest(why, words);
+  };
   const auto worst = std::find_if(result.agents.begin(), result.agents.end(), [](const AgentResult& a) { return a.solved_env_steps == 0; });
-  if (worst != result.agents.end() && worst->outcome == Outcome::diverged) {
-    next(
-        fmt::format("cupg train{} --seed {} --lr {:g}", environment, worst->seed, static_cast<double>(config.optimizer.learning_rate) / 10),
-        "take smaller steps");
-    return text;
+  const bool solved = worst == result.agents.end();
+  Config changed = config;
+  std::vector<std::string> names;
+  const auto worst_alone = [&] {
+    changed.seed = worst->seed;
+    changed.seeds = 1;
+    if (changed.seed != config.seed) names.emplace_back("seed");
+    if (changed.seeds != config.seeds) names.emplace_back("seeds");
+  };
+  if (!solved && worst->outcome == Outcome::diverged) {
+    worst_alone();
+    changed.optimizer.learning_rate = to_float(shortest(config.optimizer.learning_rate) / 10);
+    names.emplace_back("learning-rate");
+    again("take smaller steps:", changed, names);
+    return text.empty() ? text : "Next:\n" + text;
   }
-  next("cupg eval " + run, "play 1,000 episodes with the saved policy");
-  if (result.agents.size() == 1 && worst == result.agents.end())
-    next(fmt::format("cupg train{} --seeds 100", environment), "does it work for other seeds?");
-  if (worst != result.agents.end() && worst->outcome == Outcome::finished && !searches(config))
-    next(fmt::format("cupg train{} --seed {} --steps {}", environment, worst->seed, 2 * config.steps), "train longer");
-  return text;
+  if (!run.empty()) suggest("play 1,000 episodes with the saved policy:", {"cupg", "eval", run.starts_with("-") ? "./" + run : run});
+  if (solved && result.agents.size() == 1) {
+    changed.seeds = 100;
+    again("see whether it works for other seeds:", changed, {"seeds"});
+  }
+  if (!solved && worst->outcome == Outcome::finished && !searches(config)) {
+    worst_alone();
+    // both, as either may have been the limit
+    changed.steps = 2 * config.steps;
+    names.emplace_back("steps");
+    if (config.update_limit > 0) changed.update_limit = 2 * config.update_limit, names.emplace_back("updates");
+    again("train longer:", changed, names);
+  }
+  return text.empty() ? text : "Next:\n" + text;
 }
 
 }  // namespace cupg

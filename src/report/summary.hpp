@@ -1,5 +1,6 @@
 #pragma once
 #include <string>
+#include <vector>
 
 #include "cupg/config.hpp"
 #include "cupg/trainer.hpp"
@@ -12,7 +13,17 @@ std::string describe_outcome(const Config& config, const TrainResult& result);
 std::string describe_training(const Config& config, const TrainResult& result);
 /// What `math` promises, in a line; empty where there is nothing to say: bits.
 std::string describe_math(const std::string& math, const std::string& device);
-/// What to try next; `run` is the folder.
-std::string suggest_next(const Config& config, const TrainResult& result, const std::string& run);
+/// The interquartile mean of several agents' returns, in a line.
+std::string describe_returns(const TrainResult& result);
+
+/// A setting, a preset or a file of settings as the command line gave it.
+struct GivenSetting {
+  std::string name;                ///< of the option
+  std::vector<std::string> words;  ///< --steps 1e6
+};
+/// What to try next, as commands: of this run with one change. `given`: what the run's command line said; `run`: its folder, or nothing
+/// where it was not saved.
+std::string suggest_next(const Config& config, const TrainResult& result, const std::vector<GivenSetting>& given, const std::string& run,
+                         int columns);
 
 }  // namespace cupg

@@ -1,6 +1,8 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace cupg {
 
@@ -10,5 +12,17 @@ std::string format_count(std::int64_t count);
 std::string format_seconds(double seconds);
 /// 92.3 M, 1.2 G: three figures, for rates
 std::string format_rate(double per_second);
+
+/// Columns of a terminal that a line of UTF-8 takes, each character counted as one.
+int columns_of(std::string_view line);
+/// Breaks lines of more than `columns` at spaces; what follows stands below the line's second column, where it has one. A word that is
+/// longer stays whole.
+std::string wrapped(std::string_view text, int columns);
+
+/// As a shell takes it for one word of just these bytes. Quoted only where it has to be; what a terminal would act on as $'\x1b', which
+/// bash, zsh and ksh read.
+std::string quoted_for_shell(std::string_view word);
+/// A command of these words, in lines of at most `columns` that end in a backslash, `indent` columns in.
+std::string shell_command(const std::vector<std::string>& words, int indent, int columns);
 
 }  // namespace cupg

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,23 +32,46 @@ namespace {
     ::setrlimit(RLIMIT_AS, &limit);
   }
   ::alarm(options.alarm_seconds);
+  if (options.ignored_signal != 0) std::signal(options.ignored_signal, SIG_IGN);
   ::setenv("LC_ALL", "C.UTF-8", 1);
+  if (options.term.empty()) {
+    ::unsetenv("TERM");
+  } else {
+    ::setenv("TERM", options.term.c_str(), 1);
+  }
   if (ready) ::execv(options.program.empty() ? CUPG_BINARY : options.program.c_str(), arguments.data());
   ::_exit(127);
+}
+
+/// Its two ends: ours and the child's.
+std::array<int, 2> terminal(int columns) {
+  const int ours = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (ours < 0 || ::grantpt(ours) != 0 || ::unlockpt(ours) != 0) ADD_FAILURE() << "no terminal";
+  const int theirs = ::open(::ptsname(ours), O_RDWR | O_NOCTTY | O_CLOEXEC);
+  const winsize size{24, static_cast<unsigned short>(columns), 0, 0};
+  EXPECT_EQ(::ioctl(theirs, TIOCSWINSZ, &size), 0);
+  return {ours, theirs};
 }
 
 /// Reads both pipes to their ends; interrupts the child when its time has come.
 void collect(pid_t child, const ProcessOptions& options, int out, int err, ProcessResult& result) {
   using Clock = std::chrono::steady_clock;
-  const auto start = Clock::now();
-  bool interrupted = options.interrupt_after_milliseconds < 0;
+  std::vector<SentSignal> signals = options.signals;
+  if (options.interrupt_after_milliseconds >= 0) signals = {{SIGINT, options.interrupt_after_milliseconds}};
+  auto from = Clock::now();  // the first of `signals` counts its time from then
   std::array<pollfd, 2> pipes{{{out, POLLIN, 0}, {err, POLLIN, 0}}};
   std::array<std::string*, 2> texts{&result.out, &result.err};
   while (pipes[0].fd >= 0 || pipes[1].fd >= 0) {
     ::poll(pipes.data(), pipes.size(), 5);
-    if (!interrupted && Clock::now() - start > std::chrono::milliseconds(options.interrupt_after_milliseconds)) {
-      ::kill(child, SIGINT);
-      interrupted = true;
+    if (!signals.empty()) {
+      const SentSignal& next = signals.front();
+      const bool come = result.err.find(next.when) != std::string::npos || result.out.find(next.when) != std::string::npos;
+      if (!come) from = Clock::now();
+      if (come && Clock::now() - from > std::chrono::milliseconds(next.after_milliseconds)) {
+        ::kill(child, next.signal);
+        signals.erase(signals.begin());
+        from = Clock::now();
+      }
     }
     for (std::size_t i = 0; i < pipes.size(); ++i) {
       if (pipes[i].fd < 0 || pipes[i].revents == 0) continue;
@@ -74,7 +98,14 @@ ProcessResult run_cupg(const std::vector<std::string>& arguments, const ProcessO
 
   std::array<int, 2> out{}, err{};
   ProcessResult result;
-  if (::pipe2(out.data(), O_CLOEXEC) != 0 || ::pipe2(err.data(), O_CLOEXEC) != 0) return result;
+  if (::pipe2(err.data(), O_CLOEXEC) != 0) return result;
+  if (options.columns > 0) {
+    out = terminal(options.columns);
+    ::close(err[1]);
+    err[1] = ::fcntl(out[1], F_DUPFD_CLOEXEC, 0);
+  } else if (::pipe2(out.data(), O_CLOEXEC) != 0) {
+    return result;
+  }
   const int file = options.standard_output.empty() ? -1 : ::open(options.standard_output.c_str(), O_WRONLY | O_CLOEXEC);
   const pid_t child = ::fork();
   if (child == 0) become_cupg(pointers, options, file >= 0 ? file : out[1], err[1]);

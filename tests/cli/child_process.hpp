@@ -11,6 +11,13 @@ struct ProcessResult {
   std::string out, err;
 };
 
+/// A signal to send, that many milliseconds after the start, or after the text `when` has come on standard error.
+struct SentSignal {
+  int signal;
+  int after_milliseconds = 0;
+  std::string when = {};
+};
+
 struct ProcessOptions {
   std::filesystem::path folder = ".";     ///< working directory
   long most_file_bytes = -1;              ///< RLIMIT_FSIZE: stands for a full disk
@@ -18,6 +25,10 @@ struct ProcessOptions {
   unsigned alarm_seconds = 0;             ///< SIGALRM ends it then: a command that hangs
   std::string standard_output = {};       ///< a file instead of a pipe
   int interrupt_after_milliseconds = -1;  ///< send SIGINT then
+  std::vector<SentSignal> signals = {};   ///< one after the other
+  int ignored_signal = 0;                 ///< the child begins with this one ignored
+  int columns = 0;                        ///< above 0: output and error are a terminal of that width, and both are in `out`
+  std::string term = "xterm";             ///< TERM; empty: unset
   std::filesystem::path program = {};     ///< instead of CUPG_BINARY
 };
 

@@ -38,7 +38,7 @@ TEST(Curve, ClimbsFromLowerLeftToUpperRight) {
   const auto marked = std::count_if(lines.begin(), lines.end(),
                                     [](const std::string& l) { return l.ends_with(" solved") && l.find("250 +") != std::string::npos; });
   EXPECT_EQ(marked, 1);
-  for (const std::string& l : lines) EXPECT_LE(l.size(), 67u);
+  for (const std::string& l : lines) EXPECT_LE(l.size(), 60u);
 }
 
 TEST(Curve, AsciiIsAsciiAndUnicodeIsBraille) {
@@ -47,6 +47,18 @@ TEST(Curve, AsciiIsAsciiAndUnicodeIsBraille) {
   EXPECT_TRUE(std::all_of(ascii.begin(), ascii.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; }));
   style.unicode = true;
   EXPECT_NE(draw_curve(line(10, 400, 5), style).find("\xe2\xa0"), std::string::npos);
+}
+
+TEST(Drawings, AreNoWiderThanTheyMayBe) {
+  const std::vector<float> returns{0, 250, 500, 500};
+  for (const bool unicode : {false, true})
+    for (const int columns : {20, 28, 39, 40, 41, 80, 200}) {
+      CurveStyle style{.columns = columns, .rows = 12, .unicode = unicode, .top = 500, .threshold = 475};
+      std::string text = draw_curve(line(0, 500, 300), style);
+      style.threshold = 0;
+      text += draw_curve(line(0, 500, 3), style) + draw_histogram(returns, 0, 500, 10, columns, unicode);
+      for (const std::string& l : lines_of(text)) EXPECT_LE(columns_of(l), columns) << l;
+    }
 }
 
 TEST(Curve, StepsHaveNoGaps) {
@@ -102,6 +114,29 @@ TEST(Text, IsOneLineThatATerminalOnlyShows) {
   EXPECT_EQ(one_line("\xe4\xb8"), "\\xe4\\xb8");
   EXPECT_EQ(one_line("\xc0\xaf\xe0\x80\xaf"), "\\xc0\\xaf\\xe0\\x80\\xaf");
   EXPECT_EQ(one_line("\xed\xa0\x80\xf4\x90\x80\x80"), "\\xed\\xa0\\x80\\xf4\\x90\\x80\\x80");
+}
+
+TEST(Text, IsWrappedBelowItsSecondColumn) {
+  EXPECT_EQ(wrapped("short\n\nlines", 10), "short\n\nlines");
+  EXPECT_EQ(wrapped("  name   one two three\n", 18), "  name   one two\n         three\n");
+  EXPECT_EQ(wrapped("a line of words\n", 9), "a line of\n  words\n");
+  EXPECT_EQ(wrapped("averylongword another\n", 8), "averylongword\n  another\n");
+  EXPECT_EQ(wrapped("               far in", 10), "far in");
+  EXPECT_EQ(wrapped("\u00e4\u00e4\u00e4 \u00e4", 5), "\u00e4\u00e4\u00e4 \u00e4") << "columns, not bytes";
+}
+
+TEST(Text, IsOneWordForAShell) {
+  EXPECT_EQ(quoted_for_shell("runs/a-1.b"), "runs/a-1.b");
+  EXPECT_EQ(quoted_for_shell("my run's"), "'my run'\\''s'");
+  EXPECT_EQ(quoted_for_shell(""), "''");
+  EXPECT_EQ(quoted_for_shell("~"), "'~'");
+  EXPECT_EQ(quoted_for_shell("a\x1b[2J'\\"), "$'a\\x1b[2J\\'\\\\'");
+}
+
+TEST(Text, IsACommandInLinesThatAShellJoins) {
+  const std::vector<std::string> words{"cupg", "train", "--seeds", "100", "--no-bias", "a b"};
+  EXPECT_EQ(shell_command(words, 2, 80), "  cupg train --seeds 100 --no-bias 'a b'\n");
+  EXPECT_EQ(shell_command(words, 2, 25), "  cupg train \\\n    --seeds 100 \\\n    --no-bias 'a b'\n");
 }
 
 TEST(Text, QuotesTheBeginningOfALongOne) {
@@ -161,7 +196,7 @@ TEST(Summary, SaysWhatBecameOfTheAgent) {
   agent.outcome = Outcome::finished;
   agent.solved_env_steps = 0;
   EXPECT_EQ(describe_outcome({}, result), "seed 3: did not solve CartPole-v1 after 1,024 environment steps\n");
-  EXPECT_NE(suggest_next(config, result, "runs/r").find("--seed 3 --steps 2000"), std::string::npos);
+  EXPECT_NE(suggest_next(config, result, {}, "runs/r", 80).find("cupg train --seed 3 --steps 2000\n"), std::string::npos);
   agent.solved_env_steps = 512;
   EXPECT_EQ(describe_outcome({}, result),
             "seed 3: solved CartPole-v1 after 512 environment steps in 4.2 ms, but not at its end after 1,024 environment steps\n");

@@ -1,0 +1,183 @@
+// What the command shows on terminals of any width, elsewhere, and when it is interrupted.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <regex>
+
+#include "cupg/policy.hpp"
+#include "cupg/run.hpp"
+#include "src/io/config_file.hpp"
+#include "src/report/text.hpp"
+#include "tests/cli/child_process.hpp"
+
+namespace cupg {
+namespace {
+
+using Json = nlohmann::json;
+using test::run_cupg;
+
+constexpr const char* kEscape = "\x1b";
+
+/// What stands on a terminal after all of this, which never ended in the middle of a line: each line as it was last written.
+std::vector<std::string> shown_lines(const std::string& sent) {
+  std::vector<std::string> lines;
+  std::string text = std::regex_replace(sent, std::regex("\x1b\\[K"), "");
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find_first_of("\r\n", at), text.size());
+    lines.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return lines;
+}
+
+/// A name that stays whole, and what joins it to the next line of its command.
+bool is_one_word(const std::string& line) { return std::regex_match(line, std::regex(" *[^ ]*( \\\\)?")); }
+
+TEST(Terminal, NothingIsWiderThanIt) {
+  for (const int columns : {20, 40, 80, 200}) {
+    const test::TemporaryFolder folder;
+    for (const std::vector<std::string>& arguments :
+         std::vector<std::vector<std::string>>{{"train"},
+                                               {"train", "--seeds", "3"},
+                                               {"train", "--algo", "ppo", "--steps", "20000", "--lr", "0.01"},
+                                               {"train", "--no-stop-when-solved", "--steps", "3e6", "--seeds", "2"},  // with progress
+                                               {"eval", "runs/CartPole-v1-a2c-seed1"},
+                                               {"eval", "runs/CartPole-v1-a2c-seeds1-3"},
+                                               {"bench", "--updates", "3", "--repeat", "2"},
+                                               {"reproduce", "weng-actor-critic"},
+                                               {"info"}}) {
+      const auto result = run_cupg(arguments, {.folder = folder.path(), .columns = columns});
+      ASSERT_EQ(result.status, 0) << result.out;
+      EXPECT_GT(std::count(result.out.begin(), result.out.end(), '\n'), 1);
+      for (const std::string& line : shown_lines(result.out))
+        EXPECT_TRUE(columns_of(line) <= columns || (is_one_word(line) && columns < 40))  // the name of a folder, which stays whole
+            << columns << " columns, " << arguments[0] << ": " << line;
+    }
+  }
+}
+
+TEST(Terminal, ThatIsNoneHas80Columns) {
+  const test::TemporaryFolder folder;
+  for (const char* command : {"train", "info"}) {
+    const auto result = run_cupg({command}, {.folder = folder.path()});
+    for (const std::string& line : shown_lines(result.out)) EXPECT_LE(columns_of(line), 80) << line;
+    EXPECT_EQ(result.out.find(kEscape), std::string::npos);
+  }
+}
+
+TEST(Terminal, ThatIsDumbGetsNoEscapeSequences) {
+  for (const char* term : {"dumb", "", "xterm"}) {
+    const test::TemporaryFolder folder;
+    for (const std::vector<std::string>& arguments :
+         std::vector<std::vector<std::string>>{{"train", "--steps", "2e6", "--no-stop-when-solved"}, {"reproduce", "weng-actor-critic"}}) {
+      const auto result = run_cupg(arguments, {.folder = folder.path(), .columns = 80, .term = term});
+      EXPECT_EQ(result.status, 0) << result.out;
+      EXPECT_EQ(result.out.find(kEscape) == std::string::npos, std::string(term) != "xterm") << term << result.out;
+    }
+  }
+}
+
+TEST(Progress, SaysSomethingBeforeTheFirstUpdate) {
+  const test::TemporaryFolder folder;
+  const auto result =
+      run_cupg({"train", "--algo", "ppo", "--envs", "4096", "--horizon", "512", "--epochs", "20", "--steps", "1e9", "--no-save"},
+               {.folder = folder.path(), .signals = {{SIGINT, 0, "starting ... 1 s"}}, .columns = 60});
+  EXPECT_EQ(result.status, 130) << result.out;
+}
+
+TEST(Progress, IsALineEveryTenSecondsWhereThereIsNoTerminal) {
+  const test::TemporaryFolder folder;
+  const auto result = run_cupg({"train", "--steps", "1e11", "--no-stop-when-solved", "--no-save", "--threads", "1"},
+                               {.folder = folder.path(), .signals = {{SIGINT, 0, "steps"}}});
+  EXPECT_EQ(result.status, 130);
+  EXPECT_TRUE(
+      std::regex_match(result.err, std::regex("[#\u2588.\u2591]* +0 %  [0-9,]+ steps  [^\n\r\x1b]*\ncupg: interrupted: stopping\n")))
+      << result.err;
+  for (const std::string& line : shown_lines(result.err)) EXPECT_LE(columns_of(line), 80) << line;
+}
+
+/// The commands below "Next:", as they stand there.
+std::vector<std::string> suggested(const std::string& out) {
+  std::vector<std::string> commands;
+  std::size_t at = out.find("Next:\n");
+  if (at == std::string::npos) return commands;
+  for (at += 6; at < out.size();) {
+    std::size_t end = out.find('\n', at);
+    if (out.compare(at, 9, "    cupg ") == 0) {
+      while (out[end - 1] == '\\') end = out.find('\n', end + 1);
+      commands.push_back(out.substr(at, end - at));
+    }
+    at = end + 1;
+  }
+  return commands;
+}
+
+/// By a shell, in that folder, with `cupg` as the command's name. Their standard output.
+std::string by_shell(const std::string& command, const test::TemporaryFolder& folder) {
+  std::filesystem::create_directories(folder.path() / "bin");
+  std::error_code exists;
+  std::filesystem::create_symlink(CUPG_BINARY, folder.path() / "bin" / "cupg", exists);
+  folder.write("command.sh", "PATH=$PWD/bin:$PATH\n" + command + "\n");
+  const std::string shell = "cd '" + folder.path().string() + "' && bash command.sh >output 2>&1";
+  EXPECT_EQ(std::system(shell.c_str()), 0) << command << folder.read("output");  // NOLINT(cert-env33-c)
+  return folder.read("output");
+}
+
+TEST(Next, IsThisRunWithOneChange) {
+  struct Case {
+    std::vector<std::string> arguments;
+    std::string changed;  // what the suggestion is told by
+    std::function<void(Config&)> change;
+  };
+  const auto longer = [](Config& c) { c.steps *= 2; };
+  for (const Case& c :
+       {Case{{"--steps", "3000", "CartPole-v0", "--hidden", "8,4", "--lr", "1e-3", "--no-bias", "--separate"}, "--steps", longer},
+        Case{{"--preset", "sb3-zoo-ppo", "--steps", "512", "--seed", "7", "--envs=4", "--horizon", "16"}, "--steps", longer},
+        Case{{"--algo", "ppo", "--updates", "2"}, "--updates", [](Config& config) { config.steps *= 2, config.update_limit *= 2; }},
+        Case{{"--config", "my settings.toml", "--threads", "1"}, "--steps", longer},
+        Case{{"--seeds", "3", "--steps", "2000", "--separate", "--value-bias=same"},
+             "--steps",
+             [](Config& config) { config.steps *= 2, config.seeds = 1; }},
+        Case{{"--lambda", "0.9", "--activation", "tanh", "--value-coef", "0.25"}, "--seeds", [](Config& config) { config.seeds = 100; }},
+        Case{{"--optimizer", "sgd", "--lr", "1e6", "--max-grad-norm", "0", "--value-coef", "1e9", "--steps", "1e5", "--seeds", "2"},
+             "--learning-rate",
+             [](Config& config) { config.optimizer.learning_rate = 1e5f, config.seeds = 1; }}}) {
+    const test::TemporaryFolder folder;
+    folder.write("my settings.toml", "steps = 3e3\nenvs = 8\nbatch = \"episodes\"\n");
+    std::vector<std::string> arguments{"train", "--run", "my run's $(touch broken)"};
+    arguments.insert(arguments.end(), c.arguments.begin(), c.arguments.end());
+    for (const int columns : {0, 40}) {
+      arguments[2] += std::to_string(columns);
+      const auto result = run_cupg(arguments, {.folder = folder.path(), .columns = columns});
+      const std::vector<std::string> commands = suggested(std::regex_replace(result.out, std::regex("\r"), ""));
+      const auto again = std::find_if(commands.begin(), commands.end(), [&](const std::string& s) { return s.find(c.changed) != s.npos; });
+      ASSERT_NE(again, commands.end()) << c.changed << result.out << result.err;
+      by_shell(*again + " --run 'again " + std::to_string(columns) + "' || true", folder);
+      Config expected = Run::config(folder.path() / arguments[2]);
+      c.change(expected);
+      EXPECT_EQ(write_config(Run::config(folder.path() / ("again " + std::to_string(columns)))), write_config(expected)) << *again;
+      const auto eval = std::find_if(commands.begin(), commands.end(), [](const std::string& s) { return s.find("eval") != s.npos; });
+      if (eval != commands.end()) {
+        const std::string played = by_shell(*eval, folder);
+        EXPECT_NE(played.find("over 1,000 greedy episodes"), std::string::npos) << *eval << played;
+      } else {
+        EXPECT_EQ(c.changed, "--learning-rate");
+      }
+    }
+    EXPECT_FALSE(std::filesystem::exists(folder.path() / "broken"));
+  }
+}
+
+TEST(Next, NeverSuggestsWhatCannotRun) {
+  const test::TemporaryFolder folder;
+  const auto result = run_cupg({"train", "--steps", "1e17", "--updates", "1"}, {.folder = folder.path()});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(suggested(result.out).size(), 1u) << result.out;  // eval: more than 1e17 steps are refused
+}
+
+}  // namespace
+}  // namespace cupg
