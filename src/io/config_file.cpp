@@ -64,8 +64,8 @@ OptionValue to_value(const Option& option, const toml::node& node) {
       if (const auto count = whole_number(node)) return *count;
       break;
     case OptionType::real:
-      if (const auto* integer = node.as_integer()) return static_cast<float>(integer->get());
-      if (const auto* real = node.as_floating_point()) return to_float(real->get());
+      if (const auto* integer = node.as_integer()) return real_value(option, static_cast<double>(integer->get()), show(node));
+      if (const auto* real = node.as_floating_point()) return real_value(option, real->get(), show(node));
       break;
     case OptionType::widths:
       if (const auto list = widths(node)) return *list;

@@ -116,19 +116,26 @@ std::string expected(const Option& option) {
 
 OptionValue parse_value(const Option& option, std::string_view text) {
   if (!option.unset.empty() && text == option.unset) return {};
+  const std::string shown = one_line(text);  // of a number, which is harmless
   switch (option.type) {
     case OptionType::name: return std::string(text);
     case OptionType::flag:
       if (text == "true" || text == "false") return text == "true";
       break;
     case OptionType::count:
-      if (const auto value = parse_count(text)) return *value;
+      if (const auto value = parse_count(text)) {
+        if (!option.range.contains(static_cast<double>(*value))) refuse(option, shown);
+        return *value;
+      }
       break;
     case OptionType::real:
-      if (const auto value = parse_double(text)) return to_float(*value);
+      if (const auto value = parse_double(text)) return real_value(option, *value, shown);
       break;
     case OptionType::widths:
-      if (const auto value = parse_widths(text)) return *value;
+      if (const auto value = parse_widths(text)) {
+        if (!good_widths(*value)) refuse(option, shown);
+        return *value;
+      }
       break;
   }
   refuse(option, in_quotes(text));
@@ -142,6 +149,18 @@ std::string take_name(const Option& option, OptionValue& value) {
   const std::string note = fmt::format("{} {} is {} here", option.name, *name, ours);
   *name = ours;
   return note;
+}
+
+OptionValue real_value(const Option& option, double value, std::string_view shown) {
+  const Range& range = option.range;
+  const float rounded = to_float(value);
+  const double result = static_cast<double>(rounded);
+  if (!range.contains(value) || !std::isfinite(value)) refuse(option, std::string(shown));
+  // a bound often means something of its own, and what is not on it must not become it
+  if (std::isinf(rounded) || ((result == range.low || result == range.high) && result != value))
+    throw Error(ErrorKind::usage, fmt::format("{}: {}, which is {} as a 32-bit float; expected {}", option.name, shown,
+                                              std::isinf(rounded) ? "infinite" : toml_value(rounded), expected(option)));
+  return rounded;
 }
 
 void check_value(const Option& option, const OptionValue& value) {

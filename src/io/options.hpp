@@ -56,10 +56,14 @@ std::string_view missing(const Option& option, const Config& config);
 
 /// "a whole number from 1 to 16777216": what a value must look like.
 std::string expected(const Option& option);
-/// Reads the command line's spelling: counts as 1e6 or 1_000_000, widths as 64,64 or none. Throws Error (usage).
+/// Reads the command line's spelling: counts as 1e6 or 1_000_000, widths as 64,64 or none. Throws Error (usage) with the
+/// text where it is no such value, or a number out of range.
 OptionValue parse_value(const Option& option, std::string_view text);
 /// Puts one of known() in the place of a name that means it, as CartPole for CartPole-v1, and says so; empty where nothing is changed.
 std::string take_name(const Option& option, OptionValue& value);
+/// The value of a real setting, which is a float; `shown` is what was written. Throws Error (usage) where it is out of range, or its float
+/// is infinite or a bound of the range and it is not.
+OptionValue real_value(const Option& option, double value, std::string_view shown);
 /// Throws Error (usage) where the value is of the wrong type or out of its range.
 void check_value(const Option& option, const OptionValue& value);
 /// Checks and sets.
