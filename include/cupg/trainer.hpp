@@ -25,7 +25,7 @@ struct Evaluation {
   double mean_return = 0;
   double min_return = 0, max_return = 0;
   bool greedy = true;
-  bool complete = true;               ///< false: stopped early because the threshold could no longer be reached
+  bool complete = true;               ///< false: ended early: the threshold could no longer be reached, or it was told to stop
   std::array<double, 5> quantiles{};  ///< of the returns: 5, 25, 50, 75, 95 %; only from evaluate()
   std::vector<float> returns;         ///< [episodes]; 0 for unfinished episodes of an incomplete evaluation
 };
@@ -84,7 +84,7 @@ struct Progress {
 
 struct TrainHooks {
   std::function<void(const Progress&)> progress;  ///< at most ten times a second
-  std::function<bool()> stop;                     ///< true: end after the current update (an interrupt); called from every worker thread
+  std::function<bool()> stop;                     ///< true: give up the current update and end (an interrupt); called often, by any thread
   bool initial_return = false;                    ///< evaluate the untrained policy first (not counted in any time)
 };
 

@@ -2,7 +2,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <new>
 
@@ -14,10 +13,12 @@ class AlignedArray {
  public:
   AlignedArray() = default;
   explicit AlignedArray(std::int64_t count) : count_(count) {
-    const std::size_t bytes = (static_cast<std::size_t>(count) * sizeof(T) + 63) / 64 * 64;
-    data_.reset(static_cast<T*>(std::aligned_alloc(64, bytes == 0 ? 64 : bytes)));
-    if (data_ == nullptr) throw std::bad_alloc();
-    std::memset(static_cast<void*>(data_.get()), 0, bytes);
+    // calloc leaves the pages of a large one to whoever touches them first: gigabytes are not written before there is work, by one thread
+    const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(T);
+    void* memory = std::calloc(bytes + kAlignment, 1);
+    if (memory == nullptr) throw std::bad_alloc();
+    const std::size_t past = reinterpret_cast<std::uintptr_t>(memory) % kAlignment;
+    data_ = {reinterpret_cast<T*>(static_cast<char*>(memory) + (past == 0 ? 0 : kAlignment - past)), Free{memory}};
   }
   T* data() { return data_.get(); }
   const T* data() const { return data_.get(); }
@@ -27,8 +28,10 @@ class AlignedArray {
   std::int64_t bytes() const { return count_ * static_cast<std::int64_t>(sizeof(T)); }
 
  private:
+  static constexpr std::size_t kAlignment = 64;
   struct Free {
-    void operator()(T* p) const { std::free(p); }
+    void* memory = nullptr;
+    void operator()(T*) const { std::free(memory); }
   };
   std::unique_ptr<T[], Free> data_;
   std::int64_t count_ = 0;

@@ -30,6 +30,7 @@ struct Agent {
   std::int64_t taken = 0;    // environment steps
   OptimizerState optimizer;
   AlignedArray<float> parameters, first_moment, second_moment;  // [padded(parameters)]
+  AlignedArray<float> before;                                   // [padded(parameters)] as they were when the update began
   AlignedArray<float> packed;                                   // [plan.packed] as the chunks read them
   AlignedArray<float> evaluated;                                // [padded(packed)] as the evaluation reads them
   WarpMemory environments;
@@ -81,6 +82,7 @@ class ChunkEngine final : public Engine {
     for (Agent& a : agents_) {
       a.parameters = AlignedArray<float>(n);
       a.first_moment = AlignedArray<float>(n);
+      a.before = AlignedArray<float>(n);
       a.second_moment = AlignedArray<float>(n);
       a.packed = AlignedArray<float>(plan_.packed);
       a.evaluated = AlignedArray<float>(padded(network_.plan().packed));
@@ -103,7 +105,7 @@ class ChunkEngine final : public Engine {
   static std::int64_t bytes(const Config& config, int agents, int threads) {
     const ChunkPlan plan = make_chunk_plan(config.network());
     const std::int64_t capacity = most_steps_of_an_update(config), n = padded(plan.parameters), warps = warps_of(config.envs);
-    const std::int64_t agent = 4 * (3 * n + 2 * plan.packed) + WarpMemory::bytes(find_environment(config.environment).id, warps);
+    const std::int64_t agent = 4 * (4 * n + 2 * plan.packed) + WarpMemory::bytes(find_environment(config.environment).id, warps);
     const std::int64_t workspace =
         4 * (config.envs * (capacity * (plan.row().stride() + 2) + 2 * chunk_padded(plan.observations) + plan.outputs + 2) +
              static_cast<std::int64_t>(most_chunks(config, capacity)) * plan.partial + n);
@@ -180,9 +182,17 @@ class ChunkEngine final : public Engine {
     for (int warp = 0; warp < warps_; ++warp)
       ops_.observe_padded(environment_.id, a.environments.state.data(), warp, config_.envs, w.observation.data());
     while (report.updates < updates && report.finite) {
-      collect(a, w, member, report.episodes);
-      advantages(w);
-      report.finite = optimize(a, w, member);
+      std::copy_n(a.parameters.data(), a.parameters.size(), a.before.data());
+      EpisodeTally tally;
+      try {
+        collect(a, w, member, tally);
+        advantages(w);
+        report.finite = optimize(a, w, member);
+      } catch (const Stopped&) {
+        std::copy_n(a.before.data(), a.parameters.size(), a.parameters.data());
+        return;
+      }
+      report.episodes += tally;
       if (!report.finite) break;
       a.optimizer.decay_power *= config_.optimizer.decay;
       a.updates += 1;
@@ -192,10 +202,19 @@ class ChunkEngine final : public Engine {
     }
   }
 
+  /// f(chunk, thread) of every chunk.
+  template <class F>
+  void each_chunk(int chunks, int member, F f) {
+    crew_.each(chunks, member, [&](int chunk, int thread) {
+      if (!stopped()) f(chunk, thread);
+    });
+    leave_if_stopped();  // some chunk may have been left out
+  }
+
   /// outputs [A + 1][padded N] of n observations.
   void forward(const Agent& a, const float* observation, int n, bool value_only, Workspace& w, int member) {
     const int stride = padded(config_.envs);
-    crew_.each(chunks_of(n), member, [&](int chunk, int thread) {
+    each_chunk(chunks_of(n), member, [&](int chunk, int thread) {
       const int begin = chunk * kChunk, count = std::min(kChunk, n - begin);
       ChunkScratch& s = memory_[static_cast<std::size_t>(thread)].scratch.data()[0];
       ops_.chunk_forward({&plan_, a.packed.data(), observation + static_cast<std::int64_t>(begin) * chunk_padded(plan_.observations), count,
@@ -357,7 +376,7 @@ class ChunkEngine final : public Engine {
     Moments m;
     if (config_.advantage.normalize && config_.advantage.normalize_over == NormalizeOver::minibatch) m = moments(w, rows, count);
     const int chunks = chunks_of(count);
-    crew_.each(chunks, member, [&](int chunk, int thread) {
+    each_chunk(chunks, member, [&](int chunk, int thread) {
       ChunkMemory& memory = memory_[static_cast<std::size_t>(thread)];
       const std::uint32_t begin = static_cast<std::uint32_t>(chunk) * kChunk;
       ChunkGradientArgs g;

@@ -5,6 +5,7 @@
 // kept, and the moments come in between.
 #include <algorithm>
 #include <atomic>
+#include <utility>
 
 #include "src/engine/chunk_engine.hpp"
 #include "src/engine/cpu_evaluate.hpp"
@@ -133,16 +134,16 @@ class CpuEngine final : public Engine {
     if (agents.size() == 1) {
       const int members = std::min(team_.size(), warps_);
       if (members == 1) {
-        reports[0] = update_alone(at(agents[0]), updates, workspaces_[0]);
+        update_alone(at(agents[0]), updates, reports[0], workspaces_[0]);
       } else {
-        reports[0] = update_together(at(agents[0]), updates, members);
+        update_together(at(agents[0]), updates, reports[0], members);
       }
       return;
     }
     std::atomic<std::size_t> next{0};
     team_.run([&](int member) {
       for (std::size_t i = next++; i < agents.size(); i = next++)
-        reports[i] = update_alone(at(agents[i]), updates, workspaces_[static_cast<std::size_t>(member)]);
+        update_alone(at(agents[i]), updates, reports[i], workspaces_[static_cast<std::size_t>(member)]);
     });
   }
 
@@ -191,12 +192,14 @@ class CpuEngine final : public Engine {
 
   /// One warp through rollout, advantage and gradient while its rows are in the cache.
   void warp_update(Agent& a, int warp, Workspace& workspace) {
+    leave_if_stopped();
     const Trajectory rows = workspace.trajectory.view();
     workspace.tally += ops_.rollout(environment_.id, rollout_args(a, rows, warp), warp, workspace.hidden.data());
     ops_.advantage(advantage_args(rows), 0);
     ops_.gradient(environment_.id, gradient_args(a, rows, warp, workspace, {}), warp);
   }
   void warp_collect(Agent& a, int warp, Workspace& workspace) {
+    leave_if_stopped();
     const Trajectory rows = a.trajectory.view();
     workspace.tally += ops_.rollout(environment_.id, rollout_args(a, rows, 0), warp, workspace.hidden.data());
     ops_.advantage(advantage_args(rows), static_cast<std::int64_t>(warp) * config_.horizon);
@@ -207,6 +210,7 @@ class CpuEngine final : public Engine {
     a.moments.data()[warp] = ops_.warp_moment(advantage, config_.horizon, lanes_in_use(config_.envs, warp), center, square);
   }
   void warp_gradient(Agent& a, int warp, Workspace& workspace, Moments moments) {
+    leave_if_stopped();
     ops_.gradient(environment_.id, gradient_args(a, a.trajectory.view(), 0, workspace, moments), warp);
   }
   float sum_moments(Agent& a) {
@@ -234,33 +238,34 @@ class CpuEngine final : public Engine {
     return true;
   }
 
-  UpdateReport update_alone(Agent& a, std::int64_t updates, Workspace& workspace) {
-    UpdateReport report;
-    workspace.tally = {};
-    while (report.updates < updates && report.finite) {
-      if (config_.advantage.normalize) {
-        for (int w = 0; w < warps_; ++w) warp_collect(a, w, workspace);
-        const float mean = sum_moments(a) / static_cast<float>(config_.batch());
-        for (int w = 0; w < warps_; ++w) warp_moment(a, w, mean, true);
-        const Moments moments = finish_moments(mean, sum_moments(a), static_cast<float>(config_.batch()));
-        for (int w = warps_ - 1; w >= 0; --w) warp_gradient(a, w, workspace, moments);  // the last rows are still in the cache
-      } else {
-        for (int w = 0; w < warps_; ++w) warp_update(a, w, workspace);
+  /// The parameters change at an update's end alone, so one that is given up leaves them as they were.
+  void update_alone(Agent& a, std::int64_t updates, UpdateReport& report, Workspace& workspace) {
+    try {
+      while (report.updates < updates && report.finite) {
+        workspace.tally = {};
+        if (config_.advantage.normalize) {
+          for (int w = 0; w < warps_; ++w) warp_collect(a, w, workspace);
+          const float mean = sum_moments(a) / static_cast<float>(config_.batch());
+          for (int w = 0; w < warps_; ++w) warp_moment(a, w, mean, true);
+          const Moments moments = finish_moments(mean, sum_moments(a), static_cast<float>(config_.batch()));
+          for (int w = warps_ - 1; w >= 0; --w) warp_gradient(a, w, workspace, moments);  // the last rows are still in the cache
+        } else {
+          for (int w = 0; w < warps_; ++w) warp_update(a, w, workspace);
+        }
+        report.finite = finish_update(a);
+        report.updates += report.finite;
+        report.episodes += workspace.tally;
       }
-      report.finite = finish_update(a);
-      report.updates += report.finite;
+    } catch (const Stopped&) {
     }
-    report.episodes = workspace.tally;
-    return report;
   }
 
   /// The same with the warps shared out to `members` threads in contiguous runs.
-  UpdateReport update_together(Agent& a, std::int64_t updates, int members) {
-    UpdateReport report;
-    for (Workspace& w : workspaces_) w.tally = {};
+  void update_together(Agent& a, std::int64_t updates, UpdateReport& report, int members) {
     Moments moments;
     float mean = 0;
-    team_.run([&](int member) {
+    for (Workspace& w : workspaces_) w.tally = {};
+    const auto work = [&](int member) {
       Workspace& workspace = workspaces_[static_cast<std::size_t>(member)];
       const auto my_warps = [&](auto f) {
         const int begin = static_cast<int>(static_cast<std::int64_t>(warps_) * member / members);
@@ -286,13 +291,16 @@ class CpuEngine final : public Engine {
         leader([&] {
           report.finite = finish_update(a);
           report.updates += report.finite;
+          for (Workspace& w : workspaces_) report.episodes += std::exchange(w.tally, {});
         });
         if (report.updates == updates || !report.finite) break;
         team_.barrier();  // nobody may start the next update before all have read the report
       }
-    });
-    for (const Workspace& w : workspaces_) report.episodes += w.tally;
-    return report;
+    };
+    try {
+      team_.run(work);
+    } catch (const Stopped&) {
+    }
   }
 
   const Config config_;

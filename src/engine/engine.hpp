@@ -1,10 +1,12 @@
 // Engine: the ops in order, for a population of agents, on one device. Prints nothing, touches no files.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "cupg/config.hpp"
 #include "cupg/environment.hpp"
@@ -52,6 +54,21 @@ class Engine {
   /// may round their elements to 10 bits of mantissa before.
   virtual std::string math() const { return "exact"; }
   virtual int threads() const = 0;
+
+  /// `stop` is looked at between the parts of an update and of a long evaluation, by any of the engine's threads; once true, it stays so.
+  /// An update is given up then: reports and parameters are those of the updates before it, and the agent must be reset before it learns
+  /// on. An evaluation is incomplete.
+  void stop_when(std::function<bool()> stop) { stop_ = std::move(stop); }
+
+ protected:
+  struct Stopped {};
+  bool stopped() const { return stop_ && stop_(); }
+  void leave_if_stopped() const {
+    if (stopped()) throw Stopped();
+  }
+
+ private:
+  std::function<bool()> stop_;
 };
 
 /// Whether all parameters are finite.

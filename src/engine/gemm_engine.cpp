@@ -76,9 +76,14 @@ class GemmEngine final : public Engine {
     plugin_.set_threads(team_.size());
     for (std::size_t i = 0; i < agents.size(); ++i) {
       UpdateReport& report = reports[i] = {};
-      while (report.updates < updates && report.finite) {
-        report.finite = update(at(agents[i]), report.episodes);
-        report.updates += report.finite;
+      try {
+        while (report.updates < updates && report.finite) {
+          EpisodeTally tally;
+          report.finite = update(at(agents[i]), tally);
+          report.updates += report.finite;
+          report.episodes += tally;
+        }
+      } catch (const Stopped&) {  // before the optimizer, so the parameters are as they were
       }
       report.env_steps = report.updates * config_.batch();
       report.parameters_finite = all_finite(parameters(agents[i]));
@@ -126,6 +131,7 @@ class GemmEngine final : public Engine {
   /// output_ [n][K] of n samples. row: where the activations are kept; < 0: nowhere.
   void forward(const float* observation, int n, std::int64_t row, DenseNetwork::Part part) {
     for (std::int64_t begin = 0; begin < n; begin += plan_.slab) {
+      leave_if_stopped();
       const int count = static_cast<int>(std::min<std::int64_t>(plan_.slab, n - begin));
       network_.forward(observation + begin * observations_, row < 0 ? 0 : row + begin, count, output_ + begin * outputs_, part);
     }
@@ -218,6 +224,7 @@ class GemmEngine final : public Engine {
   void gradient() {
     network_.begin_gradient();
     for (std::int64_t begin = 0; begin < config_.batch(); begin += plan_.slab) {
+      leave_if_stopped();
       const int n = static_cast<int>(std::min(plan_.slab, config_.batch() - begin));
       const float* const x = observation_ + begin * observations_;
       const std::int64_t first = plan_.keep ? row(0) + begin : 0;
@@ -305,7 +312,7 @@ Evaluation GemmEngine::evaluate(int agent, const EvaluationRequest& request) {
   play.block = request.block;
   const double allowed = request.episodes * (environment_.max_return - request.stop_below);
   double deficit = 0;
-  for (; !playing.empty() && deficit <= allowed; ++play.t) {
+  for (; !playing.empty() && deficit <= allowed && !stopped(); ++play.t) {
     for (int w = 0; w < warps; ++w) ops_.observe(environment_.id, memory.state.data(), w, request.episodes, observation.data());
     for (std::size_t i = 0; i < playing.size(); ++i)  // those that play, side by side: they are in order, so none is overwritten too soon
       std::copy_n(observation + static_cast<std::int64_t>(playing[i]) * observations_, observations_,
@@ -327,7 +334,7 @@ Evaluation GemmEngine::evaluate(int agent, const EvaluationRequest& request) {
       return true;
     });
   }
-  return summarise_evaluation(std::move(returns), request, deficit <= allowed);
+  return summarise_evaluation(std::move(returns), request, playing.empty());
 }
 
 }  // namespace

@@ -142,6 +142,7 @@ Figures random_search_row(const ReproduceOptions& options) {
   SearchSettings s;
   s.runs = scaled(options, 100000);
   s.threads = machine_threads(options);
+  s.stop = options.stop;
   const SearchResult result = random_search(s);
   std::vector<double> trials;
   for (const SearchRun& r : result.runs)
@@ -158,6 +159,7 @@ Figures hill_climbing_row(const ReproduceOptions& options) {
     s.runs = scaled(options, 10000);
     s.threads = machine_threads(options);
     s.noise = noise;
+    s.stop = options.stop;
     const SearchResult result = hill_climbing(s);
     return figure(fmt::format("share that reached 200 in one episode within 2,000 trials, noise {:g}", static_cast<double>(noise)),
                   proportion_interval(static_cast<double>(result.solved()), static_cast<double>(s.runs)), static_cast<std::size_t>(s.runs),

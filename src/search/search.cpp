@@ -55,6 +55,10 @@ SearchResult search(const SearchSettings& s, SearchArgs args) {
   args.max_trials = static_cast<std::uint32_t>(s.max_trials);
   args.max_episode_steps = static_cast<std::uint32_t>(environment.max_episode_steps);
 
+  if (s.stop) {
+    args.stop = [](const void* stop) { return (*static_cast<const std::function<bool()>*>(stop))(); };
+    args.stop_data = &s.stop;
+  }
   Team team(result.threads);
   std::vector<std::int64_t> played(static_cast<std::size_t>(result.threads));
   const auto start = std::chrono::steady_clock::now();

@@ -13,6 +13,7 @@
 // instruction set and number of threads, and whichever other runs are played beside it.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,8 @@ struct SearchSettings {
   int max_trials = 10000;  ///< episodes after which a run is given up
   Isa isa = Isa::automatic;
   int threads = 0;  ///< 0: as many processors as the process may use
+  /// True: end, with the trials that have been played; asked by every thread. A run without any has 0 trials.
+  std::function<bool()> stop;
 };
 
 struct HillClimbingSettings : SearchSettings {

@@ -94,6 +94,11 @@ class Search {
     fill_lanes(kAll);
     while (playing_ != 0) {
       exchange(play_blocks());
+      if (a_.stop != nullptr && a_.stop(a_.stop_data)) {
+        for (int lane = 0; lane < kLanes; ++lane)
+          if (open_[lane].run >= 0 && open_[lane].counted > 0) close(lane);
+        break;
+      }
     }
     return episodes_;
   }

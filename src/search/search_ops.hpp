@@ -16,6 +16,8 @@ struct SearchArgs {
   bool climb = false;  ///< hill climbing; otherwise random search, which does not look at what follows
   float noise = 0;
   bool start_at_zero = false;
+  bool (*stop)(const void* stop_data) = nullptr;  ///< whether to end; every run then has the trials that were counted
+  const void* stop_data = nullptr;
 };
 
 struct SearchOps {

@@ -11,7 +11,7 @@
 namespace cupg {
 namespace {
 
-SearchResult search(const Config& config) {
+SearchResult search(const Config& config, const std::function<bool()>& stop) {
   HillClimbingSettings s;
   s.environment = config.environment;
   s.runs = config.seeds;
@@ -20,15 +20,16 @@ SearchResult search(const Config& config) {
   s.isa = config.isa;
   s.threads = config.threads;
   s.noise = config.noise;
+  s.stop = stop;
   return config.algorithm == "hill-climbing" ? hill_climbing(s) : random_search(s);
 }
 
 }  // namespace
 
-TrainResult train_by_search(const Config& config) {
+TrainResult train_by_search(const Config& config, const std::function<bool()>& stop) {
   const EnvironmentInfo& environment = find_environment(config.environment);
   const auto start = std::chrono::steady_clock::now();
-  const SearchResult found = search(config);
+  const SearchResult found = search(config, stop);
   TrainResult result;
   result.device = "cpu";
   result.isa = found.isa;
@@ -42,6 +43,8 @@ TrainResult train_by_search(const Config& config) {
   const auto engine = make_engine(greedy, 1, 1);
   for (std::size_t i = 0; i < found.runs.size(); ++i) {
     const SearchRun& run = found.runs[i];
+    if (run.trials == 0) continue;  // told to stop before
+    const bool cut = !run.solved && run.trials < config.trials;
     AgentResult agent;
     agent.seed = config.seed + i;
     agent.env_steps = run.env_steps;
@@ -60,7 +63,7 @@ TrainResult train_by_search(const Config& config) {
     agent.checks = 1;
     agent.final_return = agent.best_return = mean;
     agent.best_env_steps = run.env_steps;
-    agent.outcome = mean >= environment.reward_threshold ? Outcome::solved : Outcome::finished;
+    agent.outcome = mean >= environment.reward_threshold ? Outcome::solved : cut ? Outcome::interrupted : Outcome::finished;
     if (agent.outcome == Outcome::solved) agent.solved_env_steps = run.env_steps, agent.solved_seconds = agent.seconds;
     result.env_steps += agent.env_steps;
     result.agents.push_back(std::move(agent));

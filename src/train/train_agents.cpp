@@ -82,7 +82,7 @@ class Loop {
     const std::vector<Evaluation> untrained =
         evaluate(fresh, [](const Run&) { return EvaluationRequest{.episodes = kCheckEpisodes, .block = kInitialBlock}; });
     for (std::size_t i = 0; i < fresh.size(); ++i) {
-      run(fresh[i]).result.initial_return = untrained[i].mean_return;
+      if (untrained[i].complete) run(fresh[i]).result.initial_return = untrained[i].mean_return;
       run(fresh[i]).start = std::chrono::steady_clock::now();
     }
   }
@@ -171,7 +171,7 @@ class Loop {
       }
     }
     if (r.ended) {
-      result.final_return = figure.mean_return;
+      if (figure.complete) result.final_return = figure.mean_return;
       result.outcome = solved ? Outcome::solved : Outcome::finished;
     } else {
       result.solved_env_steps > 0 ? r.schedule.solved() : r.schedule.failed();
@@ -201,7 +201,8 @@ class Loop {
         slots_where([](const Run& r) { return r.result.outcome == Outcome::diverged && all_finite(r.result.parameters); });
     const std::vector<Evaluation> last =
         evaluate(diverged, [](const Run&) { return EvaluationRequest{.episodes = kCheckEpisodes, .block = kFinalBlock}; });
-    for (std::size_t i = 0; i < diverged.size(); ++i) run(diverged[i]).result.final_return = last[i].mean_return;
+    for (std::size_t i = 0; i < diverged.size(); ++i)
+      if (last[i].complete) run(diverged[i]).result.final_return = last[i].mean_return;
     for (const int slot : ended) {
       Run& r = run(slot);
       r.result.curve = r.curve.take(r.result.env_steps, r.result.seconds);

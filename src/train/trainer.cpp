@@ -19,7 +19,7 @@ namespace cupg {
 TrainResult train(const Config& config, const TrainHooks& hooks) {
   const IeeeArithmetic ieee;
   check(config);
-  if (searches(config)) return train_by_search(config);
+  if (searches(config)) return train_by_search(config, hooks.stop);
   const ThreadPlan threads = plan_threads(config);
   Team workers(threads.workers);
   std::vector<std::unique_ptr<Engine>> engines;
@@ -33,6 +33,7 @@ TrainResult train(const Config& config, const TrainHooks& hooks) {
   result.threads = threads.total;
   result.agents.resize(static_cast<std::size_t>(config.seeds));
   Reporter reporter(config, hooks);
+  for (const std::unique_ptr<Engine>& engine : engines) engine->stop_when([&reporter] { return reporter.stop(); });
   const auto start = std::chrono::steady_clock::now();
   SeedQueue seeds(config.seed, config.seeds);
   workers.run([&](int worker) {
@@ -45,8 +46,9 @@ TrainResult train(const Config& config, const TrainHooks& hooks) {
     }
   });
   result.seconds = seconds_since(start);
-  // an interrupt may have left agents that were never started
-  std::erase_if(result.agents, [](const AgentResult& a) { return a.parameters.empty(); });
+  // an interrupt may have left agents that were never started, or are as they were then
+  std::erase_if(result.agents,
+                [](const AgentResult& a) { return a.parameters.empty() || (a.outcome == Outcome::interrupted && a.updates == 0); });
   for (const AgentResult& a : result.agents) result.env_steps += a.env_steps;
   result.summary = summarise(result.agents);
   return result;
