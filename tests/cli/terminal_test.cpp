@@ -2,9 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <regex>
 
@@ -177,6 +177,112 @@ TEST(Next, NeverSuggestsWhatCannotRun) {
   const auto result = run_cupg({"train", "--steps", "1e17", "--updates", "1"}, {.folder = folder.path()});
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(suggested(result.out).size(), 1u) << result.out;  // eval: more than 1e17 steps are refused
+}
+
+constexpr const char* kSaving = "cupg: interrupted: saving; once more discards\n";
+
+std::vector<std::string> endless(std::vector<std::string> more) {
+  std::vector<std::string> arguments{"train", "--steps", "1e11", "--no-stop-when-solved", "--run", "r"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+TEST(Interrupt, OfEveryKindIsToldAndSaves) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    const test::TemporaryFolder folder;
+    const auto result = run_cupg(endless({"--json"}), {.folder = folder.path(), .signals = {{signal, 300}}});
+    EXPECT_EQ(result.status, 130) << signal << result.err;
+    EXPECT_EQ(result.err, kSaving);
+    const Json json = Json::parse(result.out, nullptr, false);
+    EXPECT_EQ(json["agents"][0]["outcome"], "interrupted");
+    EXPECT_EQ(parameters_sha256(Run::policy(folder.path() / "r").parameters), json["agents"][0]["parameters_sha256"]);
+  }
+}
+
+TEST(Interrupt, ThatComesTwiceAtOnceIsOne) {  // timeout sends two, as do terminals with shells
+  const test::TemporaryFolder folder;
+  const auto result = run_cupg(endless({"--seeds", "300", "--quiet"}),
+                               {.folder = folder.path(), .signals = {{SIGINT, 300}, {SIGINT, 0}, {SIGTERM, 1}, {SIGINT, 20}}});
+  EXPECT_EQ(result.status, 130) << result.err;
+  EXPECT_EQ(result.err, kSaving);
+  EXPECT_EQ(run_cupg({"eval", "r", "--episodes", "2"}, {.folder = folder.path()}).status, 0);
+}
+
+TEST(Interrupt, ASecondOneDiscards) {
+  const test::TemporaryFolder folder;  // the reference engine is the one whose updates are never given up
+  const auto result = run_cupg(endless({"--device", "reference", "--algo", "ppo", "--envs", "4096", "--horizon", "512"}),
+                               {.folder = folder.path(), .alarm_seconds = 60, .signals = {{SIGINT, 300}, {SIGINT, 700}}});
+  EXPECT_EQ(result.status, 128 + SIGINT) << result.err;
+  EXPECT_EQ(result.err, kSaving + std::string("cupg: interrupted again: discarded\n"));
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "r"));
+}
+
+TEST(Interrupt, WhileARunIsBeingSavedLosesNothing) {
+  const test::TemporaryFolder folder;
+  const auto result =
+      run_cupg({"train", "CartPole-v1", "--algo", "random-search", "--seeds", "2000", "--trials", "1", "--quiet", "--run", "r"},
+               {.folder = folder.path(), .signals = {{SIGINT, 700}, {SIGTERM, 600}, {SIGINT, 600}, {SIGINT, 600}, {SIGINT, 600}}});
+  EXPECT_EQ(result.err.find("discarded"), std::string::npos) << result.err;
+  const auto eval = run_cupg({"eval", "r", "--episodes", "2", "--agent-seed", "2000"}, {.folder = folder.path()});
+  EXPECT_EQ(eval.status, 0) << result.err << eval.err;
+}
+
+TEST(Interrupt, StaysIgnoredWhereTheParentSaidSo) {
+  for (const int signal : {SIGINT, SIGHUP}) {  // a job in the background, nohup
+    const test::TemporaryFolder folder;
+    const auto result =
+        run_cupg(endless({"--quiet"}),
+                 {.folder = folder.path(), .signals = {{signal, 300}, {signal, 600}, {SIGTERM, 300}}, .ignored_signal = signal});
+    EXPECT_EQ(result.status, 130) << result.err;
+    EXPECT_EQ(result.err, kSaving) << "SIGTERM alone was taken";
+  }
+}
+
+TEST(Interrupt, OfASearchSavesWhatWasFound) {
+  const test::TemporaryFolder folder;
+  for (const std::string algorithm : {"random-search", "hill-climbing"}) {
+    std::vector<std::string> arguments{"train", "CartPole-v1", "--algo", algorithm, "--seeds", "200000", "--trials", "1e9"};
+    arguments.insert(arguments.end(), {"--run", algorithm, "--json", "--threads", "2"});
+    if (algorithm == "hill-climbing") arguments.insert(arguments.end(), {"--noise", "1e-6"});  // most will climb for ever
+    const auto result = run_cupg(arguments, {.folder = folder.path(), .signals = {{SIGINT, 30}}});
+    EXPECT_EQ(result.status, 130) << result.err;
+    const Json json = Json::parse(result.out, nullptr, false);
+    ASSERT_GT(json["agents"].size(), 0u);
+    EXPECT_LT(json["agents"].size(), 200000u) << "those that had not begun are left out";
+    const auto cut =
+        std::count_if(json["agents"].begin(), json["agents"].end(), [](const Json& a) { return a["outcome"] == "interrupted"; });
+    EXPECT_GT(cut + (algorithm == "random-search"), 0);
+    const Json& last = json["agents"].back();
+    const auto eval = run_cupg({"eval", algorithm, "--agent-seed", std::to_string(last["seed"].get<int>())}, {.folder = folder.path()});
+    EXPECT_EQ(eval.status, 0) << eval.err;
+  }
+}
+
+TEST(Interrupt, EndsAHugeUpdate) {
+  using Clock = std::chrono::steady_clock;
+  const std::vector<std::vector<std::string>> huge {
+    {"--algo", "ppo", "--envs", "65536", "--horizon", "512", "--epochs", "100"},
+        {"--algo", "reinforce-baseline", "--envs", "65536", "--hidden", "64,64", "--steps", "4e9"},
+        {"--envs", "65536", "--horizon", "20000", "--hidden", "64,64"},
+        {"--envs", "8192", "--horizon", "2000", "--normalize", "--hidden", "64,64"},
+#if CUPG_HAS_OPENBLAS
+        {"--envs", "4096", "--horizon", "64", "--hidden", "512,512,512"},
+#endif
+  };
+  for (const std::vector<std::string>& settings : huge) {
+    const test::TemporaryFolder folder;
+    std::vector<std::string> arguments{"train", "--steps", "1e11", "--run", "r"};
+    arguments.insert(arguments.end(), settings.begin(), settings.end());
+    const auto start = Clock::now();
+    const auto result = run_cupg(arguments, {.folder = folder.path(), .alarm_seconds = 60, .signals = {{SIGINT, 1500}}});
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count() - 1.5;
+    EXPECT_EQ(result.status, 130) << settings[1] << result.err;
+    EXPECT_LT(seconds, 2) << settings[1] << " " << settings[3];
+    if (std::filesystem::exists(folder.path() / "r"))
+      EXPECT_EQ(run_cupg({"eval", "r", "--episodes", "2"}, {.folder = folder.path()}).status, 0);
+    else
+      EXPECT_NE(result.err.find("nothing was saved"), std::string::npos) << result.err;
+  }
 }
 
 }  // namespace

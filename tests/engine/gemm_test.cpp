@@ -21,6 +21,7 @@
 #include "tests/support/guarded.hpp"
 #include "tests/support/scale.hpp"
 #include "tests/support/shapes.hpp"
+#include "tests/support/stops.hpp"
 #include "tests/support/wide.hpp"
 
 // OpenBLAS is not built for ThreadSanitizer, which sees its memset but not how its threads wait for each other.
@@ -266,6 +267,14 @@ TEST(GemmEngine, AGradientThatIsNotFiniteChangesNothing) {
     EXPECT_EQ(report.updates, 0);
     EXPECT_TRUE(same_bits(p, engine->parameters(0)));
   }
+}
+
+TEST(GemmEngine, AnUpdateThatIsGivenUpLeavesTheOneBefore) {
+  cupg::Config c = plain_config();
+  c.hidden = {70};
+  c.envs = 300;
+  c.horizon = 4;
+  expect_whole_updates([&] { return cpu_engine(c); });
 }
 
 TEST(GemmEngine, IsChosenBeyondTheFusedKernelsAlone) {
