@@ -8,4 +8,5 @@
 #include "cupg/optimizer.hpp"
 #include "cupg/policy.hpp"
 #include "cupg/run.hpp"
+#include "cupg/summary.hpp"
 #include "cupg/trainer.hpp"

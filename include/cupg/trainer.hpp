@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cupg/config.hpp"
+#include "cupg/summary.hpp"
 
 namespace cupg {
 
@@ -51,15 +52,6 @@ struct AgentResult {
   std::int64_t best_env_steps = 0;       ///< training steps at that check
   std::vector<float> best_parameters;    ///< of that check, where they are not the last ones
   std::vector<CurvePoint> curve;
-};
-
-struct Summary {
-  int n = 0;
-  double iqm = 0;                      ///< interquartile mean of the final returns
-  double ci95_low = 0, ci95_high = 0;  ///< 95 % bootstrap interval of the iqm
-  double solved_fraction = 0;
-  double worst = 0;                                          ///< lowest final return
-  double solved_seconds_median = 0, solved_seconds_p99 = 0;  ///< over the solved agents
 };
 
 struct TrainResult {

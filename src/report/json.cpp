@@ -55,14 +55,45 @@ Json agent_json(const AgentResult& agent) {
   return json;
 }
 
+/// null where there is no end of it
+Json interval(const std::optional<double>& low, const std::optional<double>& high) {
+  return low || high ? Json::array({number(low), number(high)}) : Json(nullptr);
+}
+Json interval(const Estimate& e) { return interval(e.ci95_low, e.ci95_high); }
+
+Json steps_to_solve_json(const Summary& s) {
+  Json shares;
+  for (std::size_t i = 0; i < kSolvedShares.size(); ++i)
+    shares[std::to_string(std::lround(100 * kSolvedShares[i]))] = {{"env_steps", number(s.steps_to_solve[i].value)},
+                                                                   {"ci95", interval(s.steps_to_solve[i])}};
+  const Estimate& median = s.median_steps_to_solve();
+  return {{"median", number(median.value)}, {"ci95", interval(median)}, {"censored", s.censored}, {"shares", std::move(shares)}};
+}
+
 Json summary_json(const Summary& s) {
   return {{"n", s.n},
-          {"iqm", number(s.iqm)},
-          {"ci95", Json::array({number(s.ci95_low), number(s.ci95_high)})},
-          {"solved_fraction", number(s.solved_fraction)},
+          {"measured", s.measured},
+          {"iqm", number(s.iqm.value)},
+          {"ci95", interval(s.iqm)},
           {"worst", number(s.worst)},
-          {"solved_seconds_median", number_if(s.solved_fraction > 0, s.solved_seconds_median)},
-          {"solved_seconds_p99", number_if(s.solved_fraction > 0, s.solved_seconds_p99)}};
+          {"solved_fraction", number(s.solved_fraction.value)},
+          {"solved_fraction_ci95", interval(s.solved_fraction)},
+          {"holding_fraction", number(s.holding_fraction.value)},
+          {"holding_fraction_ci95", interval(s.holding_fraction)},
+          {"steps_to_solve", steps_to_solve_json(s)},
+          {"solved_seconds_median", number(s.solved_seconds_median)},
+          {"solved_seconds_p99", number(s.solved_seconds_p99)}};
+}
+
+Json survival_json(const Summary& s) {
+  Json curve = Json::array();
+  for (const SurvivalPoint& p : s.survival)
+    curve.push_back({{"env_steps", p.env_steps},
+                     {"at_risk", p.at_risk},
+                     {"solved", p.solved},
+                     {"unsolved", p.unsolved},
+                     {"ci95", interval(p.ci95_low, p.ci95_high)}});
+  return curve;
 }
 
 }  // namespace
@@ -99,6 +130,7 @@ Json train_json(const Config& config, const TrainResult& result) {
           {"train_seconds", number(result.seconds)},
           {"env_steps_per_second", rate(result.env_steps, result.seconds)},
           {"summary", summary_json(result.summary)},
+          {"survival", survival_json(result.summary)},
           {"config", config_json(config)}};
 }
 

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
+#include <optional>
 
 #include "cupg/environment.hpp"
 #include "cupg/error.hpp"
@@ -42,6 +45,34 @@ std::string rate(const TrainResult& r) {
                      format_rate(r.seconds > 0 ? static_cast<double>(r.env_steps) / r.seconds : 0));
 }
 
+/// The figure, and its 95 % interval where there is one.
+std::string estimate(const Estimate& e, int n, const std::function<std::string(double)>& text) {
+  const std::string value = e.value ? text(*e.value) : "not reached";
+  if (n == 1) return value + " (n = 1, no interval)";
+  if (e.ci95_low && e.ci95_high) return fmt::format("{} (95 %: {} to {})", value, text(*e.ci95_low), text(*e.ci95_high));
+  return value + (e.ci95_low ? fmt::format(" (95 %: from {} on)", text(*e.ci95_low)) : e.value ? " (too few agents for an interval)" : "");
+}
+
+std::string one_decimal(double x) { return fmt::format("{:.1f}", x); }
+
+/// What figures of those agents end with whose return somebody has measured.
+std::string of_measured(const Summary& s) {
+  return s.measured == s.n || s.measured == 1 ? "" : fmt::format(" of {} agents", format_count(s.measured));
+}
+
+std::string steps_to_solve(const Summary& s) {
+  const auto steps = [](double x) { return format_count(std::llround(x)); };
+  const Estimate& median = s.median_steps_to_solve();
+  const std::string text = line("steps to solve", "median " + estimate(median, s.n, steps));
+  std::string shares, by;
+  for (std::size_t i = 0; i < kSolvedShares.size(); ++i)
+    if (const auto& e = s.steps_to_solve[i]; &e != &median && e.value && kSolvedShares[i] < 0.99) {
+      shares += fmt::format("{}{:g}", shares.empty() ? "" : ", ", 100 * kSolvedShares[i]);
+      by += (by.empty() ? "" : "; ") + steps(*e.value);
+    }
+  return text + (shares.empty() ? "" : line("", shares + " % by " + by));
+}
+
 }  // namespace
 
 std::string describe_outcome(const Config& config, const TrainResult& result) {
@@ -71,18 +102,26 @@ std::string describe_training(const Config& config, const TrainResult& result) {
   const Summary& s = result.summary;
   std::string text =
       line("agents", fmt::format("{}   (seeds {} to {})", format_count(s.n), result.agents.front().seed, result.agents.back().seed));
-  text += line("solved", fmt::format("{:.1f} %", 100 * s.solved_fraction));
+  const auto percent = [](double x) { return fmt::format("{:.1f} %", 100 * x); };
+  const bool interrupted = s.solved_fraction.value && !s.solved_fraction.ci95_low && s.n > 1;
+  text += line("solved", interrupted ? percent(*s.solved_fraction.value) + " (no interval: agents were interrupted)"
+                                     : estimate(s.solved_fraction, s.n, percent));
+  if (!config.stop_when_solved && s.measured > 0)
+    text += line("solved at its end", estimate(s.holding_fraction, s.measured, percent) + of_measured(s));
+  text += steps_to_solve(s);
   text += describe_returns(result);
-  text += line("worst return", fmt::format("{:.1f}", s.worst));
-  if (s.solved_fraction > 0)
-    text += line("time to solve", fmt::format("median {}, 99th percentile {}", format_seconds(s.solved_seconds_median),
-                                              format_seconds(s.solved_seconds_p99)));
+  if (s.worst) text += line("worst return", one_decimal(*s.worst));
+  if (config.stop_when_solved && s.censored < s.n)
+    text += line("", "of agents that stop when solved: to compare settings,") + line("", "take their steps to solve, not their returns");
+  if (s.solved_seconds_median)
+    text += line("time to solve", fmt::format("median {}, 99th percentile {}{}", format_seconds(*s.solved_seconds_median),
+                                              format_seconds(*s.solved_seconds_p99), s.censored > 0 ? " (of those that did)" : ""));
   return text + line("training", rate(result)) + machine(result);
 }
 
 std::string describe_returns(const TrainResult& result) {
   const Summary& s = result.summary;
-  return line("return (IQM)", fmt::format("{:.1f}   95 % interval {:.1f} to {:.1f}", s.iqm, s.ci95_low, s.ci95_high));
+  return line("return (IQM)", s.measured == 0 ? "not measured" : estimate(s.iqm, s.measured, one_decimal) + of_measured(s));
 }
 
 std::string describe_math(const std::string& math, const std::string& device) {

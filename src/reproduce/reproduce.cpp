@@ -19,9 +19,9 @@
 #include "src/gradcheck/theorem.hpp"
 #include "src/io/config_file.hpp"
 #include "src/reproduce/gradient_error.hpp"
-#include "src/reproduce/intervals.hpp"
 #include "src/search/search.hpp"
 #include "src/text.hpp"
+#include "src/train/intervals.hpp"
 #include "src/train/statistics.hpp"
 
 namespace cupg {

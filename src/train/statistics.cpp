@@ -2,59 +2,98 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <numeric>
 
 #include "kernels/math/philox.hpp"
 #include "kernels/metrics/quantiles.hpp"
+#include "src/train/intervals.hpp"
+#include "src/train/survival.hpp"
 
 namespace cupg {
 
-double interquartile_mean(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  // the quarter cut off each end may cut through a value, which then counts for its rest
-  const double n = static_cast<double>(values.size()), cut = n / 4;
-  double sum = 0;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const double low = std::max(static_cast<double>(i), cut), high = std::min(static_cast<double>(i) + 1, n - cut);
-    if (high > low) sum += values[i] * (high - low);
-  }
-  return sum / (n - 2 * cut);
+double interquartile_mean(std::span<const double> sorted) {
+  const std::size_t cut = sorted.size() / 4;
+  const auto middle = sorted.subspan(cut, sorted.size() - 2 * cut);
+  return std::accumulate(middle.begin(), middle.end(), 0.0) / static_cast<double>(middle.size());
 }
 
 double quantile(std::vector<double> values, double q) {
-  if (values.empty()) return 0;
+  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
   std::sort(values.begin(), values.end());
   return quantile_of_sorted(std::ssize(values), q, [&](std::int64_t rank) { return values[static_cast<std::size_t>(rank)]; });
 }
+
+Estimate bootstrap(std::vector<double> values, const std::function<double(std::span<const double>)>& statistic) {
+  if (values.empty()) return {};
+  std::sort(values.begin(), values.end());
+  const std::size_t n = values.size();
+  Estimate e{statistic(values), {}, {}};
+  if (n < 2) return e;
+
+  constexpr std::uint32_t kResamples = 2000;
+  constexpr std::uint64_t kKey = 0x626f6f74;
+  std::vector<double> statistics, sample(n);
+  std::vector<int> times(n);  // that each value is drawn, so that a sample comes out sorted
+  for (std::uint32_t r = 0; r < kResamples; ++r) {
+    std::fill(times.begin(), times.end(), 0);
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::uint64_t word = philox4x32(static_cast<std::uint32_t>(i), r, 0, 0, kKey).word[0];
+      times[(word * n) >> 32] += 1;
+    }
+    auto end = sample.begin();
+    for (std::size_t i = 0; i < n; ++i) end = std::fill_n(end, times[i], values[i]);
+    statistics.push_back(statistic(sample));
+  }
+  e.ci95_low = quantile(statistics, 0.025);
+  e.ci95_high = quantile(statistics, 0.975);
+  return e;
+}
+
+namespace {
+
+Estimate fraction(std::int64_t hits, int n, bool known) {
+  if (n == 0) return {};
+  const Interval i = proportion_interval(static_cast<double>(hits), n);
+  if (n == 1 || !known) return {i.value, {}, {}};
+  return {i.value, i.low, i.high};
+}
+
+}  // namespace
 
 Summary summarise(const std::vector<AgentResult>& agents) {
   Summary s;
   s.n = static_cast<int>(agents.size());
   std::vector<double> returns, seconds;
+  std::vector<Duration> durations;
+  bool all_ended = true;
+  int holds = 0;
   for (const AgentResult& a : agents) {
-    if (a.final_return) returns.push_back(*a.final_return);
-    if (a.solved_env_steps > 0) seconds.push_back(a.solved_seconds);
+    const bool solved = a.solved_env_steps > 0, diverged = a.outcome == Outcome::diverged;
+    if (a.final_return) {
+      returns.push_back(*a.final_return);
+      holds += a.outcome == Outcome::solved;
+    }
+    if (solved) seconds.push_back(a.solved_seconds);
+    durations.push_back({solved     ? static_cast<double>(a.solved_env_steps)
+                         : diverged ? std::numeric_limits<double>::infinity()
+                                    : static_cast<double>(a.env_steps),
+                         solved});
+    all_ended = all_ended && (solved || a.outcome != Outcome::interrupted);
   }
-  if (returns.empty()) return s;
-  s.iqm = interquartile_mean(returns);
-  s.solved_fraction = static_cast<double>(seconds.size()) / static_cast<double>(returns.size());
-  s.worst = *std::min_element(returns.begin(), returns.end());
+  if (agents.empty()) return s;
+  s.measured = static_cast<int>(returns.size());
+  s.iqm = bootstrap(returns, interquartile_mean);
+  if (!returns.empty()) s.worst = *std::min_element(returns.begin(), returns.end());
+
+  s.censored = s.n - static_cast<int>(seconds.size());
+  s.solved_fraction = fraction(std::ssize(seconds), s.n, all_ended);
+  s.holding_fraction = fraction(holds, s.measured, true);
+  s.survival = kaplan_meier(std::move(durations));
+  for (std::size_t i = 0; i < kSolvedShares.size(); ++i) s.steps_to_solve[i] = survival_quantile(s.survival, kSolvedShares[i]);
+  if (seconds.empty()) return s;
   s.solved_seconds_median = quantile(seconds, 0.5);
   s.solved_seconds_p99 = quantile(seconds, 0.99);
-
-  constexpr std::uint32_t kResamples = 2000;
-  constexpr std::uint64_t kKey = 0x626f6f74;
-  std::vector<double> means;
-  std::vector<double> sample(returns.size());
-  for (std::uint32_t r = 0; r < kResamples; ++r) {
-    for (std::size_t i = 0; i < sample.size(); ++i) {
-      const std::uint64_t word = philox4x32(static_cast<std::uint32_t>(i), r, 0, 0, kKey).word[0];
-      sample[i] = returns[(word * returns.size()) >> 32];
-    }
-    means.push_back(interquartile_mean(sample));
-  }
-  s.ci95_low = quantile(means, 0.025);
-  s.ci95_high = quantile(means, 0.975);
   return s;
 }
 

@@ -11,6 +11,7 @@
 #include "src/report/summary.hpp"
 #include "src/report/text.hpp"
 #include "src/text.hpp"
+#include "src/train/statistics.hpp"
 
 namespace cupg {
 namespace {
@@ -169,7 +170,9 @@ TEST(Json, HasNoNan) {
   agent.outcome = Outcome::diverged;
   agent.final_return = agent.initial_return = agent.solved_seconds = kNan;
   agent.message = "because";
-  result.summary = {.n = 1, .iqm = kNan, .ci95_low = kNan, .ci95_high = kNan, .worst = kNan};
+  result.summary.n = 1;
+  result.summary.iqm = {kNan, kNan, kNan};
+  result.summary.worst = kNan;
   Config config;
   config.advantage.gamma = 0.99f;
   const std::string line = dump_line(train_json(config, result));
@@ -179,6 +182,42 @@ TEST(Json, HasNoNan) {
   EXPECT_TRUE(json["env_steps_per_second"].is_null());  // 0 steps in 0 seconds
   EXPECT_EQ(json["agents"][0]["message"], "because");
   EXPECT_EQ(json["config"]["gamma"], 0.99);  // not 0.9900000095
+}
+
+TEST(Json, HasNullForWhatWasNotMeasured) {
+  TrainResult result;
+  AgentResult& agent = result.agents.emplace_back();
+  agent.outcome = Outcome::interrupted;
+  result.summary = summarise(result.agents);
+  const auto json = nlohmann::json::parse(dump_line(train_json({}, result)));
+  EXPECT_EQ(json["summary"]["n"], 1);
+  EXPECT_EQ(json["summary"]["measured"], 0);
+  for (const char* key : {"iqm", "ci95", "worst", "solved_fraction_ci95", "holding_fraction", "solved_seconds_median"})
+    EXPECT_TRUE(json["summary"].at(key).is_null()) << key;
+  EXPECT_TRUE(json["summary"]["steps_to_solve"]["median"].is_null());
+  EXPECT_TRUE(json["survival"].empty());
+}
+
+TEST(Json, HasStepsToSolveAndTheCurveOfTheUnsolved) {
+  TrainResult result;
+  for (const std::int64_t steps : {100, 200, 300, 400}) {
+    AgentResult& agent = result.agents.emplace_back();
+    agent.final_return = 490;
+    agent.env_steps = steps;
+    if (steps != 200) agent.outcome = Outcome::solved, agent.solved_env_steps = steps;
+  }
+  result.summary = summarise(result.agents);
+  const auto json = nlohmann::json::parse(dump_line(train_json({}, result)));
+  const auto& steps = json["summary"]["steps_to_solve"];
+  EXPECT_EQ(steps["median"], 300);  // 3/4 left at 100; 3/8 at 300, as the one of 200 was censored
+  EXPECT_EQ(steps["censored"], 1);
+  EXPECT_EQ(steps["ci95"], nlohmann::json::array({100, nullptr}));
+  EXPECT_EQ(steps["shares"]["25"]["env_steps"], 100);
+  ASSERT_EQ(json["survival"].size(), 3u);
+  EXPECT_EQ(json["survival"][1]["env_steps"], 300);
+  EXPECT_EQ(json["survival"][1]["at_risk"], 2);
+  EXPECT_EQ(json["survival"][1]["unsolved"], 0.375);
+  EXPECT_TRUE(json["survival"][2]["ci95"].is_null()) << "nobody is left";
 }
 
 TEST(Json, TakesNamesThatAreNotUtf8) { EXPECT_NO_THROW(dump_line({{"run", "a\xff\xfe"}})); }
@@ -231,6 +270,51 @@ TEST(Json, IsPrintedWithoutWhatATerminalActsOn) {
   const std::string line = dump_line({{"run", path}});
   EXPECT_EQ(line, "{\"run\":\"a\\u009b31m\\u202e\\u007f\\udb40\\udc01\u00e9\"}\n");
   EXPECT_EQ(nlohmann::json::parse(line)["run"], path);
+}
+
+TrainResult agents(int n, int solved) {
+  TrainResult result;
+  for (int i = 0; i < n; ++i) {
+    AgentResult& agent = result.agents.emplace_back();
+    agent.seed = static_cast<std::uint64_t>(i) + 1;
+    agent.final_return = 480 + i;
+    agent.env_steps = 1'000'000 * (i + 1);
+    if (i < solved) agent.outcome = Outcome::solved, agent.solved_env_steps = agent.env_steps;
+  }
+  result.summary = summarise(result.agents);
+  return result;
+}
+
+TEST(Summary, TellsStepsToSolveAndThatReturnsOfStoppedAgentsDoNotCompare) {
+  Config config;
+  config.seeds = 12;
+  const std::string all = describe_training(config, agents(12, 12));
+  EXPECT_NE(all.find("steps to solve         median 6,000,000 (95 %: 2,000,000 to 10,000,000)\n"), std::string::npos) << all;
+  EXPECT_NE(all.find("25, 75, 95 % by 3,000,000; 9,000,000; 12,000,000\n"), std::string::npos) << all;
+  EXPECT_NE(all.find("to compare settings"), std::string::npos) << all;
+  for (const std::string& l : lines_of(all)) EXPECT_LE(l.size(), 80u) << l;
+  const std::string few = describe_training(config, agents(12, 3));
+  EXPECT_NE(few.find("median not reached (95 %: from 2,000,000 on)\n"), std::string::npos) << few;
+  const std::string none = describe_training(config, agents(12, 0));
+  EXPECT_NE(none.find("median not reached\n"), std::string::npos) << none;
+  EXPECT_EQ(none.find("to compare settings"), std::string::npos) << "none stopped early";
+  config.stop_when_solved = false;
+  const std::string on = describe_training(config, agents(12, 12));
+  EXPECT_EQ(on.find("to compare settings"), std::string::npos) << on;
+  EXPECT_NE(on.find("solved at its end      100.0 %"), std::string::npos) << on;
+}
+
+TEST(Summary, SaysWhereThereIsNoInterval) {
+  TrainResult result = agents(2, 1);
+  result.agents[1].outcome = Outcome::interrupted;
+  result.agents[1].final_return.reset();
+  result.summary = summarise(result.agents);
+  const std::string text = describe_training({}, result);
+  EXPECT_NE(text.find("return (IQM)           480.0 (n = 1, no interval)\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("solved                 50.0 % (no interval: agents were interrupted)\n"), std::string::npos) << text;
+  result.agents[0].final_return.reset();
+  result.summary = summarise(result.agents);
+  EXPECT_NE(describe_training({}, result).find("return (IQM)           not measured"), std::string::npos);
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+// Statistics over agents: by hand, and against SciPy (tests/golden/statistics_scipy.json).
 #include "src/train/statistics.hpp"
 
 #include <gtest/gtest.h>
@@ -5,30 +6,45 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tests/support/golden.hpp"
 #include "tests/support/shapes.hpp"
 
 namespace {
 
 using cupg::interquartile_mean;
 using cupg::quantile;
+using cupg_test::golden_json;
+
+double iqm(std::vector<double> x) {
+  std::sort(x.begin(), x.end());
+  return interquartile_mean(x);
+}
 
 TEST(InterquartileMean, ByHand) {
-  EXPECT_EQ(interquartile_mean({7}), 7);
-  EXPECT_EQ(interquartile_mean({1, 3}), 2);
-  EXPECT_EQ(interquartile_mean({100, 2, 3, -50}), 2.5);                                // the middle two of four
-  EXPECT_EQ(interquartile_mean({8, 1, 2, 3, 4, 5, 6, 7}), 4.5);                        // the middle four of eight
-  EXPECT_NEAR(interquartile_mean({1, 2, 9}), (0.25 * 1 + 2 + 0.25 * 9) / 1.5, 1e-15);  // 3/4 is cut off each end
-  EXPECT_NEAR(interquartile_mean({1, 2, 3, 4, 10}), (0.75 * 2 + 3 + 0.75 * 4) / 2.5, 1e-15);
+  EXPECT_EQ(iqm({7}), 7);
+  EXPECT_EQ(iqm({1, 3}), 2);
+  EXPECT_EQ(iqm({1, 2, 9}), 4);                             // a quarter of three, rounded down, is nobody
+  EXPECT_EQ(iqm({100, 2, 3, -50}), 2.5);                    // the middle two of four
+  EXPECT_EQ(iqm({1, 2, 3, 4, 10}), 3);                      // three of five
+  EXPECT_EQ(iqm({8, 1, 2, 3, 4, 5, 6, 7}), 4.5);            // four of eight
+  EXPECT_EQ(iqm({0, 0, 1, 2, 3, 4, 5, 6, 100, 200}), 3.5);  // six of ten: whole values are left out, none in part
 }
 
 TEST(InterquartileMean, IgnoresTheOuterQuarters) {
-  std::vector<double> x = {0, 0, 1, 2, 3, 4, 0, 0}, y = x;
-  x[0] = -1e9, x[1] = -7, x[6] = 1e9, x[7] = 50;
-  y[0] = -1, y[1] = 0.5, y[6] = 5, y[7] = 6;
-  EXPECT_EQ(interquartile_mean(x), interquartile_mean(y));
+  const std::vector<double> inner = {0, 1, 2, 3};
+  std::vector<double> x = inner, y = inner;
+  x.insert(x.end(), {-1e9, -7, 1e9, 50});
+  y.insert(y.end(), {-1, -0.5, 5, 6});
+  EXPECT_EQ(iqm(x), iqm(y));
 }
 
-TEST(InterquartileMean, OfNothingIsZero) { EXPECT_EQ(interquartile_mean({}), 0); }
+TEST(InterquartileMean, IsScipysTrimmedMean) {
+  const auto golden = golden_json("statistics_scipy.json");
+  for (const auto& c : golden.at("trimmed")) {
+    const auto x = c.at("values").get<std::vector<double>>();
+    EXPECT_FALSE(!(std::abs(iqm(x) - c.at("trim_mean").get<double>()) <= 1e-12 * 500)) << x.size();  // a sum of up to 51 numbers to 500
+  }
+}
 
 TEST(Quantile, InterpolatesLinearly) {
   const std::vector<double> x = {40, 10, 30, 20};
@@ -37,7 +53,39 @@ TEST(Quantile, InterpolatesLinearly) {
   EXPECT_EQ(quantile(x, 0.5), 25);
   EXPECT_DOUBLE_EQ(quantile(x, 0.1), 13);
   EXPECT_EQ(quantile({5}, 0.99), 5);
-  EXPECT_EQ(quantile({}, 0.5), 0);
+  EXPECT_TRUE(std::isnan(quantile({}, 0.5)));
+}
+
+TEST(Bootstrap, AgreesWithScipysOfAHundredTimesAsManyResamples) {
+  const auto golden = golden_json("statistics_scipy.json");
+  for (const auto& c : golden.at("bootstrap")) {
+    const auto x = c.at("values").get<std::vector<double>>();
+    const cupg::Estimate e = cupg::bootstrap(x, interquartile_mean);
+    // a quantile of 2,000: sd sqrt(0.025 * 0.975 / 2000) / density; the tail's density is at least 0.02 / sd here, so 0.17 sd; 3 of them
+    const double limit = 0.52 * c.at("sd").get<double>();
+    EXPECT_FALSE(!(std::abs(*e.ci95_low - c.at("low").get<double>()) <= limit)) << x.size();
+    EXPECT_FALSE(!(std::abs(*e.ci95_high - c.at("high").get<double>()) <= limit)) << x.size();
+  }
+}
+
+TEST(Bootstrap, OfOneValueHasNoIntervalAndOfNoneNothing) {
+  const cupg::Estimate one = cupg::bootstrap({3}, interquartile_mean), none = cupg::bootstrap({}, interquartile_mean);
+  EXPECT_EQ(one.value, 3);
+  EXPECT_FALSE(one.ci95_low || one.ci95_high);
+  EXPECT_FALSE(none.value || none.ci95_low || none.ci95_high);
+}
+
+TEST(Bootstrap, DrawsEveryValueEquallyOftenAndTellsThemInOrder) {
+  std::vector<double> total(5, 0.0);
+  int samples = 0;
+  cupg::bootstrap({4, 0, 3, 1, 2}, [&](std::span<const double> sorted) {
+    EXPECT_TRUE(sorted.size() == 5 && std::is_sorted(sorted.begin(), sorted.end()));
+    if (++samples == 1) return 0.0;  // the values themselves
+    for (const double x : sorted) total[static_cast<std::size_t>(x)] += 1;
+    return 0.0;
+  });
+  EXPECT_EQ(samples, 2001);
+  for (const double times : total) EXPECT_NEAR(times, 2000, 4 * std::sqrt(10000 * 0.2 * 0.8)) << "four standard deviations; fixed seed";
 }
 
 std::vector<cupg::AgentResult> agents(const std::vector<double>& returns) {
@@ -50,40 +98,102 @@ std::vector<cupg::AgentResult> agents(const std::vector<double>& returns) {
   return all;
 }
 
+void solve(cupg::AgentResult& a, std::int64_t steps, double seconds) {
+  a.outcome = cupg::Outcome::solved;
+  a.env_steps = a.solved_env_steps = steps;
+  a.solved_seconds = seconds;
+}
+
 TEST(Summary, ByHand) {
   auto a = agents({500, 480, 20, 490});
-  a[0].outcome = a[1].outcome = a[3].outcome = cupg::Outcome::solved;
-  a[0].solved_env_steps = a[1].solved_env_steps = a[3].solved_env_steps = 1;
-  a[0].solved_seconds = 1, a[1].solved_seconds = 2, a[3].solved_seconds = 4;
-  a[2].outcome = cupg::Outcome::diverged;
+  solve(a[0], 100, 1), solve(a[1], 300, 2), solve(a[3], 200, 4);
+  a[2].outcome = cupg::Outcome::finished, a[2].env_steps = 250;
   const cupg::Summary s = cupg::summarise(a);
   EXPECT_EQ(s.n, 4);
-  EXPECT_EQ(s.iqm, 485);
-  EXPECT_EQ(s.solved_fraction, 0.75);
+  EXPECT_EQ(s.measured, 4);
+  EXPECT_EQ(s.censored, 1);
+  EXPECT_EQ(s.iqm.value, 485);
+  EXPECT_LE(s.iqm.ci95_low, 485);
+  EXPECT_GE(s.iqm.ci95_high, 485);
   EXPECT_EQ(s.worst, 20);
-  EXPECT_EQ(s.solved_seconds_median, 2);
-  EXPECT_DOUBLE_EQ(s.solved_seconds_p99, 3.96);
-  EXPECT_LE(s.ci95_low, s.iqm);
-  EXPECT_GE(s.ci95_high, s.iqm);
+  EXPECT_EQ(s.solved_fraction.value, 0.75);
+  EXPECT_NEAR(*s.solved_fraction.ci95_low, 0.300642, 1e-6);  // Wilson: (0.75 + 0.480182) / 1.960365 -+ 0.326893
+  EXPECT_NEAR(*s.solved_fraction.ci95_high, 0.954413, 1e-6);
+  EXPECT_EQ(*s.solved_seconds_median, 2);
+  EXPECT_DOUBLE_EQ(*s.solved_seconds_p99, 3.96);
+  // 100: 3 of 4 left, 200: 2 of 3 of these, 300: the third is censored at 250, so nobody is left
+  ASSERT_EQ(s.survival.size(), 3u);
+  EXPECT_DOUBLE_EQ(s.survival[1].unsolved, 0.5);
+  EXPECT_EQ(s.survival[2].at_risk, 1);
+  EXPECT_EQ(s.survival[2].unsolved, 0);
+  EXPECT_EQ(s.median_steps_to_solve().value, 200);
+  EXPECT_EQ(s.steps_to_solve[2].value, 300) << "75 %";
+}
+
+TEST(Summary, ADivergedAgentNeverSolves) {
+  auto a = agents({500, 9, 500});
+  solve(a[0], 100, 1), solve(a[2], 300, 1);
+  a[1].outcome = cupg::Outcome::diverged, a[1].env_steps = 200;
+  EXPECT_EQ(cupg::summarise(a).median_steps_to_solve().value, 300);
+  EXPECT_EQ(cupg::summarise(a).survival.back().at_risk, 2) << "it is still there";
+  EXPECT_FALSE(cupg::summarise(a).steps_to_solve[2].value.has_value()) << "two thirds solve, not three quarters";
+  a[1].outcome = cupg::Outcome::finished;
+  EXPECT_EQ(cupg::summarise(a).survival.back().at_risk, 1) << "one that merely ended might have solved";
+}
+
+TEST(Summary, ASolvedPolicyThatWasLostAgainDoesNotHold) {
+  auto a = agents({500, 30, 499, 20});
+  for (auto& agent : a) solve(agent, 100, 1);
+  a[1].outcome = cupg::Outcome::finished;
+  a[3].outcome = cupg::Outcome::interrupted, a[3].final_return.reset();
+  const cupg::Summary s = cupg::summarise(a);
+  EXPECT_EQ(s.solved_fraction.value, 1);
+  EXPECT_DOUBLE_EQ(*s.holding_fraction.value, 2 / 3.0);
+  EXPECT_EQ(s.measured, 3);
+  EXPECT_EQ(s.worst, 30) << "what was not measured is left out";
+}
+
+TEST(Summary, AnInterruptLeavesTheSolvedShareWithoutInterval) {
+  auto a = agents({500, 500});
+  solve(a[0], 100, 1);
+  a[1].outcome = cupg::Outcome::interrupted;
+  EXPECT_EQ(cupg::summarise(a).solved_fraction.value, 0.5);
+  EXPECT_FALSE(cupg::summarise(a).solved_fraction.ci95_low.has_value());
+  a[1].solved_env_steps = 50;  // it went on after it had solved
+  EXPECT_TRUE(cupg::summarise(a).solved_fraction.ci95_low.has_value());
+}
+
+TEST(Summary, OfOneAgentHasNoIntervals) {
+  auto a = agents({480});
+  solve(a[0], 100, 1);
+  const cupg::Summary s = cupg::summarise(a);
+  EXPECT_EQ(s.iqm.value, 480);
+  EXPECT_EQ(s.median_steps_to_solve().value, 100);
+  for (const cupg::Estimate& e : {s.iqm, s.solved_fraction, s.median_steps_to_solve()}) {
+    EXPECT_TRUE(e.value.has_value());
+    EXPECT_FALSE(e.ci95_low || e.ci95_high);
+  }
 }
 
 TEST(Summary, OfEqualReturnsHasNoWidth) {
   const cupg::Summary s = cupg::summarise(agents({200, 200, 200}));
-  EXPECT_EQ(s.ci95_low, 200);
-  EXPECT_EQ(s.ci95_high, 200);
+  EXPECT_EQ(s.iqm.ci95_low, 200);
+  EXPECT_EQ(s.iqm.ci95_high, 200);
+  EXPECT_EQ(s.censored, 3);
+  EXPECT_FALSE(s.median_steps_to_solve().value || s.solved_seconds_median || s.solved_seconds_p99) << "nobody solved";
 }
 
 TEST(Summary, OfNobodyIsEmpty) {
   const cupg::Summary s = cupg::summarise({});
   EXPECT_EQ(s.n, 0);
-  EXPECT_EQ(s.iqm, 0);
+  EXPECT_FALSE(s.iqm.value || s.worst || s.solved_fraction.value || s.median_steps_to_solve().value || s.solved_seconds_median);
 }
 
 TEST(Summary, TheBootstrapIsDeterministic) {
   const auto a = agents({100, 300, 250, 470, 480, 20, 77});
   const cupg::Summary one = cupg::summarise(a), two = cupg::summarise(a);
-  EXPECT_EQ(one.ci95_low, two.ci95_low);
-  EXPECT_EQ(one.ci95_high, two.ci95_high);
+  EXPECT_EQ(one.iqm.ci95_low, two.iqm.ci95_low);
+  EXPECT_EQ(one.iqm.ci95_high, two.iqm.ci95_high);
 }
 
 TEST(Summary, TheIntervalIsThatOfTheMean) {
@@ -91,7 +201,7 @@ TEST(Summary, TheIntervalIsThatOfTheMean) {
   std::vector<double> returns;
   for (const float x : cupg_test::random_floats(400, 0.5f, 3)) returns.push_back(static_cast<double>(x) + 0.5);
   const cupg::Summary s = cupg::summarise(agents(returns));
-  const double width = (s.ci95_high - s.ci95_low) / (2 * 1.96) * std::sqrt(400.0) * std::sqrt(12.0);
+  const double width = (*s.iqm.ci95_high - *s.iqm.ci95_low) / (2 * 1.96) * std::sqrt(400.0) * std::sqrt(12.0);
   EXPECT_GT(width, 0.8);
   EXPECT_LT(width, 1.6);
 }

@@ -86,7 +86,8 @@ TEST(Train, StopsWhenSolved) {
   EXPECT_GT(a.solved_seconds, 0);
   EXPECT_LE(a.solved_seconds, a.seconds);
   EXPECT_EQ(r.env_steps, a.env_steps);
-  EXPECT_EQ(r.summary.solved_fraction, 1);
+  EXPECT_EQ(r.summary.solved_fraction.value, 1);
+  EXPECT_EQ(r.summary.median_steps_to_solve().value, static_cast<double>(r.agents[0].solved_env_steps));
   EXPECT_FALSE(a.curve.empty());
   // its parameters do solve the task on yet other episodes
   EXPECT_GE(cupg::evaluate(c, a.parameters, 500, true, 424242).mean_return, 470);

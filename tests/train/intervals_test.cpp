@@ -1,9 +1,11 @@
-// Confidence intervals: against tabulated quantiles, and by hand.
-#include "src/reproduce/intervals.hpp"
+// Confidence intervals: against tabulated quantiles and SciPy, and by hand.
+#include "src/train/intervals.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
+
+#include "tests/support/golden.hpp"
 
 namespace {
 
@@ -18,6 +20,14 @@ TEST(StudentT, HasTheTabulatedQuantiles) {
     EXPECT_FALSE(!(std::abs(cupg::student_t975(freedom) / quantile - 1) <= 1e-3)) << freedom << ": " << cupg::student_t975(freedom);
   EXPECT_FALSE(!(std::abs(cupg::student_t975(1e9) - 1.959964) <= 1e-6)) << "the normal distribution's";
   for (int f = 4; f < 300; ++f) EXPECT_GT(cupg::student_t975(f), cupg::student_t975(f + 1));
+}
+
+TEST(StudentT, IsScipysFrom4DegreesOn) {
+  const auto golden = cupg_test::golden_json("statistics_scipy.json");
+  for (const auto& c : golden.at("student")) {
+    const double want = c.at("t975").get<double>(), have = cupg::student_t975(c.at("freedom").get<double>());
+    EXPECT_FALSE(!(std::abs(have / want - 1) <= 1e-3)) << c;  // the expansion's promise
+  }
 }
 
 TEST(MeanInterval, ByHand) {
@@ -45,6 +55,15 @@ TEST(ProportionInterval, IsWilsonsByHand) {
   EXPECT_EQ(i.value, 0.8);
   EXPECT_NEAR(i.low, 0.490162, 1e-5);
   EXPECT_NEAR(i.high, 0.943318, 1e-5);
+}
+
+TEST(ProportionInterval, IsScipysWilson) {
+  const auto golden = cupg_test::golden_json("statistics_scipy.json");
+  for (const auto& c : golden.at("wilson")) {
+    const Interval i = cupg::proportion_interval(c.at("hits").get<double>(), c.at("n").get<double>());
+    EXPECT_FALSE(!(std::abs(i.low - c.at("low").get<double>()) <= 1e-12)) << c;  // a dozen roundings of numbers to 1
+    EXPECT_FALSE(!(std::abs(i.high - c.at("high").get<double>()) <= 1e-12)) << c;
+  }
 }
 
 TEST(ProportionInterval, StaysWithinZeroAndOne) {
