@@ -29,10 +29,11 @@ constexpr CommandHelp kCommands[] = {
      "  cupg bench rollout --threads 1 --isa avx2\n"
      "  cupg bench env --actions random --envs 4096 --json\n"},
     {"reproduce", "Holds published claims against what this build measures.",
-     "  cupg reproduce                    every row of the table, in two minutes\n"
+     "  cupg reproduce                    every row of the table, in a minute\n"
      "  cupg reproduce cleanrl-ppo garza-reinforce\n"
      "  cupg reproduce --markdown table.md --json\n",
-     "0 every claim reproduced; 1 one did not; 2 usage; 130 interrupted."},
+     "0 no claim is \"not met\"; 1 one is; 2 usage; 130 interrupted. Met: the claim lies in our 95 % interval. Near: it does not, but what "
+     "we require holds, whose source is said with it."},
     {"gradcheck", "Compares numeric, symbolic, automatic and hand-written gradients.",
      "  cupg gradcheck                    the default objective and network\n"
      "  cupg gradcheck --algo ppo --hidden 10,5 --activation tanh --separate\n"

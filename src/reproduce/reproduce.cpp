@@ -27,7 +27,7 @@
 namespace cupg {
 namespace {
 
-constexpr double kNone = std::numeric_limits<double>::infinity();
+constexpr double kNone = Figure::kUnbounded;
 constexpr std::string_view kTableBegins = "<!-- reproduce: written by cupg reproduce --markdown FILE -->",
                            kTableEnds = "<!-- /reproduce -->";
 
@@ -44,11 +44,36 @@ Config preset(std::string_view name) {
   return config;
 }
 
-Figure figure(std::string what, const Interval& i, std::size_t samples, double least, double most) {
-  return {std::move(what), i.value, i.low, i.high, least, most, static_cast<int>(samples)};
+Claim says(double value, std::string text) { return {Claim::Kind::figure, value, value, std::move(text)}; }
+Claim states(double low, double high, std::string text) { return {Claim::Kind::statement, low, high, std::move(text)}; }
+
+/// What we require, and why.
+struct Bounds {
+  double least = -kNone, most = kNone;
+  std::string why = {};
+};
+/// A mean that was simulated independently, to two standard errors of as many seeds as ours.
+Bounds simulated(double mean, double deviation, std::size_t seeds) {
+  const double error = deviation / std::sqrt(static_cast<double>(std::max<std::size_t>(1, seeds)));
+  return {
+      mean - 2 * error, mean + 2 * error,
+      fmt::format("our simulation in double precision: {:g} +- {:g} over seeds; two standard errors of {} seeds", mean, deviation, seeds)};
+}
+/// The same where the simulation's standard error is known: two of the difference.
+Bounds simulated_with_error(double mean, double error, double deviation, std::size_t runs) {
+  const double both = std::hypot(error, deviation / std::sqrt(static_cast<double>(std::max<std::size_t>(1, runs))));
+  return {mean - 2 * both, mean + 2 * both,
+          fmt::format("tests/golden/simulate_searches.py: {:g} +- {:g}; two standard errors of the difference", mean, error)};
+}
+
+Figure figure(std::string what, const Interval& i, std::size_t samples, Claim claim = {}, Bounds bounds = {}) {
+  return {std::move(what),      i.value, i.low, i.high, static_cast<int>(samples), std::move(claim), bounds.least, bounds.most,
+          std::move(bounds.why)};
 }
 /// A figure without chance.
-Figure exactly(std::string what, double value, double least, double most) { return {std::move(what), value, value, value, least, most, 1}; }
+Figure exactly(std::string what, double value, Claim claim = {}, Bounds bounds = {}) {
+  return figure(std::move(what), {value, value, value}, 1, std::move(claim), std::move(bounds));
+}
 
 /// f(engine, seed) for the seeds 1 .. seeds, an engine of one agent on each thread; the results in order of the seeds.
 template <class F>
@@ -116,25 +141,26 @@ Figures shared_net(const ReproduceOptions& options) {
   config.seeds = scaled(options, 1000);
   config.threads = machine_threads(options);
   const TrainResult result = train(config, {.progress = {}, .stop = options.stop});
-  std::vector<double> seconds;
-  for (const AgentResult& a : result.agents)
-    if (a.solved_env_steps > 0) seconds.push_back(1e3 * a.solved_seconds);
+  const auto solved =
+      std::count_if(result.agents.begin(), result.agents.end(), [](const AgentResult& a) { return a.solved_env_steps > 0; });
   const double n = static_cast<double>(result.agents.size());
-  Figures f;
-  f.push_back(figure("share of the seeds that solve CartPole-v1 within 5 M steps",
-                     proportion_interval(static_cast<double>(seconds.size()), n), result.agents.size(), 1, 1));
-  f.push_back(exactly("parameters of the network", parameter_count(config.network()), 131, 131));
-  if (!seconds.empty()) f.push_back(exactly("median milliseconds to solve it, on this machine", quantile(seconds, 0.5), 0, kNone));
-  return f;
+  return {figure("share of the seeds that solve CartPole-v1 within 5 M steps", proportion_interval(static_cast<double>(solved), n),
+                 result.agents.size(), says(1, "every seed"), {1, 1, "the claim itself, of our own defaults"}),
+          exactly("parameters of the network", parameter_count(config.network()), says(131, "131"),
+                  {131, 131, "4 x 16 + 16 + 16 x 2 + 2 + 16 + 1"})};
 }
 
 Figures jaromiru(const ReproduceOptions& options) {
   const std::vector<double> returns = trained_returns(preset("jaromiru-a3c"), scaled(options, 20), false, options);
-  Figures f{figure("mean return of 100 sampled episodes after 65,000 steps", mean_interval(returns), returns.size(), 170, kNone)};
+  Bounds bounds = simulated(182, 25, returns.size());
+  bounds.most = kNone;
+  bounds.why += "; the source has a curve, no figure to be stricter with";
+  Figures f{figure("mean return of 100 sampled episodes after 65,000 steps", mean_interval(returns), returns.size(), says(200, "near 200"),
+                   bounds)};
   Config torch = preset("jaromiru-a3c");
   torch.optimizer.rmsprop_eps = RmspropEps::outside;
   const std::vector<double> other = trained_returns(torch, scaled(options, 20), false, options);
-  f.push_back(figure("the same with PyTorch's RMSProp", mean_interval(other), other.size(), -kNone, kNone));
+  f.push_back(figure("the same with PyTorch's RMSProp", mean_interval(other), other.size()));
   return f;
 }
 
@@ -147,25 +173,26 @@ Figures random_search_row(const ReproduceOptions& options) {
   std::vector<double> trials;
   for (const SearchRun& r : result.runs)
     if (r.solved) trials.push_back(r.trials);
-  const double seconds = result.seconds;
-  return {figure("mean episodes until the first return of 200", mean_interval(trials), trials.size(), 13.45, 13.85),
-          exactly("median", quantile(trials, 0.5), 9, 11),
-          exactly("million episodes a second, on this machine", static_cast<double>(result.episodes) / seconds / 1e6, 0, kNone)};
+  return {figure("mean episodes until the first return of 200", mean_interval(trials), trials.size(),
+                 says(13.53, "13.53 over 1,000 runs, a standard error of 0.41"), simulated_with_error(13.614, 0.024, 13.1, trials.size())),
+          exactly("median", quantile(trials, 0.5), {},
+                  {10, 10, "trials are independent: geometric, with a median of 10 where the mean is 13.6"})};
 }
 
 Figures hill_climbing_row(const ReproduceOptions& options) {
-  const auto solved = [&](float noise, double least, double most) {
+  const auto solved = [&](float noise, double share, double error) {
     HillClimbingSettings s;
-    s.runs = scaled(options, 10000);
+    s.runs = scaled(options, 40000);
     s.threads = machine_threads(options);
     s.noise = noise;
     s.stop = options.stop;
     const SearchResult result = hill_climbing(s);
     return figure(fmt::format("share that reached 200 in one episode within 2,000 trials, noise {:g}", static_cast<double>(noise)),
                   proportion_interval(static_cast<double>(result.solved()), static_cast<double>(s.runs)), static_cast<std::size_t>(s.runs),
-                  least, most);
+                  noise == 0.1f ? states(1e-3, 0.5, "some, not most") : Claim{},
+                  simulated_with_error(share, error, std::sqrt(share * (1 - share)), static_cast<std::size_t>(s.runs)));
   };
-  return {solved(0.1f, 0.42, 0.48), solved(0.5f, 0.82, 0.86), solved(1.0f, 0.91, 0.95), solved(2.0f, 0.93, 0.97)};
+  return {solved(0.1f, 0.4368, 0.0035), solved(0.5f, 0.8346, 0.0019), solved(1.0f, 0.9297, 0.0013), solved(2.0f, 0.9583, 0.0010)};
 }
 
 Figures kvfrans_policy_gradient(const ReproduceOptions& options) {
@@ -183,10 +210,11 @@ Figures kvfrans_policy_gradient(const ReproduceOptions& options) {
   });
   std::vector<double> finite = when;
   std::erase(finite, kNone);
-  return {figure("episodes until 195 over the last 100, mean", mean_interval(finite), when.size(), 625, 825),
-          figure("share of the seeds that get there within 2,000",
-                 proportion_interval(static_cast<double>(finite.size()), static_cast<double>(when.size())), when.size(), 1, 1),
-          figure("episodes until the first return of 200, mean", mean_interval(first), first.size(), -kNone, kNone)};
+  return {figure("share of the seeds that get to 195 over the last 100 within 2,000",
+                 proportion_interval(static_cast<double>(finite.size()), static_cast<double>(when.size())), when.size(),
+                 says(1, "solves it"), {1, 1, "the source's own word, taken for every seed; it gives no figure"}),
+          figure("episodes until then, mean", mean_interval(finite), when.size(), {}, simulated(725, 174, finite.size())),
+          figure("episodes until the first return of 200, mean", mean_interval(first), first.size(), {}, simulated(208, 83, first.size()))};
 }
 
 Figures weng_reinforce(const ReproduceOptions& options) {
@@ -199,14 +227,18 @@ Figures weng_reinforce(const ReproduceOptions& options) {
   without.algorithm = "reinforce";
   const std::vector<double> a = last(with), b = last(without);
   const Interval ia = mean_interval(a), ib = mean_interval(b);
-  return {figure("mean of the last 100 of 800 episodes", ia, a.size(), 350, kNone),
-          figure("without the baseline", ib, b.size(), -kNone, kNone),
-          {"with over without", ia.value / ib.value, ia.low / ib.high, ia.high / ib.low, 2, kNone, static_cast<int>(a.size())}};
+  const double ratio = 398.0 / 121, seeds = static_cast<double>(std::max<std::size_t>(1, a.size()));
+  const double error = ratio * std::hypot(42.0 / 398, 38.0 / 121) / std::sqrt(seeds);
+  return {{"with a baseline over without, mean of the last 100 of 800 episodes", ia.value / ib.value, ia.low / ib.high, ia.high / ib.low,
+           static_cast<int>(a.size()), states(1, kNone, "more than 1: a baseline helps"), ratio - 2 * error, kNone,
+           "our simulation in double precision: 398 over 121, less two standard errors; the source has curves, no figure"},
+          figure("with", ia, a.size(), {}, simulated(398, 42, a.size())),
+          figure("without", ib, b.size(), {}, simulated(121, 38, b.size()))};
 }
 
 Figures weng_actor_critic(const ReproduceOptions&) {
-  return {
-      exactly("gradient in double against central differences, relative error", gradient_error(preset("weng-actor-critic"), 1), 0, 1e-6)};
+  return {exactly("gradient in double against central differences, relative error", gradient_error(preset("weng-actor-critic"), 1), {},
+                  {0, 1e-8, "central differences with a step of 1e-5 of a loss of order 1 err by some 1e-10; the source has no figure"})};
 }
 
 Figures garza(const ReproduceOptions& options) {
@@ -226,25 +258,35 @@ Figures garza(const ReproduceOptions& options) {
   });
   const auto reached = std::count_if(longest.begin(), longest.end(), [&](double x) { return x >= limit; });
   const auto failed = std::count_if(best.begin(), best.end(), [](double x) { return x < 200; });
-  return {figure("share of the seeds with an episode of 617,332 steps within 500",
-                 proportion_interval(static_cast<double>(reached), static_cast<double>(longest.size())), longest.size(),
-                 0.5 / static_cast<double>(std::max<std::size_t>(1, longest.size())), 1),
-          figure("with a limit of 200 steps: share that never reaches it",
-                 proportion_interval(static_cast<double>(failed), static_cast<double>(best.size())), best.size(), 0.05, 0.2)};
+  const double least = 1 / static_cast<double>(std::max<std::size_t>(1, longest.size()));
+  const double error = std::sqrt(0.12 * 0.88 * (1.0 / 200 + 1 / static_cast<double>(std::max<std::size_t>(1, best.size()))));
+  return {
+      figure("share of the seeds with an episode of 617,332 steps within 500",
+             proportion_interval(static_cast<double>(reached), static_cast<double>(longest.size())), longest.size(),
+             states(1e-9, 1, "one run that gets there"), {least, kNone, "one seed; the source has one run, from which no share follows"}),
+      figure("with a limit of 200 steps: share that never reaches it",
+             proportion_interval(static_cast<double>(failed), static_cast<double>(best.size())), best.size(), {},
+             {0.12 - 2 * error, 0.12 + 2 * error,
+              "our simulation in double precision: 12 % of 200 seeds; two standard errors of the difference"})};
 }
 
 Figures cleanrl(const ReproduceOptions& options) {
   const std::vector<double> returns = trained_returns(preset("cleanrl-ppo"), scaled(options, 20), false, options);
-  return {figure("mean return of 100 sampled episodes after 500,000 steps", mean_interval(returns), returns.size(), 475, kNone)};
+  return {figure("mean return of 100 sampled episodes after 500,000 steps", mean_interval(returns), returns.size(),
+                 says(490, "490.0 +- 6.1"),
+                 {490 - 2 * 6.1, kNone, "the source's mean less two of its +-; it does not say of how many seeds"})};
 }
 
 Figures sb3_zoo(const ReproduceOptions& options) {
   const std::vector<double> returns = trained_returns(preset("sb3-zoo-ppo"), scaled(options, 20), true, options);
-  return {figure("mean return of 100 greedy episodes after 100,000 steps", mean_interval(returns), returns.size(), 475, kNone)};
+  return {figure("mean return of 100 greedy episodes after 100,000 steps", mean_interval(returns), returns.size(),
+                 says(500, "500, one agent"),
+                 {475, kNone, "Gymnasium's threshold; the source played one agent, so it has no spread to be stricter with"})};
 }
 
 Figures tiny_mdp_row(const ReproduceOptions& options) {
   const TabularCheck check = check_tabular_theorem(tiny_mdp(), tiny_logits(), scaled(options, 200000), 1);
+  const Bounds three_errors{0, 3, "three standard errors of the sampled gradient, in each of its components"};
   Figures f;
   double none = 0;
   for (const SampledGradient& s : check.sampled) {
@@ -253,14 +295,16 @@ Figures tiny_mdp_row(const ReproduceOptions& options) {
                                                                    : "b(s) as the baseline";
     if (s.baseline == Baseline::none) none = s.estimate.total_variance;
     f.push_back(exactly(fmt::format("largest deviation of the sampled gradient from the exact one in standard errors, {}", name),
-                        s.largest_z, 0, 3));
+                        s.largest_z, states(0, 3, "the same in the mean"), three_errors));
     if (s.baseline == Baseline::state_value)
-      f.push_back(exactly("its variance over that without a baseline", s.estimate.total_variance / none, 0, 1));
+      f.push_back(exactly("its variance over that without a baseline", s.estimate.total_variance / none, states(0, 1, "lower"),
+                          {0, 1, "the claim itself"}));
   }
   CartPoleTheoremSettings settings;
   settings.episodes = scaled(options, 100000);
   const CartPoleCheck cart = check_cartpole_theorem(settings);
-  f.push_back(exactly("CartPole: score function against differences of the return, in standard errors", cart.largest_z, 0, 3));
+  f.push_back(exactly("CartPole: score function against differences of the return, in standard errors", cart.largest_z,
+                      states(0, 3, "the same in the mean"), three_errors));
   return f;
 }
 
@@ -270,14 +314,13 @@ struct Row {
 };
 constexpr Row kRows[] = {
     {{"shared-net", "cuPG's defaults", "131 parameters; every seed solves CartPole-v1 within 5 M steps"}, shared_net},
-    {{"jaromiru-a3c", "Janisch, 2017", "a mean near 200 of CartPole-v0 (simulated: 182 +- 25)"}, jaromiru},
-    {{"kvfrans-random-search", "Frans, 2016", "13.53 episodes over 1,000 runs (simulated: 13.64)"}, random_search_row},
-    {{"kvfrans-hill-climbing", "Frans, 2016", "solves some; the noise decides (simulated: 44.8 % at 0.1; 84, 93, 95 % at 0.5, 1, 2)"},
-     hill_climbing_row},
-    {{"kvfrans-policy-gradient", "Frans, 2016", "solves CartPole-v0 (simulated: after 725 +- 174 episodes)"}, kvfrans_policy_gradient},
-    {{"weng-reinforce-baseline", "Weng, 2018", "a baseline helps (simulated: 398 +- 42 against 121 +- 38)"}, weng_reinforce},
+    {{"jaromiru-a3c", "Janisch, 2017", "a mean near 200 of CartPole-v0"}, jaromiru},
+    {{"kvfrans-random-search", "Frans, 2016", "13.53 episodes over 1,000 runs"}, random_search_row},
+    {{"kvfrans-hill-climbing", "Frans, 2016", "solves some; the noise decides"}, hill_climbing_row},
+    {{"kvfrans-policy-gradient", "Frans, 2016", "solves CartPole-v0"}, kvfrans_policy_gradient},
+    {{"weng-reinforce-baseline", "Weng, 2018", "a baseline helps"}, weng_reinforce},
     {{"weng-actor-critic", "Weng, 2018", "no figure; the gradient against central differences"}, weng_actor_critic},
-    {{"garza-reinforce", "Garza", "an episode of 617,332 steps (simulated: some 12 % of seeds collapse)"}, garza},
+    {{"garza-reinforce", "Garza", "an episode of 617,332 steps"}, garza},
     {{"cleanrl-ppo", "Huang et al., 2022", "490.0 +- 6.1 after 500,000 steps"}, cleanrl},
     {{"sb3-zoo-ppo", "Raffin, 2020", "500 after 100,000 steps"}, sb3_zoo},
     {{"tiny-mdp", "Sutton et al., 2000", "the sampled gradient is the exact one in the mean; a baseline lowers its variance"},
@@ -291,8 +334,29 @@ std::string number(double x) {
 
 }  // namespace
 
-bool Reproduction::passed() const {
-  return !figures.empty() && std::all_of(figures.begin(), figures.end(), [](const Figure& f) { return f.passed(); });
+std::string_view verdict_name(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::shown: return "";
+    case Verdict::met: return "met";
+    case Verdict::near: return "near";
+    case Verdict::not_met: return "not met";
+  }
+  return "";
+}
+
+Verdict Figure::verdict() const {
+  const bool has_claim = claim.kind != Claim::Kind::none;
+  if (!(value >= least && value <= most)) return Verdict::not_met;  // NaN, too
+  if (!required() && !has_claim) return Verdict::shown;
+  const bool claimed = claim.kind == Claim::Kind::figure ? ci95_low <= claim.high && ci95_high >= claim.low
+                                                         : !has_claim || (ci95_low >= claim.low && ci95_high <= claim.high);
+  return claimed ? Verdict::met : Verdict::near;
+}
+
+Verdict Reproduction::verdict() const {
+  Verdict worst = figures.empty() ? Verdict::not_met : Verdict::shown;
+  for (const Figure& f : figures) worst = std::max(worst, f.verdict());
+  return worst;
 }
 
 std::span<const ReproductionInfo> reproductions() {
@@ -319,10 +383,9 @@ Reproduction reproduce(std::string_view name, const ReproduceOptions& options) {
 
 std::string required(const Figure& f) {
   if (f.least == f.most) return number(f.least);
-  if (std::isinf(f.least) && std::isinf(f.most)) return "";
-  if (f.least == 0 && std::isinf(f.most)) return "";
+  if (!f.required()) return "";
   if (std::isinf(f.most)) return "at least " + number(f.least);
-  return f.least == 0 ? "at most " + number(f.most) : number(f.least) + " to " + number(f.most);
+  return f.least == 0 || std::isinf(f.least) ? "at most " + number(f.most) : number(f.least) + " to " + number(f.most);
 }
 std::string measured(const Figure& f) {
   if (f.ci95_low == f.ci95_high) return number(f.value) + (f.samples > 1 ? fmt::format(" (each of {})", f.samples) : "");
@@ -330,16 +393,13 @@ std::string measured(const Figure& f) {
 }
 
 std::string reproductions_markdown(const std::vector<Reproduction>& rows) {
-  std::string text = std::string(kTableBegins) + "\n| preset | claim | ours (95 % interval) | required | |\n|---|---|---|---|---|\n";
+  std::string text = std::string(kTableBegins) +
+                     "\n| preset | claim | ours (95 % interval) | claimed | required, and why | |\n|---|---|---|---|---|---|\n";
   for (const Reproduction& r : rows)
     for (const Figure& f : r.figures) {
       const bool first = &f == r.figures.data();
-      const std::string need = required(f);
-      text += fmt::format("| {} | {} | {}: {} | {} | {} |\n", first ? r.name : "", first ? r.source + ": " + r.claim : "", f.what,
-                          measured(f), need,
-                          need.empty() ? ""
-                          : f.passed() ? "pass"
-                                       : "FAIL");
+      text += fmt::format("| {} | {} | {}: {} | {} | {} | {} |\n", first ? r.name : "", first ? r.source + ": " + r.claim : "", f.what,
+                          measured(f), f.claim.text, f.required() ? required(f) + ": " + f.why : "", verdict_name(f.verdict()));
     }
   return text + std::string(kTableEnds) + "\n";
 }

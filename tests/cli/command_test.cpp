@@ -36,8 +36,12 @@ TEST(Reproduce, PrintsATableAndPutsItIntoAPage) {
   const std::vector<std::string> arguments{"reproduce", "weng-actor-critic", "--markdown", "page.md"};
   const auto first = run_cupg(arguments, {.folder = folder.path()});
   EXPECT_EQ(first.status, 0) << first.err;
-  EXPECT_TRUE(first.out.starts_with("pass weng-actor-critic")) << first.out;
-  EXPECT_NE(first.out.find("1 of 1 reproduced"), std::string::npos) << first.out;
+  EXPECT_TRUE(first.out.starts_with("weng-actor-critic, ")) << first.out;
+  EXPECT_NE(first.out.find("\n  met      gradient in double"), std::string::npos) << first.out;
+  EXPECT_NE(first.out.find("\n           required  at most 1.0e-08: central differences"), std::string::npos) << first.out;
+  EXPECT_NE(first.out.find("\n1 met, 0 near, 0 not met, in "), std::string::npos) << first.out;
+  for (std::size_t at = 0; at < first.out.size(); at = first.out.find('\n', at) + 1)
+    EXPECT_LE(first.out.find('\n', at) - at, 80u) << first.out.substr(at);
   const std::string table = folder.read("page.md");
   EXPECT_NE(table.find("| weng-actor-critic | "), std::string::npos) << table;
 
@@ -48,7 +52,10 @@ TEST(Reproduce, PrintsATableAndPutsItIntoAPage) {
   const Json json = json_of(run_cupg({"reproduce", "weng-actor-critic", "--json"}));
   EXPECT_EQ(json["presets"].size(), 1u);
   EXPECT_EQ(json["presets"][0]["name"], "weng-actor-critic");
-  EXPECT_EQ(json["presets"][0]["passed"], true);
+  EXPECT_EQ(json["presets"][0]["verdict"], "met");
+  EXPECT_EQ(json["presets"][0]["figures"][0]["most"], 1e-8);
+  EXPECT_TRUE(json["presets"][0]["figures"][0]["why"].is_string());
+  EXPECT_EQ(json["not_met"], 0);
 }
 
 // bench has defaults of its own (2,048 environments), so that the preset's are seen to win over them.

@@ -18,31 +18,60 @@
 
 namespace {
 
+using cupg::Claim;
 using cupg::Figure;
 using cupg::Reproduction;
+using cupg::Verdict;
 constexpr double kNone = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-Figure figure(double value, double least, double most) { return {"what", value, value, value, least, most, 1}; }
-
-TEST(Figure, PassesWithinItsBoundsAlone) {
-  EXPECT_TRUE(figure(1, 1, 2).passed());
-  EXPECT_TRUE(figure(2, 1, 2).passed());
-  EXPECT_FALSE(figure(0.999, 1, 2).passed());
-  EXPECT_FALSE(figure(2.001, 1, 2).passed());
-  EXPECT_TRUE(figure(1e9, 475, kNone).passed());
-  EXPECT_FALSE(figure(474.9, 475, kNone).passed());
-  EXPECT_TRUE(figure(-5, -kNone, kNone).passed());
-  EXPECT_FALSE(figure(kNan, -kNone, kNone).passed()) << "NaN is never right";
+Figure figure(double value, double least, double most) { return {"what", value, value, value, 1, {}, least, most, "because"}; }
+Figure claimed(double low, double high, double claim, double least = -kNone) {
+  return {"what", (low + high) / 2, low, high, 20, {Claim::Kind::figure, claim, claim, "so much"}, least, kNone, "because"};
 }
 
-TEST(Reproduction, PassesWhereAllFiguresDo) {
-  Reproduction r{"name", "source", "claim", {figure(1, 1, 1), figure(2, 1, 3)}, 0};
-  EXPECT_TRUE(r.passed());
+TEST(Verdict, IsNotMetOutsideOfWhatIsRequired) {
+  EXPECT_EQ(figure(1, 1, 2).verdict(), Verdict::met);
+  EXPECT_EQ(figure(2, 1, 2).verdict(), Verdict::met);
+  EXPECT_EQ(figure(0.999, 1, 2).verdict(), Verdict::not_met);
+  EXPECT_EQ(figure(2.001, 1, 2).verdict(), Verdict::not_met);
+  EXPECT_EQ(figure(1e9, 475, kNone).verdict(), Verdict::met);
+  EXPECT_EQ(figure(474.9, 475, kNone).verdict(), Verdict::not_met);
+  EXPECT_EQ(figure(-5, -kNone, kNone).verdict(), Verdict::shown);
+  EXPECT_EQ(figure(kNan, -kNone, kNone).verdict(), Verdict::not_met) << "NaN is never right";
+  EXPECT_EQ(claimed(180, 210, 200, 196).verdict(), Verdict::not_met) << "195, though the claim lies in the interval";
+}
+
+TEST(Verdict, IsMetWhereTheClaimLiesInOurIntervalAndNearOtherwise) {
+  EXPECT_EQ(claimed(177, 196, 200, 170).verdict(), Verdict::near) << "what is required is not what is claimed";
+  EXPECT_EQ(claimed(177, 200, 200, 170).verdict(), Verdict::met);
+  EXPECT_EQ(claimed(200, 230, 200, 170).verdict(), Verdict::met);
+  EXPECT_EQ(claimed(200.1, 230, 200, 170).verdict(), Verdict::near) << "better than claimed is not the claim either";
+  EXPECT_EQ(claimed(500, 500, 500).verdict(), Verdict::met);
+  EXPECT_EQ(claimed(kNan, kNan, 500).verdict(), Verdict::not_met);
+}
+
+TEST(Verdict, OfAStatementNeedsTheWholeInterval) {
+  Figure f = claimed(1.2, 3, 0);
+  f.claim = {Claim::Kind::statement, 1, kNone, "more than 1"};
+  EXPECT_EQ(f.verdict(), Verdict::met);
+  f.ci95_low = 0.9;
+  EXPECT_EQ(f.verdict(), Verdict::near);
+  f.least = 2.2;
+  EXPECT_EQ(f.verdict(), Verdict::not_met);
+}
+
+TEST(Verdict, OfARowIsTheWorstOfItsFigures) {
+  Reproduction r{"name", "source", "claim", {figure(1, -kNone, kNone)}, 0};
+  EXPECT_EQ(r.verdict(), Verdict::shown);
+  r.figures.push_back(figure(1, 1, 1));
+  EXPECT_EQ(r.verdict(), Verdict::met);
+  r.figures.push_back(claimed(1, 2, 3));
+  EXPECT_EQ(r.verdict(), Verdict::near);
   r.figures.push_back(figure(4, 1, 3));
-  EXPECT_FALSE(r.passed());
+  EXPECT_EQ(r.verdict(), Verdict::not_met);
   r.figures.clear();
-  EXPECT_FALSE(r.passed()) << "no figure is no reproduction";
+  EXPECT_EQ(r.verdict(), Verdict::not_met) << "no figure is no reproduction";
 }
 
 TEST(Reproduction, SaysWhatIsRequiredAndMeasured) {
@@ -51,20 +80,21 @@ TEST(Reproduction, SaysWhatIsRequiredAndMeasured) {
   EXPECT_EQ(cupg::required(figure(1, 0, 3)), "at most 3");
   EXPECT_EQ(cupg::required(figure(1, 131, 131)), "131");
   EXPECT_EQ(cupg::required(figure(1, -kNone, kNone)), "");
-  EXPECT_EQ(cupg::required(figure(1, 0, kNone)), "");
   EXPECT_EQ(cupg::measured(figure(0.25, 0, 1)), "0.25");
-  EXPECT_EQ(cupg::measured({"what", 182.34, 175, 190, 0, 1, 20}), "182.3 (175 to 190, n = 20)");
-  EXPECT_EQ(cupg::measured({"what", 500, 500, 500, 475, kNone, 20}), "500 (each of 20)");
+  EXPECT_EQ(cupg::measured({"what", 182.34, 175, 190, 20}), "182.3 (175 to 190, n = 20)");
+  EXPECT_EQ(cupg::measured({"what", 500, 500, 500, 20}), "500 (each of 20)");
   EXPECT_EQ(cupg::measured(figure(1.21e-9, 0, 1)), "1.2e-09");
 }
 
-TEST(Reproduction, TheMarkdownHoldsEveryRowAndVerdict) {
-  const std::vector<Reproduction> rows = {{"a-preset", "Source, 2016", "13.53", {figure(13.6, 13.45, 13.85), figure(7, 9, 11)}, 1},
+TEST(Reproduction, TheMarkdownHoldsEveryRowClaimReasonAndVerdict) {
+  const std::vector<Reproduction> rows = {{"a-preset", "Source, 2016", "13.53", {claimed(177, 196, 200, 170), figure(7, 9, 11)}, 1},
                                           {"another", "Other, 2018", "none", {figure(5, -kNone, kNone)}, 1}};
   const std::string text = cupg::reproductions_markdown(rows);
-  EXPECT_NE(text.find("| a-preset | Source, 2016: 13.53 | what: 13.6 | 13.45 to 13.85 | pass |\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("|  |  | what: 7 | 9 to 11 | FAIL |\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("| another | Other, 2018: none | what: 5 |  |  |\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("| a-preset | Source, 2016: 13.53 | what: 186.5 (177 to 196, n = 20) | so much | at least 170: because | near |\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("|  |  | what: 7 |  | 9 to 11: because | not met |\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("| another | Other, 2018: none | what: 5 |  |  |  |\n"), std::string::npos) << text;
   EXPECT_NE(text.find("cupg reproduce"), std::string::npos) << "the command that makes it";
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3 + 3 + 1);
 }
@@ -120,6 +150,9 @@ TEST_P(SmallReproduction, HasItsFigures) {
   for (const Figure& f : r.figures) {
     EXPECT_TRUE(names.insert(f.what).second) << f.what << " is there twice";
     EXPECT_FALSE(f.what.empty());
+    EXPECT_EQ(f.required(), !f.why.empty()) << f.what << ": a requirement says where it comes from";
+    EXPECT_EQ(f.claim.kind == Claim::Kind::none, f.claim.text.empty()) << f.what;
+    EXPECT_LE(f.claim.low, f.claim.high) << f.what;
     EXPECT_LE(f.least, f.most);
     EXPECT_FALSE(f.ci95_low > f.value || f.value > f.ci95_high) << f.what;
     if (quick.count(GetParam()) == 0) continue;
