@@ -1,5 +1,5 @@
 // A population of agents as the CUDA kernels see it: the settings that all agents share, and arrays with one slot an agent. Kernels
-// take it by value; the memory belongs to the engine (src/engine/cuda_engine.cu).
+// take it by value; the memory belongs to the engine (src/engine/cuda_engine.cuh).
 #pragma once
 #include "kernels/advantage/op.hpp"
 #include "kernels/gradient/op.hpp"

@@ -1,5 +1,5 @@
 // FloatLanes<N>: N vector registers side by side as one lane type, on Highway. Host only; compiled once for AVX2 and once
-// for AVX-512 (src/engine/CMakeLists.txt). Two registers per lane type hide the latency of the long dependent chains of
+// for AVX-512 (src/CMakeLists.txt). Two registers per lane type hide the latency of the long dependent chains of
 // the rollout and halve the loads of network weights.
 #pragma once
 #include <hwy/highway.h>

@@ -38,7 +38,7 @@ struct PackEntry {
   std::int32_t plus = -1, minus = -1;
 };
 
-/// The whole network. Pointers belong to whoever made the plan (src/engine/network_plan).
+/// The whole network. Pointers belong to whoever made the plan (src/engine/network_plan.hpp).
 struct NetworkPlan {
   int actions = 0;
   int policy_outputs = 0;

@@ -4,3 +4,4 @@ int moved();
 // Lines that no formatter takes away, so that the numbers stay.
 //
 int kept();
+inline int used() { return kept() + moved(); }
