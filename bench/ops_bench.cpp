@@ -160,7 +160,7 @@ void reduce(benchmark::State& state, Isa isa) {
 void optimizer(benchmark::State& state, Isa isa) {
   Fixture f(isa);
   OptimizerArgs o;
-  o.total_updates = 1;
+  o.total.updates = 1;
   o.count = static_cast<int>(f.parameters.size());
   o.gradient = f.gradient.data();
   o.parameters = f.parameters.data();

@@ -31,10 +31,10 @@ struct Agents {
   NetworkPlan plan;  ///< `entries` lies in device memory
   OptimizerSettings optimizer;
   Coefficients<float> coefficients{};
-  std::int64_t total_updates = 0;  ///< K of the linear schedule
-  int envs = 0;                    ///< N
-  int warps = 0;                   ///< ceil(N / 32)
-  int horizon = 0;                 ///< T
+  TrainingLength total;  ///< where the linear schedules end
+  int envs = 0;          ///< N
+  int warps = 0;         ///< ceil(N / 32)
+  int horizon = 0;       ///< T
   int max_episode_steps = 0;
   int state_size = 0;  ///< numbers in an environment's state
   int nstep = 0;       ///< 0: GAE
@@ -125,7 +125,7 @@ CUPG_FN OptimizerArgs optimizer_args(const Agents& a, int slot) {
   const std::int64_t at = static_cast<std::int64_t>(slot) * parameter_stride(a);
   OptimizerArgs o;
   o.settings = a.optimizer;
-  o.total_updates = a.total_updates;
+  o.total = a.total;
   o.count = parameter_stride(a);
   o.gradient = a.gradient == nullptr ? nullptr : a.gradient + at;
   o.parameters = a.parameters + at;

@@ -63,7 +63,8 @@ struct Config {
   /// K: updates until `steps` are done, rounded up, or update_limit where that is less. With whole episodes, whose length nobody knows
   /// beforehand, an agent may reach `steps` earlier.
   std::int64_t updates() const {
-    const std::int64_t most = (steps + batch() - 1) / batch();
+    if (batch() <= 0) return 0;  // which check() refuses
+    const std::int64_t most = steps / batch() + (steps % batch() != 0 ? 1 : 0);
     return update_limit > 0 && update_limit < most ? update_limit : most;
   }
 };

@@ -32,7 +32,7 @@ struct AdvantageSettings {
 /// How J's over the samples of a (mini)batch become its loss.
 enum class LossSum { mean, sum };
 
-/// Of PPO's clip: linear falls with the updates to 0 as a learning rate does.
+/// Of PPO's clip: linear falls to 0 as a linear learning rate does.
 enum class ClipSchedule { constant, linear };
 
 /// The policy that acts while it learns: with probability epsilon an action drawn uniformly. It falls linearly over the agent's first

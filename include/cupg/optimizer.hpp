@@ -11,7 +11,7 @@ struct OptimizerSettings {
   OptimizerKind kind = OptimizerKind::adam;
   float learning_rate = 0.055f;
   float value_learning_rate = 0;           ///< of the value's own network; 0: learning_rate
-  Schedule schedule = Schedule::constant;  ///< linear: lr (K - k) / K at update k of K; exponential: lr decay^k
+  Schedule schedule = Schedule::constant;  ///< linear: lr times what is left of the training; exponential: lr decay^k at update k
   float decay = 0.998f;                    ///< of the exponential schedule
   float beta1 = 0.7f, beta2 = 0.9f;        ///< Adam's decays
   float alpha = 0.99f;                     ///< RMSProp's decay

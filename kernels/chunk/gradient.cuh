@@ -53,10 +53,11 @@ __device__ __forceinline__ void gather_block(const ChunkAgents& a, int slot, int
   }
 }
 
-/// Coefficients of update k.
-CUPG_FN Coefficients<float> chunk_coefficients(const ChunkAgents& a, std::int64_t k) {
+/// Coefficients of an agent's present update.
+CUPG_FN Coefficients<float> chunk_coefficients(const ChunkAgents& a, const ChunkState& progress) {
   const ObjectiveSettings& o = a.objective;
-  const float left = o.clip_schedule == ClipSchedule::linear ? linear_schedule<float>(k, a.agents.total_updates) : 1.0f;
+  const float left =
+      o.clip_schedule == ClipSchedule::linear ? linear_schedule<float>({progress.updates, progress.taken}, a.agents.total) : 1.0f;
   return {o.entropy_coef, o.value_coef, o.clip * left, o.value_clip * left};
 }
 
@@ -118,13 +119,8 @@ __global__ void __launch_bounds__(kChunkThreads, 3) chunk_gradient_kernel(const 
   __syncthreads();
   forward_block<4>(a.plan, a.gradient, weights, rows, 0, base, f.outputs[0], kChunk);
   const float scale = a.objective.loss == LossSum::mean ? 1.0f / static_cast<float>(m.size) : 1.0f;
-  const ObjectiveArgs o{rows,        chunk_coefficients(a, progress.updates),
-                        0.0f,        1.0f,
-                        scale,       f.outputs[0],
-                        f.action,    f.advantage,
-                        f.target,    f.old_log_probability,
-                        f.old_value, f.grad[0],
-                        f.kl};
+  const ObjectiveArgs o{rows,     chunk_coefficients(a, progress), 0.0f,        1.0f,      scale, f.outputs[0], f.action, f.advantage,
+                        f.target, f.old_log_probability,           f.old_value, f.grad[0], f.kl};
   for (int r = static_cast<int>(threadIdx.x); r < rows; r += static_cast<int>(blockDim.x)) objective_lanes<Objective, A, float>(o, r);
   __syncthreads();
   backward_block(a, weights, rows, f, base, partials_of(a, slot) + static_cast<std::int64_t>(blockIdx.x) * partial_stride(a));

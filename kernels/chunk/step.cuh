@@ -60,7 +60,7 @@ __global__ void __launch_bounds__(kChunkStepThreads)
   if (progress.stopped == 0) {
     OptimizerArgs o = optimizer_args(a.agents, slot);
     o.gradient = gradient;
-    o.update = progress.updates;
+    o.done = {progress.updates, progress.taken};
     o.value_network = a.value_network;
     const int left = (chunks_of(size) + step.spacing - 1) / step.spacing;
     const float* const partials = partials_of(a, slot);

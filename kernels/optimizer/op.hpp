@@ -20,15 +20,21 @@ struct OptimizerState {
   std::uint32_t unused = 0;                ///< fills the struct: states are compared word by word
 };
 
+/// A stretch of training: what an agent has behind it, or all that it is given.
+struct TrainingLength {
+  std::int64_t updates = 0;  ///< k, or K; 0 of K: as many as the steps allow
+  std::int64_t steps = 0;    ///< environment steps, where an update's number of them varies; 0 of all: K says everything
+};
+
 struct OptimizerArgs {
   OptimizerSettings settings;
-  std::int64_t update = -1;        ///< k of the schedules; < 0: every step is an update
-  std::int64_t total_updates = 0;  ///< K of the linear schedule
-  int count = 0;                   ///< parameters, padded to whole rows of 32 with zeros
-  float* gradient = nullptr;       ///< [count], in; clipped on return
-  float* parameters = nullptr;     ///< [count], in and out
-  float* first_moment = nullptr;   ///< [count], Adam's m
-  float* second_moment = nullptr;  ///< [count], Adam's or RMSProp's v
+  TrainingLength done{.updates = -1};  ///< where the schedules stand; updates < 0: every step is an update
+  TrainingLength total;                ///< where they end
+  int count = 0;                       ///< parameters, padded to whole rows of 32 with zeros
+  float* gradient = nullptr;           ///< [count], in; clipped on return
+  float* parameters = nullptr;         ///< [count], in and out
+  float* first_moment = nullptr;       ///< [count], Adam's m
+  float* second_moment = nullptr;      ///< [count], Adam's or RMSProp's v
   OptimizerState* state = nullptr;
   /// [count / 32] a bit for each parameter of the value's own network, which has a learning rate of its own; null: none has
   const std::uint32_t* value_network = nullptr;
@@ -38,18 +44,30 @@ struct OptimizerArgs {
 
 CUPG_BEGIN_COPY
 
-/// What a linear schedule leaves at update k of K.
+/// (K - k) / K, and 0 beyond. The difference is whole, so that counts past 2^24 lose nothing.
 template <class Real>
-CUPG_FN Real linear_schedule(std::int64_t k, std::int64_t total) {
-  return static_cast<Real>(total - k) / static_cast<Real>(total);
+CUPG_FN Real share_left(std::int64_t k, std::int64_t total) {
+  return k < total ? static_cast<Real>(total - k) / static_cast<Real>(total) : Real(0);
 }
 
-/// lr, lr (K - k) / K or lr decay^k.
+/// What a linear schedule leaves: the share of the updates, of the environment steps, or the smaller one where both are limited, as
+/// training ends with whichever comes first.
 template <class Real>
-CUPG_FN Real scheduled_rate(const OptimizerSettings& o, Real rate, std::int64_t k, std::int64_t total, Real decay_power) {
+CUPG_FN Real linear_schedule(const TrainingLength& done, const TrainingLength& total) {
+  if (total.steps == 0) return share_left<Real>(done.updates, total.updates);
+  const Real of_steps = share_left<Real>(done.steps, total.steps);
+  if (total.updates == 0) return of_steps;
+  const Real of_updates = share_left<Real>(done.updates, total.updates);
+  return of_updates < of_steps ? of_updates : of_steps;
+}
+
+/// lr, lr linear_schedule() or lr decay^k.
+template <class Real>
+CUPG_FN Real scheduled_rate(const OptimizerSettings& o, Real rate, const TrainingLength& done, const TrainingLength& total,
+                            Real decay_power) {
   switch (o.schedule) {
     case Schedule::constant: return rate;
-    case Schedule::linear: return rate * linear_schedule<Real>(k, total);
+    case Schedule::linear: return rate * linear_schedule<Real>(done, total);
     case Schedule::exponential: return rate * decay_power;
   }
   return rate;
@@ -104,15 +122,16 @@ struct StepSize {
 /// Whether a squared norm is a number that an update can be made with.
 CUPG_FN bool usable_norm(float norm2) { return norm2 <= 3.402823466e38f; }
 
-/// Advances the state by a step with a gradient of this squared norm. k: the update; < 0: as many as there were steps.
-CUPG_FN StepSize begin_step(const OptimizerSettings& o, std::int64_t k, std::int64_t total_updates, float norm2, OptimizerState& state) {
+/// Advances the state by a step with a gradient of this squared norm. done.updates < 0: as many as there were steps.
+CUPG_FN StepSize begin_step(const OptimizerSettings& o, TrainingLength done, const TrainingLength& total, float norm2,
+                            OptimizerState& state) {
   StepSize step;
   const float norm = sqrt(norm2);
   step.scale = o.max_grad_norm > 0.0f && norm > o.max_grad_norm ? o.max_grad_norm / norm : 1.0f;
-  if (k < 0) k = state.updates;
-  step.learning_rate = scheduled_rate<float>(o, o.learning_rate, k, total_updates, state.decay_power);
+  if (done.updates < 0) done.updates = state.updates;
+  step.learning_rate = scheduled_rate<float>(o, o.learning_rate, done, total, state.decay_power);
   step.value_learning_rate =
-      o.value_learning_rate > 0 ? scheduled_rate<float>(o, o.value_learning_rate, k, total_updates, state.decay_power) : step.learning_rate;
+      o.value_learning_rate > 0 ? scheduled_rate<float>(o, o.value_learning_rate, done, total, state.decay_power) : step.learning_rate;
   state.updates += 1;
   state.beta1_power *= o.beta1;
   state.beta2_power *= o.beta2;
@@ -152,7 +171,7 @@ template <class S>
 inline bool optimize(const OptimizerArgs& a) {
   const float norm2 = squared_norm<S>(a.gradient, a.count);
   if (!usable_norm(norm2)) return false;
-  const StepSize step = begin_step(a.settings, a.update, a.total_updates, norm2, *a.state);
+  const StepSize step = begin_step(a.settings, a.done, a.total, norm2, *a.state);
   for (int i = 0; i < a.count; i += kWidth<S>) step_parameters<S>(a, step, i);
   return true;
 }

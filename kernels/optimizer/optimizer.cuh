@@ -19,7 +19,7 @@ __device__ __forceinline__ bool step_block(const OptimizerArgs& a) {
   OptimizerState state = *a.state;
   __syncthreads();  // all have read the gradient and the state
   if (!usable_norm(norm2)) return false;
-  const StepSize step = begin_step(a.settings, a.update, a.total_updates, norm2, state);
+  const StepSize step = begin_step(a.settings, a.done, a.total, norm2, state);
   for (int i = static_cast<int>(threadIdx.x); i < a.count; i += static_cast<int>(blockDim.x)) step_parameters<float>(a, step, i);
   if (threadIdx.x == 0) *a.state = state;
   __syncthreads();

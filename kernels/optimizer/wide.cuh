@@ -61,7 +61,7 @@ __global__ void __launch_bounds__(kWideThreads)
   AgentState& state = agents.state[agents.chosen[0]];
   const bool made = state.halted == 0 && usable_norm(norm2);
   if (made) {
-    *a.size = begin_step(agents.optimizer, -1, agents.total_updates, norm2, state.optimizer);
+    *a.size = begin_step(agents.optimizer, {.updates = -1}, agents.total, norm2, state.optimizer);
     state.step += static_cast<std::uint32_t>(agents.horizon);
   } else {
     state.halted = 1;

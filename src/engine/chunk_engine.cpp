@@ -16,6 +16,7 @@
 #include "src/engine/crew.hpp"
 #include "src/engine/isa.hpp"
 #include "src/engine/network_plan.hpp"
+#include "src/engine/schedule_end.hpp"
 #include "src/engine/team.hpp"
 #include "src/engine/warp_memory.hpp"
 
@@ -349,7 +350,7 @@ class ChunkEngine final : public Engine {
   bool optimize(Agent& a, Workspace& w, int member) {
     const ObjectiveSettings& o = config_.objective;
     const auto n = static_cast<std::uint32_t>(w.rows.size()), part = n / static_cast<std::uint32_t>(config_.minibatches);
-    const float left = o.clip_schedule == ClipSchedule::linear ? linear_schedule<float>(a.updates, config_.updates()) : 1.0f;
+    const float left = o.clip_schedule == ClipSchedule::linear ? linear_schedule<float>({a.updates, a.taken}, schedule_end(config_)) : 1.0f;
     const Coefficients<float> coefficients{o.entropy_coef, o.value_coef, o.clip * left, o.value_clip * left};
     for (int epoch = 0; epoch < config_.epochs; ++epoch) {
       const std::uint32_t* order = w.rows.data();
@@ -403,8 +404,8 @@ class ChunkEngine final : public Engine {
   bool step(Agent& a, Workspace& w) {
     OptimizerArgs o;
     o.settings = config_.optimizer;
-    o.update = a.updates;
-    o.total_updates = config_.updates();
+    o.done = {a.updates, a.taken};
+    o.total = schedule_end(config_);
     o.count = padded(plan_.parameters);
     o.gradient = w.gradient.data();
     o.parameters = a.parameters.data();

@@ -14,6 +14,7 @@
 #include "src/engine/gemm_engine.hpp"
 #include "src/engine/isa.hpp"
 #include "src/engine/network_plan.hpp"
+#include "src/engine/schedule_end.hpp"
 #include "src/engine/team.hpp"
 #include "src/engine/warp_memory.hpp"
 
@@ -225,7 +226,7 @@ class CpuEngine final : public Engine {
     network_.unpack_gradient(a.partials.data(), a.gradient.data());
     OptimizerArgs o;
     o.settings = config_.optimizer;
-    o.total_updates = config_.updates();
+    o.total = schedule_end(config_);
     o.count = padded(plan.parameters);
     o.gradient = a.gradient.data();
     o.parameters = a.parameters.data();

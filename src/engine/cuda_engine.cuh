@@ -11,6 +11,7 @@
 #include "src/engine/cuda_graphs.cuh"
 #include "src/engine/cuda_plugin.hpp"
 #include "src/engine/network_plan.hpp"
+#include "src/engine/schedule_end.hpp"
 
 CUPG_BEGIN_COPY
 
@@ -20,7 +21,7 @@ inline Agents agent_settings(const Config& config, const EnvironmentInfo& enviro
   a.plan = plan;
   a.optimizer = config.optimizer;
   a.coefficients = {.entropy = config.objective.entropy_coef, .value = config.objective.value_coef};
-  a.total_updates = config.updates();
+  a.total = schedule_end(config);
   a.envs = config.envs;
   a.warps = config.envs / kWarp + (config.envs % kWarp != 0);
   a.horizon = config.horizon;

@@ -240,7 +240,7 @@ class CudaGemmEngine final : public Engine {
     buffers_ = {network_.outputs(), m.output.data(), m.observation.data(), m.grad_output.data(),
                 m.cuts.data(),      m.cut_at.data(), m.cut_before.data(),  m.cut_out.data()};
     optimizer_.step.settings = config_.optimizer;
-    optimizer_.step.total_updates = config_.updates();
+    optimizer_.step.total = schedule_end(config_);
     optimizer_.step.count = parameter_stride(agents_);
     optimizer_.step.gradient = m.gradient.data();
     optimizer_.step.parameters = m.own_parameters.data();

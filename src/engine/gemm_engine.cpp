@@ -15,6 +15,7 @@
 #include "src/engine/cpu_matrix_backend.hpp"
 #include "src/engine/dense_network.hpp"
 #include "src/engine/isa.hpp"
+#include "src/engine/schedule_end.hpp"
 #include "src/engine/warp_memory.hpp"
 
 namespace cupg {
@@ -242,7 +243,7 @@ class GemmEngine final : public Engine {
   bool optimize(Agent& a) {
     OptimizerArgs o;
     o.settings = config_.optimizer;
-    o.total_updates = config_.updates();
+    o.total = schedule_end(config_);
     o.count = padded(count_);
     o.gradient = gradient_.data();
     o.parameters = a.parameters.data();

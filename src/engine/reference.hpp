@@ -17,6 +17,7 @@
 #include "kernels/reduce/op.hpp"
 #include "objectives/a2c.hpp"
 #include "src/engine/engine.hpp"
+#include "src/engine/schedule_end.hpp"
 
 namespace cupg::reference {
 
@@ -347,7 +348,7 @@ class Agent {
     if (!(norm2 <= Real(3.402823466e38f))) return false;
     const Real norm = sqrt(norm2), most = o.max_grad_norm;
     const Real scale = most > 0 && norm > most ? most / norm : Real(1);
-    const Real lr = scheduled_rate<Real>(o, o.learning_rate, optimizer_.updates, config_.updates(), Real(1));
+    const Real lr = scheduled_rate<Real>(o, o.learning_rate, {.updates = optimizer_.updates}, schedule_end(config_), Real(1));
     optimizer_.updates += 1;
     optimizer_.beta1_power *= o.beta1;
     optimizer_.beta2_power *= o.beta2;

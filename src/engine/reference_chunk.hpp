@@ -123,7 +123,7 @@ class ChunkAgent {
   /// Of the present update.
   Coefficients<Real> coefficients() const {
     const ObjectiveSettings& o = config_.objective;
-    const Real left = o.clip_schedule == ClipSchedule::linear ? linear_schedule<Real>(updates_, config_.updates()) : Real(1);
+    const Real left = o.clip_schedule == ClipSchedule::linear ? linear_schedule<Real>({updates_, taken_}, schedule_end(config_)) : Real(1);
     return {Real(o.entropy_coef), Real(o.value_coef), Real(o.clip) * left, Real(o.value_clip) * left};
   }
 
@@ -258,7 +258,9 @@ class ChunkAgent {
     if (!(norm2 <= Real(3.402823466e38f))) return false;
     const Real norm = sqrt(norm2), most = o.max_grad_norm;
     const Real scale = most > 0 && norm > most ? most / norm : Real(1);
-    const auto rate = [&](float lr) { return scheduled_rate<Real>(o, lr, updates_, config_.updates(), Real(optimizer_.decay_power)); };
+    const auto rate = [&](float lr) {
+      return scheduled_rate<Real>(o, lr, {updates_, taken_}, schedule_end(config_), Real(optimizer_.decay_power));
+    };
     const Real lr = rate(o.learning_rate), value_lr = o.value_learning_rate > 0 ? rate(o.value_learning_rate) : lr;
     optimizer_.updates += 1;
     optimizer_.beta1_power *= o.beta1;

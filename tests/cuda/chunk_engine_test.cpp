@@ -7,6 +7,7 @@
 #include "tests/support/bits.hpp"
 #include "tests/support/chunk_cases.hpp"
 #include "tests/support/comparisons.hpp"
+#include "tests/support/falling_rate.hpp"
 #include "tests/support/scale.hpp"
 
 namespace {
@@ -192,6 +193,13 @@ TEST_F(CudaChunkEngine, EpisodesOfVeryDifferentLengthSideBySide) {
   EXPECT_GT(reports[0].env_steps, 2000);
   EXPECT_LT(reports[1].env_steps, 200);
   pair.expect_same();
+}
+
+TEST_F(CudaChunkEngine, TheRateFallsWithTheStepsOrTheUpdatesThatAreLeft) {
+  for (const std::int64_t updates : {0, 20}) {
+    const Config c = falling_episodes(updates);
+    expect_a_rate_that_falls(*make_cuda_engine(c, 1), c, 1);
+  }
 }
 
 TEST_F(CudaChunkEngine, TellsOfParametersThatAreNotFinite) {

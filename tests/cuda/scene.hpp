@@ -254,7 +254,7 @@ struct Scene {
     network.unpack_gradient(partials(slot), memory.gradient.data() + at);
     cupg::OptimizerArgs a;
     a.settings = setting.optimizer;
-    a.total_updates = setting.total_updates;
+    a.total.updates = setting.total_updates;
     a.count = parameter_stride;
     a.gradient = memory.gradient.data() + at;
     a.parameters = memory.parameters.data() + at;
@@ -325,7 +325,7 @@ class OnDevice {
     a.plan.entries = reinterpret_cast<const cupg::PackEntry*>(entries_.data());
     a.optimizer = s.optimizer;
     a.coefficients = Scene::kCoefficients;
-    a.total_updates = s.total_updates;
+    a.total.updates = s.total_updates;
     a.envs = s.envs;
     a.warps = scene.warps;
     a.horizon = s.horizon;

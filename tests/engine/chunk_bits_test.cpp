@@ -10,6 +10,7 @@
 #include "tests/support/chunk_cases.hpp"
 #include "tests/support/comparisons.hpp"
 #include "tests/support/engines.hpp"
+#include "tests/support/falling_rate.hpp"
 #include "tests/support/pairwise.hpp"
 #include "tests/support/scale.hpp"
 
@@ -56,5 +57,13 @@ TEST_P(ChunkBits, EveryEngineEndsInTheReferencesBits) {
   for (std::size_t i = GetParam(); i < cases.size(); i += kShards) expect_case(cases[i], i / kShards + i % kShards);
 }
 INSTANTIATE_TEST_SUITE_P(Shard, ChunkBits, testing::Range(std::size_t{0}, kShards));
+
+TEST(Episodes, TheRateFallsWithTheStepsOrTheUpdatesThatAreLeft) {
+  for (const std::int64_t updates : {0, 20}) {
+    const cupg::Config c = falling_episodes(updates);
+    expect_a_rate_that_falls(*reference_engine(c), c, 1);
+    for (const cupg::Isa isa : cupg::available_isas()) expect_a_rate_that_falls(*cpu_engine(c, isa), c, 1);
+  }
+}
 
 }  // namespace

@@ -112,7 +112,7 @@ struct Arrays {
   bool optimize(const cupg::CpuOps& ops, const OptimizerSettings& settings, std::int64_t total = 10) {
     cupg::OptimizerArgs a;
     a.settings = settings;
-    a.total_updates = total;
+    a.total.updates = total;
     a.count = static_cast<int>(parameters.size());
     a.gradient = gradient.data();
     a.parameters = parameters.data();
@@ -183,6 +183,18 @@ TEST(OptimizerOp, LinearScheduleFallsToOneKthAndNotBelow) {
     EXPECT_EQ(a.parameters[0], want);
   }
   EXPECT_EQ(a.state.updates, 4);
+}
+
+TEST(LinearSchedule, IsTheLessOfWhatStepsAndUpdatesLeave) {
+  using cupg::linear_schedule;
+  const cupg::TrainingLength steps{.updates = 0, .steps = 10}, both{.updates = 4, .steps = 10};
+  EXPECT_EQ(linear_schedule<double>({.updates = 1000, .steps = 4}, steps), 0.6);
+  EXPECT_EQ(linear_schedule<double>({.updates = 1, .steps = 4}, both), 0.6);
+  EXPECT_EQ(linear_schedule<double>({.updates = 3, .steps = 4}, both), 0.25);
+  EXPECT_EQ(linear_schedule<double>({.updates = 4}, {.updates = 4}), 0);
+  EXPECT_EQ(linear_schedule<double>({.updates = 1, .steps = 12}, steps), 0) << "the last episode goes on beyond the steps";
+  constexpr std::int64_t kMany = 1LL << 32;  // as float(kMany - 3) / float(kMany) it would be 1
+  EXPECT_EQ(linear_schedule<float>({.updates = 0, .steps = kMany - 3}, {.updates = 0, .steps = kMany}), 3 * 0x1p-32f);
 }
 
 TEST(OptimizerOp, ANonFiniteGradientChangesNothingAndIsReported) {

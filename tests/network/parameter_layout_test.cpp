@@ -1,6 +1,7 @@
 // The flat parameter vector, and the way between it and the kernels' packed vector.
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <numeric>
 #include <set>
 
@@ -95,6 +96,10 @@ TEST(Config, CountsUpdatesUpwards) {
     c.steps = steps;
     EXPECT_EQ(c.updates(), updates);
   }
+  c.steps = std::numeric_limits<std::int64_t>::max();
+  EXPECT_EQ(c.updates(), c.steps / 15 + 1) << "2^63 - 1 = 7 mod 15";
+  c.horizon = 0;
+  EXPECT_EQ(c.updates(), 0) << "nobody has checked it yet";
 }
 
 void expect_usage_error(const NetworkShape& shape, const std::string& part) {

@@ -134,7 +134,10 @@ inline std::vector<ChunkCase> chunk_cases(double budget) {
     for (const int w : c.config.hidden) work += 12 * in * w, in = w;
     const std::int64_t batch = c.config.collect == cupg::Collect::steps ? c.config.batch() : 30 * c.config.envs;
     c.updates = std::clamp<std::int64_t>(static_cast<std::int64_t>(budget / (work * static_cast<double>(batch * c.config.epochs))), 2, 40);
-    c.config.update_limit = c.updates + 2;
+    if (c.config.collect == cupg::Collect::episodes && cases.size() % 2 == 0)
+      c.config.steps = 30 * c.config.envs * (c.updates + 2);  // schedules go by the steps; some agents come to their end
+    else
+      c.config.update_limit = c.updates + 2;
     cases.push_back(c);
   }
   return cases;
