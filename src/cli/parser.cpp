@@ -211,14 +211,21 @@ void ConfigArguments::add(Parser& parser, const Option& option) {
   }
 }
 
-Config ConfigArguments::beginning(Notes& notes) {
-  Config config = defaults_;
+std::vector<std::pair<const Option*, OptionValue>> ConfigArguments::choice() const {
+  std::vector<std::pair<const Option*, OptionValue>> all;
   for (const Given& g : given_)
-    if (g.option->name == "algo" && g.cli->count() > 0 && preset_.empty() && file_.empty()) {
-      OptionValue algorithm = g.text;
-      take_name(*g.option, algorithm);
-      apply_algorithm(std::get<std::string>(algorithm), config);
+    if (g.cli->count() > 0 && (g.option->name == "algo" || g.option->name == "stop-when-solved")) {
+      OptionValue value = parse_value(*g.option, g.text);
+      take_name(*g.option, value);
+      all.emplace_back(g.option, value);
     }
+  return all;
+}
+
+Config ConfigArguments::beginning(Notes& notes) {
+  Config config = defaults_, asked = defaults_;
+  for (const auto& [option, value] : choice()) set_option(asked, *option, value);
+  if (preset_.empty() && file_.empty()) apply_algorithm(asked.algorithm, config, asked.stop_when_solved);
   if (!preset_.empty()) {
     if (const std::string name = taken_as("preset", preset_, preset_names()); !name.empty() && name != preset_) {
       notes.push_back(fmt::format("preset {} is {} here", preset_, name));
@@ -268,13 +275,12 @@ void ConfigArguments::show_defaults(Command& command) {
   Notes notes;
   Config config = beginning(notes);
   std::vector<std::string> named;
-  for (const Given& g : given_)
-    if (g.option->name == "algo" && g.cli->count() > 0) {
-      OptionValue algorithm = parse_value(*g.option, g.text);
-      take_name(*g.option, algorithm);
-      set_option(config, *g.option, algorithm);
-      named.push_back(fmt::format("--algo {}", std::get<std::string>(algorithm)));
-    }
+  for (const auto& [option, value] : choice()) {
+    set_option(config, *option, value);
+    const bool flag = option->type == OptionType::flag;
+    named.push_back(flag ? fmt::format("--{}{}", std::get<bool>(value) ? "" : "no-", option->name)
+                         : fmt::format("--{} {}", option->name, std::get<std::string>(value)));
+  }
   if (!preset_.empty()) named.push_back(fmt::format("--preset {}", preset_));
   if (!file_.empty()) named.push_back(fmt::format("--config {}", one_line(file_)));
   if (!named.empty()) command.settings = fmt::format("those of {} in parentheses", fmt::join(named, " "));

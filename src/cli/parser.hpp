@@ -5,6 +5,7 @@
 #include <deque>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "src/cli/help.hpp"
@@ -71,6 +72,8 @@ class ConfigArguments {
 
   void add(Parser& parser, const Option& option);
   /// Everything but the options themselves.
+  /// What was given of the settings that choose what the others begin with: the algorithm, and whether it stops when solved.
+  std::vector<std::pair<const Option*, OptionValue>> choice() const;
   Config beginning(Notes& notes);
 
   Config defaults_;

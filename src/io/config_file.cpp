@@ -151,7 +151,8 @@ std::string write_config(const Config& config) {
   return toml;
 }
 
-std::string_view preset_of_algorithm(std::string_view algorithm) {
+std::string_view preset_of_algorithm(std::string_view algorithm, bool stop_when_solved) {
+  if (algorithm == "a2c" && !stop_when_solved) return "a2c-long-run";
   constexpr std::pair<std::string_view, std::string_view> known[] = {{"ppo", "cleanrl-ppo"},
                                                                      {"reinforce", "garza-reinforce"},
                                                                      {"reinforce-baseline", "weng-reinforce-baseline"},
@@ -162,8 +163,8 @@ std::string_view preset_of_algorithm(std::string_view algorithm) {
   return {};
 }
 
-void apply_algorithm(std::string_view name, Config& config) {
-  const std::string_view preset = preset_of_algorithm(name);
+void apply_algorithm(std::string_view name, Config& config, bool stop_when_solved) {
+  const std::string_view preset = preset_of_algorithm(name, stop_when_solved);
   if (preset.empty()) return;
   const std::string environment = config.environment;
   apply_preset(preset, config);

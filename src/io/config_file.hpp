@@ -25,10 +25,11 @@ std::string write_config(const Config& config);
 struct Preset {
   std::string_view name, toml;
 };
-/// The published settings that the algorithm begins with where nothing else says more; empty where the defaults are its own.
-std::string_view preset_of_algorithm(std::string_view algorithm);
+/// The preset that the algorithm begins with where nothing else says more; empty where the defaults are its own. A2C's defaults make for
+/// the threshold and do not hold it, so it has a preset for whoever goes on from there.
+std::string_view preset_of_algorithm(std::string_view algorithm, bool stop_when_solved = true);
 /// Its settings, but for the environment: who names an algorithm names no task.
-void apply_algorithm(std::string_view algorithm, Config& config);
+void apply_algorithm(std::string_view algorithm, Config& config, bool stop_when_solved = true);
 /// Throws Error (usage) that suggests the nearest name.
 void apply_preset(std::string_view name, Config& config);
 std::span<const Preset> presets();

@@ -171,7 +171,7 @@ const Option kOptions[] = {
     where(has_ratio, "an algo with a probability ratio, as ppo", count("epochs", kLength, "passes over a batch", CUPG_FIELD(epochs), {1, 1e4})),
     where(has_ratio, "an algo with a probability ratio, as ppo",
           count("minibatches", kLength, "optimizer steps of a pass, each with a part of the batch", CUPG_FIELD(minibatches), {1, 1e6})),
-    flag("stop-when-solved", kLength, "stop as soon as the task counts as solved", CUPG_FIELD(stop_when_solved)),
+    flag("stop-when-solved", kLength, "stop as soon as the task counts as solved; --no-...: a2c begins with the preset a2c-long-run", CUPG_FIELD(stop_when_solved)),
 
     widths("hidden", kNetwork, "widths of the hidden layers; beyond 64,64 a tolerance, not bits", CUPG_FIELD(hidden)),
     // before `separate`, which it implies, so that an explicit separate = false is seen to contradict it

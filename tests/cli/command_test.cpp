@@ -87,6 +87,32 @@ TEST(CommandLine, AnAlgorithmChangesNoEnvironment) {
   EXPECT_EQ(environment({"--preset", "kvfrans-random-search", "CartPole-v1"}), "CartPole-v1");
 }
 
+TEST(Order, GoingOnWhenSolvedBeginsWithSettingsThatHold) {
+  const auto config = [](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments{"info", "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    Json all = json_of(run_cupg(arguments))["config"];
+    all.erase("stop-when-solved");
+    return all;
+  };
+  const Json hold = config({"--preset", "a2c-long-run"}), defaults = config({});
+  ASSERT_NE(hold, defaults);
+  EXPECT_EQ(config({"--no-stop-when-solved"}), hold);
+  EXPECT_EQ(config({"--no-stop-when-solved", "--algo", "a2c"}), hold);
+  EXPECT_EQ(config({"--stop-when-solved"}), defaults);
+
+  Json own = hold;  // what the user says himself wins
+  own["learning-rate"] = 0.055;
+  own["schedule"] = "constant";
+  EXPECT_EQ(config({"--no-stop-when-solved", "--lr", "0.055", "--schedule", "constant"}), own);
+  EXPECT_EQ(config({"--lr", "0.055", "--schedule", "constant", "--no-stop-when-solved"}), own);
+  EXPECT_EQ(config({"--no-stop-when-solved", "--preset", "shared-net"}), defaults);
+  const test::TemporaryFolder folder;
+  folder.write("one.toml", "seed = 1\n");
+  EXPECT_EQ(config({"--no-stop-when-solved", "--config", (folder.path() / "one.toml").string()}), defaults);
+  EXPECT_EQ(config({"--no-stop-when-solved", "--algo", "ppo"}), config({"--preset", "cleanrl-ppo"}));
+}
+
 TEST(CommandLine, ReadsCountsFlagsAndWidths) {
   const Json config =
       json_of(run_cupg({"info", "--json", "CartPole-v0", "--steps", "1e6", "--envs", "1_024", "--no-stop-when-solved", "--normalize",

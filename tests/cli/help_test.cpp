@@ -77,6 +77,13 @@ TEST(Help, OfTrainListsEverySettingAndNoOtherDoes) {
     EXPECT_NE(help({other}).find("see cupg train --help"), std::string::npos) << other;
 }
 
+TEST(Help, ShowsWhatGoingOnWhenSolvedBeginsWith) {
+  const std::string text = help({"train", "--no-stop-when-solved"});
+  EXPECT_NE(text.find("\nSettings, those of --no-stop-when-solved in parentheses:\n"), std::string::npos) << text;
+  EXPECT_TRUE(told(text, "--value-gain X").ends_with("(3) ")) << text;
+  EXPECT_TRUE(told(text, "--[no-]stop-when-solved").ends_with("(no) ")) << text;
+}
+
 TEST(Help, ShowsWhatAnAlgorithmPresetOrFileBeginsWith) {
   EXPECT_EQ(told(help({"train"}), "--envs N"), "--envs N environments stepped side by side (32) ");
   EXPECT_NE(help({"train"}).find("\nSettings, the defaults in parentheses:\n"), std::string::npos);

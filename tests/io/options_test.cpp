@@ -403,25 +403,33 @@ TEST(Presets, AreListedAndValid) {
 }
 
 TEST(Presets, AnAlgorithmsPresetIsOfThatAlgorithm) {
-  for (const std::string& algorithm : find_option("algo")->known()) {
-    const std::string_view name = preset_of_algorithm(algorithm);
-    Config config;
-    if (name.empty()) {
-      EXPECT_EQ(algorithm, config.algorithm) << "any other than the default needs settings of its own";
-      continue;
+  for (const bool stop_when_solved : {true, false})
+    for (const std::string& algorithm : find_option("algo")->known()) {
+      const std::string_view name = preset_of_algorithm(algorithm, stop_when_solved);
+      Config config;
+      if (name.empty()) {
+        EXPECT_EQ(algorithm, config.algorithm) << "any other than the default needs settings of its own";
+        continue;
+      }
+      apply_preset(name, config);
+      EXPECT_EQ(config.algorithm, algorithm);
+      // who names an algorithm names no task
+      for (const char* environment : {"CartPole-v0", "CartPole-v1"}) {
+        Config ours;
+        ours.environment = environment;
+        apply_algorithm(algorithm, ours, stop_when_solved);
+        EXPECT_EQ(ours.environment, environment) << algorithm;
+        ours.environment = config.environment;
+        for (const Option& o : options()) EXPECT_EQ(o.get(ours), o.get(config)) << algorithm << ' ' << o.name;
+      }
     }
-    apply_preset(name, config);
-    EXPECT_EQ(config.algorithm, algorithm);
-    // who names an algorithm names no task
-    for (const char* environment : {"CartPole-v0", "CartPole-v1"}) {
-      Config ours;
-      ours.environment = environment;
-      apply_algorithm(algorithm, ours);
-      EXPECT_EQ(ours.environment, environment) << algorithm;
-      ours.environment = config.environment;
-      for (const Option& o : options()) EXPECT_EQ(o.get(ours), o.get(config)) << algorithm << ' ' << o.name;
-    }
-  }
+}
+
+TEST(Presets, TheLongRunTrainsTheDefaultNetwork) {
+  Config config;
+  apply_preset("a2c-long-run", config);
+  EXPECT_EQ(describe(config.network()), describe(Config{}.network()));
+  EXPECT_FALSE(config.stop_when_solved);
 }
 
 TEST(Presets, StateTheirSourcesSettings) {
