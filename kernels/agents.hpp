@@ -31,20 +31,21 @@ struct Agents {
   NetworkPlan plan;  ///< `entries` lies in device memory
   OptimizerSettings optimizer;
   Coefficients<float> coefficients{};
-  TrainingLength total;  ///< where the linear schedules end
-  int envs = 0;          ///< N
-  int warps = 0;         ///< ceil(N / 32)
-  int horizon = 0;       ///< T
-  int max_episode_steps = 0;
-  int state_size = 0;  ///< numbers in an environment's state
-  int nstep = 0;       ///< 0: GAE
+  TrainingLength total;             ///< where the linear schedules end
+  int envs = 0;                     ///< N
+  int warps = 0;                    ///< ceil(N / 32)
+  int horizon = 0;                  ///< T
+  std::uint32_t episode_limit = 0;  ///< steps after which a training episode is cut; kNeverCut: never
+  int max_episode_steps = 0;        ///< of an evaluation's episode
+  int state_size = 0;               ///< numbers in an environment's state
+  int nstep = 0;                    ///< 0: GAE
   float gamma = 0;
   float gamma_lambda = 0;
   float constant_reward = 0;
-  float batch = 0;          ///< B = N T
-  float inverse_batch = 0;  ///< 1 / B
-  bool normalize = false;   ///< advantages
-  bool bootstrap = true;    ///< where the time limit cut an episode
+  float batch = 0;           ///< B = N T
+  float gradient_scale = 0;  ///< of a sample: 1 / B, or 1 where the loss is a sum
+  bool normalize = false;    ///< advantages
+  bool bootstrap = true;     ///< where the time limit cut an episode
 
   // ---- arrays, a slot an agent
   float* parameters = nullptr;    ///< [slot][padded(parameters)]
@@ -89,7 +90,7 @@ CUPG_FN RolloutArgs rollout_args(const Agents& a, int slot, const Trajectory& da
   r.out = data;
   r.envs = a.envs;
   r.horizon = a.horizon;
-  r.max_episode_steps = a.max_episode_steps;
+  r.episode_limit = a.episode_limit;
   r.bootstrap = a.bootstrap;
   r.key = a.state[slot].key;
   r.step = a.state[slot].step;
@@ -115,7 +116,7 @@ CUPG_FN GradientArgs gradient_args(const Agents& a, const Trajectory& data, int 
   g.horizon = a.horizon;
   g.mean = moments.mean;
   g.inverse_sd = moments.inverse_sd;
-  g.inverse_batch = a.inverse_batch;
+  g.scale = a.gradient_scale;
   g.coefficients = a.coefficients;
   g.partials = partials;
   g.workspace = workspace;

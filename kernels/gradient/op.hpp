@@ -24,7 +24,7 @@ struct GradientArgs {
   int envs = 0;
   int horizon = 0;
   float mean = 0, inverse_sd = 1;  ///< advantage normalisation (Moments)
-  float inverse_batch = 0;         ///< 1 / B
+  float scale = 0;                 ///< of a sample's gradient: 1 / B, or 1 where the loss is a sum
   Coefficients<float> coefficients{};
   float* partials = nullptr;   ///< [warps][padded(plan.packed)], = this warp's sums
   float* workspace = nullptr;  ///< gradient_workspace() floats, 64-byte aligned
@@ -47,7 +47,7 @@ CUPG_BEGIN_COPY
 /// dJ/d(policy output) and dJ/dV of every row of the warp, scaled by 1/B, over the outputs themselves. The target is A + V.
 template <class S>
 CUPG_FN void loss_rows(const GradientArgs& a, std::int64_t row0, int first_lane, std::uint32_t in_use) {
-  const S mean = splat<S>(a.mean), inverse_sd = splat<S>(a.inverse_sd), scale = splat<S>(a.inverse_batch);
+  const S mean = splat<S>(a.mean), inverse_sd = splat<S>(a.inverse_sd), scale = splat<S>(a.scale);
   const Mask<S> used = from_bits<S>(in_use >> first_lane);
   for (int t = 0; t < a.horizon; ++t) {
     const std::int64_t row = row0 + t, at = row * kWarp + first_lane;

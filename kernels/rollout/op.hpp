@@ -14,19 +14,22 @@
 
 namespace cupg {
 
+/// An episode limit that no episode reaches: an environment takes fewer steps in a whole training.
+inline constexpr std::uint32_t kNeverCut = 0xffffffffu;
+
 struct RolloutArgs {
   const NetworkPlan* plan = nullptr;
   const float* weights = nullptr;  ///< [plan.packed]
   float* state = nullptr;          ///< [warps][kStateSize][32] of the environments, in and out
   std::uint32_t* age = nullptr;    ///< [warps][32] steps of the running episode, in and out
   Trajectory out;
-  int row_warp = 0;  ///< the warp whose rows lie at the start of `out`
-  int envs = 0;      ///< N; lanes beyond it are simulated but never counted
-  int horizon = 0;   ///< T
-  int max_episode_steps = 0;
-  bool bootstrap = true;   ///< false: a truncated episode counts as terminated in the target
-  std::uint64_t key = 0;   ///< the agent's seed
-  std::uint32_t step = 0;  ///< steps that every environment has taken before
+  int row_warp = 0;                 ///< the warp whose rows lie at the start of `out`
+  int envs = 0;                     ///< N; lanes beyond it are simulated but never counted
+  int horizon = 0;                  ///< T
+  std::uint32_t episode_limit = 0;  ///< steps after which an episode is cut; kNeverCut: never
+  bool bootstrap = true;            ///< false: a truncated episode counts as terminated in the target
+  std::uint64_t key = 0;            ///< the agent's seed
+  std::uint32_t step = 0;           ///< steps that every environment has taken before
 };
 
 /// The lanes of `warp` that are environments: bit l is set where warp * 32 + l < envs.
@@ -111,7 +114,7 @@ CUPG_FN void collect(const RolloutArgs& a, int warp, int first_lane, float* h1, 
   const NetworkPlan plan = *a.plan;
   const std::uint32_t environment = static_cast<std::uint32_t>(warp * kWarp + first_lane);
   const std::uint32_t in_use = lanes_in_use(a.envs, warp) >> first_lane;
-  const std::uint32_t limit = static_cast<std::uint32_t>(a.max_episode_steps);
+  const std::uint32_t limit = a.episode_limit;
   float* const state = a.state + warp * Env::kStateSize * kWarp + first_lane;
   std::uint32_t* const age_at = a.age + warp * kWarp + first_lane;
   const std::int64_t row0 = static_cast<std::int64_t>(warp - a.row_warp) * a.horizon;

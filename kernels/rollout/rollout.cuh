@@ -61,8 +61,7 @@ __device__ __forceinline__ void collect_rows(const RolloutArgs& a, const Plan& p
                                              BlockEpisodes& tally) {
   constexpr int O = Env::kObservations;
   const int lane = lane_index();
-  const std::uint32_t environment = static_cast<std::uint32_t>(place.warp * kWarp + lane),
-                      limit = static_cast<std::uint32_t>(a.max_episode_steps);
+  const std::uint32_t environment = static_cast<std::uint32_t>(place.warp * kWarp + lane), limit = a.episode_limit;
   const ThreadWeights<Plan> w(weights);
   float *const draws = scratch + lane, *const h1 = draws + 4 * kWarp;
   const auto forward = [&](const float(&x)[O], float(&d)[1], float& v) { network_forward<Act, O, 1, Shared>(plan, w.data, x, d, v, h1); };

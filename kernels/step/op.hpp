@@ -7,13 +7,13 @@
 namespace cupg {
 
 struct StepArgs {
-  float* state = nullptr;        ///< [warps][kStateSize][32] of the environments, in and out
-  std::uint32_t* age = nullptr;  ///< [warps][32] steps of the running episode, in and out
-  Trajectory out;                ///< policy in, action and done out, at row warp * horizon + t
-  int t = 0;                     ///< the step within the rollout
-  int horizon = 0;               ///< T
-  int envs = 0;                  ///< N; lanes beyond it are simulated but never counted nor observed
-  int max_episode_steps = 0;
+  float* state = nullptr;              ///< [warps][kStateSize][32] of the environments, in and out
+  std::uint32_t* age = nullptr;        ///< [warps][32] steps of the running episode, in and out
+  Trajectory out;                      ///< policy in, action and done out, at row warp * horizon + t
+  int t = 0;                           ///< the step within the rollout
+  int horizon = 0;                     ///< T
+  int envs = 0;                        ///< N; lanes beyond it are simulated but never counted nor observed
+  std::uint32_t episode_limit = 0;     ///< steps after which an episode is cut; kNeverCut: never
   std::uint64_t key = 0;               ///< the agent's seed
   std::uint32_t step = 0;              ///< steps that every environment has taken before this one
   float* observation = nullptr;        ///< [N][O] out: s_{t+1}, a fresh episode's where one ended
@@ -52,7 +52,7 @@ CUPG_FN void step_lanes(const StepArgs& a, int warp, int first_lane, EpisodeTall
   static_assert(Env::kActions == 2, "a step draws between two actions");
   const int first = warp * kWarp + first_lane;
   const std::uint32_t environment = static_cast<std::uint32_t>(first);
-  const std::uint32_t in_use = lanes_in_use(a.envs, warp) >> first_lane, limit = static_cast<std::uint32_t>(a.max_episode_steps);
+  const std::uint32_t in_use = lanes_in_use(a.envs, warp) >> first_lane, limit = a.episode_limit;
   const std::int64_t row = static_cast<std::int64_t>(warp) * a.horizon + a.t;
   float* const state = a.state + warp * Env::kStateSize * kWarp + first_lane;
   std::uint32_t* const age_at = a.age + warp * kWarp + first_lane;

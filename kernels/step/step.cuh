@@ -118,7 +118,7 @@ __device__ __forceinline__ void step_lane(const Agents& agents, const StepBuffer
   const bool right = TwoActions<float>::sample(d, uniform_at(draw, now));
   const bool terminated = Env::step(s, right);
   std::uint32_t age = *age_of_lane(agents, slot, warp) + 1;
-  const bool truncated = !terminated && age >= static_cast<std::uint32_t>(agents.max_episode_steps), done = terminated || truncated;
+  const bool truncated = !terminated && age >= agents.episode_limit, done = terminated || truncated;
   const std::uint32_t action_bits = __ballot_sync(kAllLanes, right), done_bits = __ballot_sync(kAllLanes, done);
   if (lane == 0) {
     out.action[row] = action_bits;

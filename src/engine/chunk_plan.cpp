@@ -4,6 +4,7 @@
 
 #include "cupg/environment.hpp"
 #include "kernels/network/plan.hpp"
+#include "kernels/rollout/op.hpp"
 
 namespace cupg {
 namespace {
@@ -71,11 +72,10 @@ class Layout {
 }  // namespace
 
 bool chunked(const Config& c) {
-  const bool plain = c.algorithm == "a2c" && c.collect == Collect::steps && c.epochs == 1 && c.minibatches == 1 && !c.episode_limit &&
+  const bool plain = c.algorithm == "a2c" && c.collect == Collect::steps && c.epochs == 1 && c.minibatches == 1 &&
                      c.advantage.estimator != Estimator::returns &&
-                     (!c.advantage.normalize || c.advantage.normalize_over == NormalizeOver::batch) && c.objective.loss == LossSum::mean &&
-                     c.exploration.start == 0 && c.exploration.end == 0 && c.optimizer.value_learning_rate == 0 &&
-                     c.optimizer.schedule != Schedule::exponential;
+                     (!c.advantage.normalize || c.advantage.normalize_over == NormalizeOver::batch) && c.exploration.start == 0 &&
+                     c.exploration.end == 0 && c.optimizer.value_learning_rate == 0 && c.optimizer.schedule != Schedule::exponential;
   return !plain;
 }
 
@@ -115,6 +115,15 @@ std::vector<std::uint32_t> value_network_bits(const NetworkShape& shape) {
 
 std::int64_t training_episode_limit(const Config& config) {
   return config.episode_limit.value_or(find_environment(config.environment).max_episode_steps);
+}
+
+std::uint32_t lane_episode_limit(const Config& config) {
+  const auto limit = static_cast<std::uint32_t>(training_episode_limit(config));
+  return limit == 0 ? kNeverCut : limit;
+}
+
+float gradient_scale(const Config& config) {
+  return config.objective.loss == LossSum::mean ? 1.0f / static_cast<float>(config.batch()) : 1.0f;
 }
 
 std::int64_t most_steps_of_an_update(const Config& config) {

@@ -20,6 +20,12 @@ std::vector<std::uint32_t> value_network_bits(const NetworkShape& shape);
 /// Steps after which a training episode is cut; 0: never.
 std::int64_t training_episode_limit(const Config& config);
 
+/// The same for updates in lanes, kNeverCut for never.
+std::uint32_t lane_episode_limit(const Config& config);
+
+/// What a sample's gradient is multiplied by in an update of one pass: 1 / B, or 1 where the loss is a sum.
+float gradient_scale(const Config& config);
+
 /// Steps that an environment can take in an update: the horizon, or the longest episode.
 std::int64_t most_steps_of_an_update(const Config& config);
 

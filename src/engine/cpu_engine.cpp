@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "src/engine/chunk_engine.hpp"
+#include "src/engine/chunk_plan.hpp"
 #include "src/engine/cpu_evaluate.hpp"
 #include "src/engine/cpu_ops.hpp"
 #include "src/engine/engine.hpp"
@@ -158,7 +159,7 @@ class CpuEngine final : public Engine {
     r.row_warp = row_warp;
     r.envs = config_.envs;
     r.horizon = config_.horizon;
-    r.max_episode_steps = environment_.max_episode_steps;
+    r.episode_limit = lane_episode_limit(config_);
     r.bootstrap = config_.advantage.truncation == Truncation::bootstrap;
     r.key = a.seed;
     r.step = a.step;
@@ -184,7 +185,7 @@ class CpuEngine final : public Engine {
     g.horizon = config_.horizon;
     g.mean = moments.mean;
     g.inverse_sd = moments.inverse_sd;
-    g.inverse_batch = 1.0f / static_cast<float>(config_.batch());
+    g.scale = gradient_scale(config_);
     g.coefficients = {.entropy = config_.objective.entropy_coef, .value = config_.objective.value_coef};
     g.partials = a.partials.data();
     g.workspace = workspace.gradient.data();

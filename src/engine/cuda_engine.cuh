@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "src/engine/chunk_plan.hpp"
 #include "src/engine/cuda_evaluate.cuh"
 #include "src/engine/cuda_graphs.cuh"
 #include "src/engine/cuda_plugin.hpp"
@@ -25,13 +26,14 @@ inline Agents agent_settings(const Config& config, const EnvironmentInfo& enviro
   a.envs = config.envs;
   a.warps = config.envs / kWarp + (config.envs % kWarp != 0);
   a.horizon = config.horizon;
+  a.episode_limit = lane_episode_limit(config);
   a.max_episode_steps = environment.max_episode_steps;
   a.nstep = config.advantage.estimator == Estimator::nstep ? config.advantage.nstep : 0;
   a.gamma = config.advantage.gamma;
   a.gamma_lambda = config.advantage.gamma * config.advantage.lambda;
   a.constant_reward = static_cast<float>(environment.reward);
   a.batch = static_cast<float>(config.batch());
-  a.inverse_batch = 1.0f / a.batch;
+  a.gradient_scale = gradient_scale(config);
   a.normalize = config.advantage.normalize;
   a.bootstrap = config.advantage.truncation == Truncation::bootstrap;
   with_variant(environment.id, a.plan, [&]<class Env, class Act, bool Shared, int H>() { a.state_size = Env::kStateSize; });

@@ -45,7 +45,7 @@ inline Agents wide_settings(const Config& config, const EnvironmentInfo& environ
 
 /// Most states that the time limit can cut in a rollout.
 inline std::int64_t most_cuts(const Agents& a) {
-  return a.bootstrap ? a.envs * (static_cast<std::int64_t>(a.horizon) / a.max_episode_steps + 1) : 0;
+  return a.bootstrap ? a.envs * (static_cast<std::int64_t>(a.horizon) / a.episode_limit + 1) : 0;
 }
 
 /// The arrays in device memory: of all agents, and of the one whose turn it is.

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "src/engine/chunk_plan.hpp"
 #include "src/engine/cpu_matrix_backend.hpp"
 #include "src/engine/dense_network.hpp"
 #include "src/engine/isa.hpp"
@@ -160,7 +161,7 @@ class GemmEngine final : public Engine {
     s.t = t;
     s.horizon = config_.horizon;
     s.envs = config_.envs;
-    s.max_episode_steps = environment_.max_episode_steps;
+    s.episode_limit = lane_episode_limit(config_);
     s.key = a.seed;
     s.step = a.step + static_cast<std::uint32_t>(t);
     s.observation = observed(t + 1);
@@ -216,7 +217,7 @@ class GemmEngine final : public Engine {
     g.horizon = config_.horizon;
     g.mean = moments.mean;
     g.inverse_sd = moments.inverse_sd;
-    g.inverse_batch = 1.0f / static_cast<float>(config_.batch());
+    g.scale = gradient_scale(config_);
     g.coefficients = {.entropy = config_.objective.entropy_coef, .value = config_.objective.value_coef};
     for (int w = 0; w < warps_; ++w) ops_.loss(g, w);
   }

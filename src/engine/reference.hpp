@@ -16,6 +16,7 @@
 #include "kernels/optimizer/op.hpp"
 #include "kernels/reduce/op.hpp"
 #include "objectives/a2c.hpp"
+#include "src/engine/chunk_plan.hpp"
 #include "src/engine/engine.hpp"
 #include "src/engine/schedule_end.hpp"
 
@@ -239,7 +240,7 @@ class Agent {
 
   void rollout(EpisodeTally& tally) {
     samples_.assign(static_cast<std::size_t>(warps_) * static_cast<std::size_t>(config_.horizon) * kWarp, Sample{});
-    const std::uint32_t limit = static_cast<std::uint32_t>(environment_.max_episode_steps);
+    const std::uint32_t limit = lane_episode_limit(config_);
     for (int e = 0; e < config_.envs; ++e) {
       auto& s = state_[static_cast<std::size_t>(e)];
       std::uint32_t& age = age_[static_cast<std::size_t>(e)];
@@ -307,7 +308,7 @@ class Agent {
   }
 
   std::vector<Real> gradient() const {
-    const Real batch = static_cast<Real>(config_.batch()), scale = Real(1) / batch;
+    const Real batch = static_cast<Real>(config_.batch()), scale = config_.objective.loss == LossSum::mean ? Real(1) / batch : Real(1);
     Real mean = 0, inverse_sd = 1;
     if (config_.advantage.normalize) {
       mean = sum_samples([](const Sample& s, Real sum) { return sum + s.advantage; }) / batch;

@@ -52,7 +52,7 @@ std::vector<float> emulated_lane_gradient(const Frozen& f, const LaneRows& rows)
   a.warps = rows.warps;
   a.horizon = 1;
   a.batch = static_cast<float>(rows.envs);
-  a.inverse_batch = 1.0f / a.batch;
+  a.gradient_scale = static_cast<float>(f.scale());
   a.packed = packed.data();
   a.trajectory.observation = observation.data();
   a.trajectory.policy = policy.data();

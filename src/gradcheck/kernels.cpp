@@ -100,7 +100,7 @@ std::vector<float> lane_gradient_of(const Frozen& f, const CpuOps& ops) {
   g.horizon = 1;
   g.mean = static_cast<float>(f.mean);
   g.inverse_sd = static_cast<float>(f.inverse_sd);
-  g.inverse_batch = 1.0f / static_cast<float>(rows.envs);
+  g.scale = static_cast<float>(f.scale());
   g.coefficients = float_coefficients(f);
   g.partials = partials.data();
   g.workspace = workspace.data();

@@ -10,6 +10,7 @@
 #include "cupg/error.hpp"
 #include "src/arithmetic.hpp"
 #include "src/engine/aligned.hpp"
+#include "src/engine/chunk_plan.hpp"
 #include "src/engine/engine.hpp"
 #include "src/engine/isa.hpp"
 #include "src/engine/network_plan.hpp"
@@ -100,7 +101,7 @@ BenchResult bench_rollout(const Config& config, std::int64_t updates, int repeat
   args.age = memory.age.data();
   args.envs = config.envs;
   args.horizon = config.horizon;
-  args.max_episode_steps = environment.max_episode_steps;
+  args.episode_limit = lane_episode_limit(config);
   args.key = config.seed;
   time_rates(result, repeat, [&] {
     for (std::int64_t u = 0; u < updates; ++u, args.step += static_cast<std::uint32_t>(config.horizon))

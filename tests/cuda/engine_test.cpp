@@ -105,7 +105,7 @@ TEST_P(CudaEngine, EndsInTheCpusBits) {
                                                                                    {{7}, std::vector<int>{9, 4}},
                                                                                    {{}, std::vector<int>{3}}};
   const int envs[] = {1, 31, 32, 33, 150, 1000}, horizons[] = {1, 3, 7, 128};
-  for (const auto& row : pairwise_table({std::size(networks), std::size(envs), std::size(horizons), 4, 4, 4, 2, 3})) {
+  for (const auto& row : pairwise_table({std::size(networks), std::size(envs), std::size(horizons), 4, 4, 4, 2, 3, 3, 2})) {
     Config c = plain_config();
     c.hidden = networks[row[0]].first;
     c.shared = !networks[row[0]].second.has_value();
@@ -122,6 +122,8 @@ TEST_P(CudaEngine, EndsInTheCpusBits) {
     c.optimizer.max_grad_norm = row[4] == 3 ? 0.0f : 0.5f;
     if (row[6] == 1) c.environment = "CartPole-v0", c.advantage.truncation = cupg::Truncation::terminal;
     if (row[7] != 0) c.advantage.estimator = Estimator::nstep, c.advantage.nstep = row[7] == 1 ? 1 : std::min(5, c.horizon);
+    if (row[8] != 0) c.episode_limit = row[8] == 1 ? 13 : 0;
+    if (row[9] == 1) c.objective.loss = cupg::LossSum::sum;
     const double most = 3e5 * scale();
     if (static_cast<double>(c.batch()) * agents > most) c.horizon = std::min(c.horizon, 7);
     if (static_cast<double>(c.batch()) * agents > most) c.envs = std::min(c.envs, 150);

@@ -190,7 +190,7 @@ struct Scene {
     a.row_warp = row_warp;
     a.envs = setting.envs;
     a.horizon = setting.horizon;
-    a.max_episode_steps = setting.limit;
+    a.episode_limit = static_cast<std::uint32_t>(setting.limit);
     a.bootstrap = setting.bootstrap;
     a.key = state(slot).key;
     a.step = state(slot).step;
@@ -240,7 +240,7 @@ struct Scene {
     a.horizon = setting.horizon;
     a.mean = moments.mean;
     a.inverse_sd = moments.inverse_sd;
-    a.inverse_batch = 1.0f / batch();
+    a.scale = 1.0f / batch();
     a.coefficients = kCoefficients;
     a.partials = partials(slot);
     a.workspace = workspace.data();
@@ -329,6 +329,7 @@ class OnDevice {
     a.envs = s.envs;
     a.warps = scene.warps;
     a.horizon = s.horizon;
+    a.episode_limit = static_cast<std::uint32_t>(s.limit);
     a.max_episode_steps = s.limit;
     a.state_size = 4;
     a.nstep = s.nstep;
@@ -336,7 +337,7 @@ class OnDevice {
     a.gamma_lambda = Scene::kGammaLambda;
     a.constant_reward = Scene::kReward;
     a.batch = scene.batch();
-    a.inverse_batch = 1.0f / a.batch;
+    a.gradient_scale = 1.0f / a.batch;
     a.normalize = s.normalize;
     a.bootstrap = s.bootstrap;
     a.parameters = arrays_.parameters.data();

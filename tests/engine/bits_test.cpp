@@ -92,6 +92,11 @@ const std::vector<Factor>& factors() {
         {"he", [](Config& c) { c.init.kind = Initialisation::he; }},
         {"xavier", [](Config& c) { c.init.kind = Initialisation::xavier; }},
         {"uniform", [](Config& c) { c.init.kind = Initialisation::uniform, c.init.policy_gain = 0.01f; }}}},
+      {"limit",
+       {{"environment", [](Config&) {}}, {"13", [](Config& c) { c.episode_limit = 13; }}, {"0", [](Config& c) { c.episode_limit = 0; }}}},
+      {"loss",
+       {{"mean", [](Config&) {}},
+        {"sum", [](Config& c) { c.objective.loss = cupg::LossSum::sum, c.optimizer.learning_rate /= static_cast<float>(c.batch()); }}}},
       {"environment", {{"v1", [](Config& c) { c.environment = "CartPole-v1"; }}, {"v0", [](Config& c) { c.environment = "CartPole-v0"; }}}},
   };
   return all;
@@ -185,6 +190,27 @@ TEST_P(BitsTable, EveryEngineEndsInTheReferencesBits) {
   for (std::size_t i = GetParam(); i < table.size(); i += kShards) expect_case(make_case(table[i]), i / kShards + i % kShards);
 }
 INSTANTIATE_TEST_SUITE_P(Shard, BitsTable, testing::Range(std::size_t{0}, kShards));
+
+TEST(Bits, WhatMeansTheSameIsTheSame) {
+  Config c = plain_config();
+  c.environment = "CartPole-v0";
+  c.horizon = 64;
+  const std::int64_t updates = scaled(100, 20);
+  const std::vector<float> want = trained(*cpu_engine(c), 1, updates);
+  c.episode_limit = 200;
+  EXPECT_TRUE(same_bits(want, trained(*cpu_engine(c), 1, updates))) << "the environment's own limit";
+  c.episode_limit = 199;
+  EXPECT_FALSE(same_bits(want, trained(*cpu_engine(c), 1, updates))) << "episodes must reach the limit here";
+  c.episode_limit.reset();
+  // 2^11 samples: a sum at a rate 2^-11 of the mean's takes the same steps, to the bit
+  c.optimizer.kind = OptimizerKind::sgd;
+  c.optimizer.max_grad_norm = 0;
+  const std::vector<float> mean = trained(*cpu_engine(c), 1, updates);
+  c.objective.loss = cupg::LossSum::sum;
+  c.optimizer.learning_rate /= static_cast<float>(c.batch());
+  EXPECT_TRUE(same_bits(mean, trained(*cpu_engine(c), 1, updates)));
+  EXPECT_FALSE(same_bits(want, mean));
+}
 
 TEST(Bits, ALongRunWithManyTruncationsEndsInTheReferencesBits) {
   for (const Truncation truncation : {Truncation::bootstrap, Truncation::terminal}) {

@@ -198,6 +198,30 @@ TEST(GemmEngine, TruncatedEpisodesGoOnOrEndAsTheReferenceEngines) {
     }
 }
 
+TEST(GemmEngine, AnEpisodeLimitAndASummedLossAreTheReferenceEngines) {
+  constexpr double kRoundings = 2e-5;
+  for (const std::int64_t limit : {0, 30}) {
+    Config c = plain_config();
+    c.hidden = {};
+    c.envs = 40;
+    c.horizon = 128;
+    c.episode_limit = limit;
+    c.objective.loss = cupg::LossSum::sum;
+    c.optimizer = {.kind = cupg::OptimizerKind::sgd, .learning_rate = 0.03f / static_cast<float>(c.batch()), .max_grad_norm = 0};
+    const auto reference = reference_engine(c), engine = cupg::make_gemm_engine(c, 1, 2);
+    for (cupg::Engine* e : {reference.get(), engine.get()}) {
+      e->reset(0, 3);
+      e->set_parameters(0, balancing(1));
+    }
+    const cupg::UpdateReport want = update(*reference, 4), got = update(*engine, 4);
+    EXPECT_EQ(want.episodes.episodes, got.episodes.episodes);
+    EXPECT_EQ(want.episodes.steps, got.episodes.steps);
+    EXPECT_EQ(got.episodes.episodes > got.episodes.terminated, limit == 30);
+    EXPECT_FALSE(!(distance(reference->parameters(0), engine->parameters(0)) <= kRoundings));
+    EXPECT_GT(distance(reference->parameters(0), balancing(1)), 10 * kRoundings) << "it must move";
+  }
+}
+
 TEST(GemmEngine, NormalisesAndOptimisesAsTheReferenceEngine) {
   // five updates; roundings come to some 1e-6 of the largest parameter, every setting changes 1e-3 of it
   constexpr double kRoundings = 2e-5;

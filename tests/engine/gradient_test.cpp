@@ -188,7 +188,7 @@ OpResult run_op(const cupg::CpuOps& ops, const Batch& batch, int envs, int horiz
   a.horizon = horizon;
   a.mean = moments.mean;
   a.inverse_sd = moments.inverse_sd;
-  a.inverse_batch = 1.0f / static_cast<float>(envs * horizon);
+  a.scale = 1.0f / static_cast<float>(envs * horizon);
   a.coefficients = c;
   a.partials = result.partials.data();
   a.workspace = workspace.data();

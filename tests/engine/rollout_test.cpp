@@ -59,7 +59,7 @@ struct Scene {
     a.out = rows.view();
     a.envs = envs;
     a.horizon = rows.horizon;
-    a.max_episode_steps = limit;
+    a.episode_limit = static_cast<std::uint32_t>(limit);
     a.bootstrap = bootstrap;
     a.key = seed;
     a.step = step;
@@ -279,7 +279,7 @@ TEST(Rollout, KeptActivationsAreTheForwardPasssAndLeaveTheGradientAsItIs) {
         g.data = rows.view();
         g.envs = envs;
         g.horizon = horizon;
-        g.inverse_batch = 1.0f / (envs * horizon);
+        g.scale = 1.0f / (envs * horizon);
         g.coefficients = {0.01f, 0.5f};
         g.partials = sums.data();
         g.workspace = workspace.data();

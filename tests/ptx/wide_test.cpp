@@ -32,6 +32,7 @@ constexpr WideCase kCases[] = {
        c.advantage.estimator = cupg::Estimator::nstep, c.advantage.nstep = 3;
        c.optimizer.kind = cupg::OptimizerKind::sgd, c.optimizer.schedule = cupg::Schedule::linear;
      }},
+    {"130, sum, limit 20", [](Config& c) { c.hidden = {130}, c.objective.loss = cupg::LossSum::sum, c.episode_limit = 20; }},
     {"130, 33 x 200 with time limits", [](Config& c) { c.hidden = {130}, c.envs = 33, c.horizon = 200, c.environment = "CartPole-v0"; }},
 };
 
