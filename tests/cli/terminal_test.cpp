@@ -214,7 +214,7 @@ TEST(Interrupt, ASecondOneDiscards) {
                                {.folder = folder.path(), .alarm_seconds = 60, .signals = {{SIGINT, 300}, {SIGINT, 700}}});
   EXPECT_EQ(result.status, 128 + SIGINT) << result.err;
   EXPECT_EQ(result.err, kSaving + std::string("cupg: interrupted again: discarded\n"));
-  EXPECT_FALSE(std::filesystem::exists(folder.path() / "r"));
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "r" / "result.json"));
 }
 
 TEST(Interrupt, WhileARunIsBeingSavedLosesNothing) {
