@@ -154,7 +154,7 @@ std::string main_help() {
          "  --version    the version\n"
          "\nExamples:\n"
          "  cupg train                            train, draw the curve, save the run\n"
-         "  cupg eval runs/CartPole-v1-a2c-seed1  play 1,000 episodes with what was learned\n"
+         "  cupg eval runs/CartPole-v1-a2c-seed1  play 1,000 episodes with its policy\n"
          "  cupg train --seeds 100                a hundred agents and their statistics\n"
          "  cupg bench                            how fast is this machine?\n";
 }
