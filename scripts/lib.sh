@@ -12,7 +12,7 @@ build_packages=(g++ cmake ninja-build libhwy-dev libcli11-dev libtomlplusplus-de
 gradcheck_packages=(libginac-dev libadolc-dev)
 # Both have clang-format-14, whose opinion on our sources counts; later versions have others.
 # shellcheck disable=SC2034
-test_packages=(libgtest-dev libbenchmark-dev libmpfr-dev librandom123-dev zlib1g-dev libboost-context-dev clang libclang-rt-dev clang-tidy clang-format-14)
+test_packages=(libgtest-dev libbenchmark-dev libmpfr-dev librandom123-dev zlib1g-dev libboost-context-dev zsh fish mandoc bash-completion clang libclang-rt-dev clang-tidy clang-format-14)
 
 say() { printf '%s\n' "$*" >&2; }
 die() {
