@@ -21,6 +21,15 @@ if(CUPG_SANITIZE)
   add_link_options(-fsanitize=${CUPG_SANITIZE})
 endif()
 
+# Hardening of what reads files, arguments and the environment, in optimized builds without sanitizers, which see more. It costs nothing:
+# 13.9 M instructions an update of 2,048 x 32 as before (valgrind --tool=cachegrind). The copies of the kernels read none of these and go
+# without.
+add_library(cupg_hardened INTERFACE)
+if(NOT CUPG_SANITIZE)
+  target_compile_options(cupg_hardened INTERFACE "$<$<AND:$<NOT:$<CONFIG:Debug>>,$<COMPILE_LANGUAGE:CXX>>:-fstack-protector-strong;-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=3;-D_GLIBCXX_ASSERTIONS>")
+  target_link_options(cupg_hardened INTERFACE LINKER:-z,relro,-z,now)
+endif()
+
 include(CupgIsa)
 
 # cupg_emulated_options(TARGET): its sources hold CUDA kernels and are compiled as the copy `emulated`, for the host executor. With fma

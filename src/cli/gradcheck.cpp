@@ -5,15 +5,14 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <filesystem>
-#include <string_view>
 #include <system_error>
 #include <vector>
 
 #include "cupg/error.hpp"
 #include "src/cli/commands.hpp"
 #include "src/cli/terminal.hpp"
+#include "src/engine/plugin.hpp"
 #include "src/io/config_file.hpp"
 #include "src/io/version.hpp"
 
@@ -24,19 +23,14 @@ namespace fs = std::filesystem;
 
 constexpr const char* kProgram = "cupg-gradcheck";
 
-/// Beside the executable, in the installation's libexec, in PATH.
+/// Beside the executable, in the installation's libexec, in the absolute folders of PATH.
 fs::path find_program() {
   std::vector<fs::path> folders;
   std::error_code failed;
   const fs::path executable = fs::read_symlink("/proc/self/exe", failed);
   if (!failed) folders = {executable.parent_path(), (executable.parent_path().parent_path() / CUPG_LIBEXECDIR).lexically_normal()};
   const std::size_t own = folders.size();
-  const char* variable = std::getenv("PATH");
-  for (std::string_view rest = variable == nullptr ? "" : variable; !rest.empty();) {
-    const std::size_t colon = std::min(rest.find(':'), rest.size());
-    if (colon > 0) folders.emplace_back(rest.substr(0, colon));
-    rest.remove_prefix(std::min(colon + 1, rest.size()));
-  }
+  for (const fs::path& folder : absolute_folders("PATH")) folders.push_back(folder);
   for (const fs::path& folder : folders)
     if (const fs::path program = folder / kProgram; ::access(program.c_str(), X_OK) == 0 && !fs::is_directory(program)) return program;
   std::string looked;

@@ -17,14 +17,19 @@ namespace cupg {
 
 namespace fs = std::filesystem;
 
-std::vector<fs::path> plugin_folders() {
+std::vector<fs::path> absolute_folders(const char* variable) {
   std::vector<fs::path> folders;
-  const char* variable = std::getenv("CUPG_PLUGIN_PATH");
-  for (std::string_view rest = variable == nullptr ? "" : variable; !rest.empty();) {
+  const char* value = std::getenv(variable);
+  for (std::string_view rest = value == nullptr ? "" : value; !rest.empty();) {
     const std::size_t colon = std::min(rest.find(':'), rest.size());
-    if (colon > 0) folders.emplace_back(rest.substr(0, colon));
+    if (const fs::path folder = rest.substr(0, colon); folder.is_absolute()) folders.push_back(folder);
     rest.remove_prefix(std::min(colon + 1, rest.size()));
   }
+  return folders;
+}
+
+std::vector<fs::path> plugin_folders() {
+  std::vector<fs::path> folders = absolute_folders("CUPG_PLUGIN_PATH");
   std::error_code failed;
   const fs::path executable = fs::read_symlink("/proc/self/exe", failed);
   if (!failed) {
@@ -41,8 +46,8 @@ Plugin open_plugin(const PluginName& name, const char* symbol) {
     for (char& c : reason)
       if (c == '\n') c = ' ';
     throw Error(ErrorKind::missing,
-                fmt::format("{}, which {} need, could not be opened: {} (looked in {}); install {}, or name its folder in "
-                            "CUPG_PLUGIN_PATH",
+                fmt::format("{}, which {} need, could not be opened: {} (looked in {}); install {}, or name its absolute "
+                            "folder in CUPG_PLUGIN_PATH",
                             name.file, name.needed, reason, looked, name.package));
   };
   const auto loader_said = [&] {
@@ -55,7 +60,7 @@ Plugin open_plugin(const PluginName& name, const char* symbol) {
     std::error_code ignored;
     if (!fs::exists(path, ignored)) continue;
     // never closed: libraries behind it have threads of their own
-    void* const library = ::dlopen(fs::absolute(path).c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    void* const library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (library == nullptr) {
       reason = loader_said();
       fail();

@@ -32,9 +32,13 @@ class Plugin {
 /// plug-in, what for, where it was looked for, why it could not be opened, what to install.
 Plugin open_plugin(const PluginName& name, const char* symbol);
 
-/// Where plug-ins are looked for, in this order: the folders of the environment variable CUPG_PLUGIN_PATH (colons between
-/// them), the executable's folder, LIBDIR/cupg of the installation that the executable is part of, and LIBDIR/cupg of the package that
-/// its project found by find_package(cupg).
+/// The folders of an environment variable like PATH, colons between them. Relative ones are passed over, the empty one too, which PATH
+/// takes for the current folder: who else may write there chooses what is run.
+std::vector<std::filesystem::path> absolute_folders(const char* variable);
+
+/// Where plug-ins are looked for, in this order: the absolute folders of the environment variable CUPG_PLUGIN_PATH, the executable's
+/// folder, LIBDIR/cupg of the installation that the executable is part of, and LIBDIR/cupg of the package that its project found by
+/// find_package(cupg).
 std::vector<std::filesystem::path> plugin_folders();
 
 }  // namespace cupg

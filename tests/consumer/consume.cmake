@@ -17,6 +17,10 @@ foreach(file IN LISTS files)
   endif()
 endforeach()
 
+# programs and plug-ins load nothing from the current folder, the build tree or the source tree
+file(GLOB_RECURSE files ${prefix}/${BINDIR}/* ${prefix}/*.so ${prefix}/*cupg-gradcheck)
+run(${SOURCE}/tests/elf/check --not-in ${BUILD} --not-in ${SOURCE} ${files})
+
 run(${CMAKE_COMMAND} -S ${PROJECT} -B ${WORK}/build -G ${GENERATOR} -D CMAKE_BUILD_TYPE=Release
   -D CMAKE_CXX_COMPILER=${COMPILER} -D CMAKE_PREFIX_PATH=${prefix})
 run(${CMAKE_COMMAND} --build ${WORK}/build)
