@@ -148,13 +148,14 @@ void check_settings(const Config& config) {
 
 void check(const Config& config) {
   check_settings(config);
-  const std::int64_t needed = training_bytes(config), available = available_memory();
-  if (needed > available)
+  const std::int64_t needed = training_bytes(config);
+  const AvailableMemory available = available_memory();
+  if (needed > available.bytes)
     refuse(
-        fmt::format("envs: {} x {} {} with {} seed{} would take {}, and {} are available; expected fewer envs, a shorter {}{} or fewer "
-                    "threads",
+        fmt::format("envs: {} x {} {} with {} seed{} would take {}, and {} are available (limited by {}); expected fewer envs, a shorter "
+                    "{}{} or fewer threads",
                     config.envs, config.collect == Collect::steps ? "horizon" : "episode-limit", most_steps_of_an_update(config),
-                    config.seeds, config.seeds == 1 ? "" : "s", format_bytes(needed), format_bytes(available),
+                    config.seeds, config.seeds == 1 ? "" : "s", format_bytes(needed), format_bytes(available.bytes), available.limited_by,
                     config.collect == Collect::steps ? "horizon" : "episode-limit", fused(config.network()) ? "" : ", a smaller network"));
 }
 

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "src/cli/out_of_memory.hpp"
 #include "src/gradcheck/check.hpp"
 #include "src/gradcheck/plot.hpp"
 #include "src/io/config_file.hpp"
@@ -53,18 +54,25 @@ int run(int argc, char** argv) {
   return report.passed() ? 0 : 1;
 }
 
+int run_or_fail(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const Error& e) {
+    return fail(e.what(), e.kind() == ErrorKind::usage ? 2 : e.kind() == ErrorKind::missing ? 3 : 1);
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& e) {
+    return fail(std::string("internal error: ") + e.what(), 1);
+  }
+}
+
 }  // namespace
 }  // namespace cupg
 
 int main(int argc, char** argv) {
-  using cupg::ErrorKind;
   try {
-    return cupg::run(argc, argv);
-  } catch (const cupg::Error& e) {
-    return cupg::fail(e.what(), e.kind() == ErrorKind::usage ? 2 : e.kind() == ErrorKind::missing ? 3 : 1);
-  } catch (const std::bad_alloc&) {
-    return cupg::fail("memory: the system has no more; expected fewer samples or a smaller network", 1);
-  } catch (const std::exception& e) {
-    return cupg::fail(std::string("internal error: ") + e.what(), 1);
+    if (cupg::cli::reserve_memory()) return cupg::run_or_fail(argc, argv);
+  } catch (const std::bad_alloc&) {  // a message's, too
   }
+  return cupg::cli::fail_without_memory("fewer samples or a smaller network");
 }

@@ -80,7 +80,8 @@ std::string math_of(const Config& config, const DeviceChoice& choice) {
 
 nlohmann::ordered_json info_json(const Config& config) {
   const DeviceChoice choice = choose_device(config);
-  const std::int64_t needed = training_bytes(config), available = available_memory();
+  const std::int64_t needed = training_bytes(config);
+  const AvailableMemory memory = available_memory();
   nlohmann::ordered_json known = nlohmann::ordered_json::array();
   for (const EnvironmentInfo& e : environments())
     known.push_back({{"name", e.name},
@@ -102,8 +103,9 @@ nlohmann::ordered_json info_json(const Config& config) {
           {"math", math_of(config, choice)},
           {"parameters", parameter_count(config.network())},
           {"training_bytes", needed},
-          {"available_bytes", available},
-          {"fits", needed <= available},
+          {"available_bytes", memory.bytes},
+          {"memory_limited_by", memory.limited_by},
+          {"fits", needed <= memory.bytes},
           {"config", config_json(config)}};
 }
 
@@ -137,9 +139,10 @@ int run_info(const InfoArguments& arguments) {
   if (const std::string math = describe_math(math_of(config, choice), device_of(choice)); !math.empty()) line("math", math);
   line("batch", fmt::format("{} environments x {} steps = {} samples an update", format_count(config.envs), format_count(config.horizon),
                             format_count(config.batch())));
-  const std::int64_t needed = training_bytes(config), available = available_memory();
-  line("memory", fmt::format("{} for training, {} available{}", format_bytes(needed), format_bytes(available),
-                             needed > available ? ": too little, and cupg train will refuse it" : ""));
+  const std::int64_t needed = training_bytes(config);
+  const AvailableMemory memory = available_memory();
+  line("memory", fmt::format("{} for training, {} available (limited by {}){}", format_bytes(needed), format_bytes(memory.bytes),
+                             memory.limited_by, needed > memory.bytes ? ": too little, and cupg train will refuse it" : ""));
   return kFinished;
 }
 

@@ -7,6 +7,7 @@
 
 #include "cupg/error.hpp"
 #include "src/cli/commands.hpp"
+#include "src/cli/out_of_memory.hpp"
 #include "src/cli/terminal.hpp"
 #include "src/text.hpp"
 
@@ -51,7 +52,7 @@ int run(int argc, const char* const* argv) {
   } catch (const Error& e) {
     return fail(e.what(), status_of(e.kind()));
   } catch (const std::bad_alloc&) {
-    return fail("memory: the system has no more; expected fewer envs, a shorter horizon or fewer seeds", kFailed);
+    throw;
   } catch (const std::exception& e) {
     return fail(std::string("internal error: ") + e.what(), kFailed);
   }
@@ -63,5 +64,9 @@ int run(int argc, const char* const* argv) {
 int main(int argc, char** argv) {
   // a file size limit is then an error of write() like a full disk, and does not kill the process
   std::signal(SIGXFSZ, SIG_IGN);
-  return cupg::cli::run(argc, argv);
+  try {
+    if (cupg::cli::reserve_memory()) return cupg::cli::run(argc, argv);
+  } catch (const std::bad_alloc&) {  // a message's, too
+  }
+  return cupg::cli::fail_without_memory("fewer envs, seeds or episodes, or a shorter horizon");
 }
