@@ -30,6 +30,8 @@ if(NOT CUPG_SANITIZE)
   target_link_options(cupg_hardened INTERFACE LINKER:-z,relro,-z,now)
 endif()
 
+option(CUPG_FUZZ "Build the fuzz targets for libFuzzer; CUPG_SANITIZE needs fuzzer-no-link then" OFF)
+
 include(CupgIsa)
 
 # cupg_emulated_options(TARGET): its sources hold CUDA kernels and are compiled as the copy `emulated`, for the host executor. With fma

@@ -1,5 +1,7 @@
 #include "src/engine/cgroups.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <fstream>
 #include <string>
@@ -33,7 +35,7 @@ double least_in_cgroups(const CgroupFiles& files, std::string_view controller, d
     if (second == line.npos) continue;
     const std::string controllers = line.substr(first + 1, second - first - 1), path = line.substr(second + 1);
     if (controllers.empty()) limit = std::min(limit, least(files.cgroups, path, version2));
-    if (("," + controllers + ",").find("," + std::string(controller) + ",") == std::string::npos) continue;
+    if (fmt::format(",{},", controllers).find(fmt::format(",{},", controller)) == std::string::npos) continue;
     for (const std::string& name : {controllers, std::string(controller)})
       limit = std::min(limit, least(files.cgroups / name, path, version1));
   }
