@@ -67,7 +67,7 @@ TEST(Train, ASearchIsSolvedWhenAHundredEpisodesSayAndAThousandConfirm) {
     EXPECT_GT(solved, 0) << algorithm;
     EXPECT_LT(solved, 30) << algorithm;
     EXPECT_GT(not_confirmed, 0) << algorithm << ": no agent for which it makes a difference";
-    EXPECT_EQ(r.summary.solved_fraction, solved / 30.0);
+    EXPECT_EQ(r.summary.solved_fraction.value, solved / 30.0);
   }
 }
 
