@@ -312,7 +312,7 @@ TEST(Train, ManySeedsNameTheFolderAndTheirStatisticsAreToldQuietlyToo) {
   const auto result = run_cupg({"train", "--quiet", "--seed", "5", "--seeds", "3", "--steps", "1000"}, {.folder = folder.path()});
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_NE(result.out.find("\n  return (IQM) "), std::string::npos) << result.out;
-  EXPECT_NE(result.out.find("95 % interval"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find(" (95 %: "), std::string::npos) << result.out;
   EXPECT_TRUE(result.out.ends_with("\nsaved to runs/CartPole-v1-a2c-seeds5-7\n")) << result.out;
   EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 3) << result.out;
 }

@@ -116,7 +116,9 @@ TEST(Reproduction, EveryPresetOfTheLiteratureHasARow) {
     EXPECT_TRUE(rows.insert(r.name).second) << r.name << " is there twice";
     EXPECT_FALSE(r.source.empty() || r.claim.empty()) << r.name;
   }
-  for (const cupg::Preset& preset : cupg::presets()) EXPECT_EQ(rows.count(preset.name), 1u) << preset.name;
+  const std::string_view without_a_claim = "a2c-long-run";  // ours; docs/defaults.md has what was measured
+  for (const cupg::Preset& preset : cupg::presets())
+    EXPECT_EQ(rows.count(preset.name), preset.name == without_a_claim ? 0u : 1u) << preset.name;
   EXPECT_EQ(rows.count("tiny-mdp"), 1u);
 }
 
