@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "cupg/error.hpp"
 #include "cupg/policy.hpp"
@@ -312,7 +313,7 @@ TEST(Train, ManySeedsNameTheFolderAndTheirStatisticsAreToldQuietlyToo) {
   const auto result = run_cupg({"train", "--quiet", "--seed", "5", "--seeds", "3", "--steps", "1000"}, {.folder = folder.path()});
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_NE(result.out.find("\n  return (IQM) "), std::string::npos) << result.out;
-  EXPECT_NE(result.out.find(" (95 %: "), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("(95 %: "), std::string::npos) << result.out;
   EXPECT_TRUE(result.out.ends_with("\nsaved to runs/CartPole-v1-a2c-seeds5-7\n")) << result.out;
   EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 3) << result.out;
 }
@@ -359,7 +360,7 @@ TEST(Info, SaysWhatWillNotFit) {
   train.emplace_back("--no-save");
   const auto refused = run_cupg(train);
   EXPECT_EQ(refused.status, 2);
-  EXPECT_NE(refused.err.find("are available; expected fewer envs"), std::string::npos) << refused.err;
+  EXPECT_NE(refused.err.find(" are available (limited by "), std::string::npos) << refused.err;
 }
 
 TEST(Info, DescribesBuildMachineAndNetwork) {
@@ -394,11 +395,12 @@ TEST(Command, SaysThatTheSystemGivesFewerThreads) {
     EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
   }
   if (!CUPG_HAS_OPENBLAS) return;
-  for (const char* threads : {"64", "1"}) {  // the library takes more than it is given: 32 MiB for each of its threads
+  // OpenBLAS takes more than it is given, 32 MiB for each of its threads; what cupg itself takes for 64 of them is refused before
+  for (const auto& [threads, status, said] : {std::tuple("64", 2, "(limited by RLIMIT_AS)"), std::tuple("1", 1, "cupg: threads: ")}) {
     const auto result = run_cupg({"train", "--steps", "2000", "--hidden", "128", "--threads", threads},
                                  {.folder = folder.path(), .most_memory_bytes = 100'000 << 10, .alarm_seconds = 60});
-    EXPECT_EQ(result.status, 1) << result.out << result.err;
-    EXPECT_NE(result.err.find("cupg: threads: "), std::string::npos) << result.err;
+    EXPECT_EQ(result.status, status) << result.out << result.err;
+    EXPECT_NE(result.err.find(said), std::string::npos) << result.err;
     EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
   }
   EXPECT_TRUE(folder.list().empty());

@@ -89,7 +89,7 @@ TEST(Memory, BeyondALimitIsRefusedBeforeItIsTaken) {
   EXPECT_NE(result.err.find(" MiB are available (limited by RLIMIT_AS); expected fewer envs"), std::string::npos) << result.err;
   EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
   EXPECT_TRUE(folder.list().empty());
-  EXPECT_NE(test::run_cupg({"info"}, limited).out.find("available (limited by RLIMIT_AS)"), std::string::npos);
+  EXPECT_NE(test::run_cupg({"info", "--json"}, limited).out.find("\"memory_limited_by\":\"RLIMIT_AS\""), std::string::npos);
 }
 
 using Words = std::vector<std::string>;
@@ -97,7 +97,7 @@ INSTANTIATE_TEST_SUITE_P(Command, OutOfMemory,
                          testing::Values(Words{"train", "--updates", "2", "--seeds", "3", "--threads", "3", "--no-stop-when-solved"},
                                          Words{"info", "--json"}, Words{"eval", "saved", "--threads", "2"},
                                          Words{"bench", "--envs", "2048", "--updates", "1", "--repeat", "1", "--threads", "1"}),
-                         [](const auto& info) { return info.param[0]; });
+                         [](const auto& command) { return command.param[0]; });
 
 }  // namespace
 }  // namespace cupg
