@@ -86,14 +86,14 @@ struct Fixture {
     rollout.out = rows.view();
     rollout.envs = kWarp;
     rollout.horizon = kHorizon;
-    rollout.max_episode_steps = environment.max_episode_steps;
+    rollout.episode_limit = static_cast<std::uint32_t>(environment.max_episode_steps);
     rollout.key = 1;
     gradients.plan = &network.plan();
     gradients.weights = packed.data();
     gradients.data = rows.view();
     gradients.envs = kWarp;
     gradients.horizon = kHorizon;
-    gradients.inverse_batch = 1.0f / (kWarp * kHorizon);
+    gradients.scale = 1.0f / (kWarp * kHorizon);
     gradients.coefficients = {0.01f, 0.5f};
     gradients.partials = partials.data();
     gradients.workspace = workspace.data();

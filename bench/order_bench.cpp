@@ -94,7 +94,7 @@ void lanes(benchmark::State& state, Isa isa) {
   g.data = rows.view();
   g.envs = kWarp;
   g.horizon = kRows;
-  g.inverse_batch = 1.0f / kSamples;
+  g.scale = 1.0f / kSamples;
   g.coefficients = {.entropy = 0.01f, .value = 0.5f};
   g.partials = partials.data();
   g.workspace = workspace.data();
