@@ -82,8 +82,7 @@ CUPG_LANES_2(operator^, IntLanes, IntLanes, hn::Xor(a.r[i], b.r[i]))
 CUPG_LANES_2(operator&, IntLanes, IntLanes, hn::And(a.r[i], b.r[i]))
 CUPG_LANES_2(operator|, IntLanes, IntLanes, hn::Or(a.r[i], b.r[i]))
 CUPG_LANES_2(equal, IntLanes, MaskLanes, hn::RebindMask(FloatTag(), hn::Eq(a.r[i], b.r[i])))
-CUPG_LANES_2(at_least, IntLanes, MaskLanes,
-             hn::RebindMask(FloatTag(), hn::Not(hn::Lt(hn::BitCast(SignedTag(), a.r[i]), hn::BitCast(SignedTag(), b.r[i])))))
+CUPG_LANES_2(at_least, IntLanes, MaskLanes, hn::RebindMask(FloatTag(), hn::Not(hn::Lt(a.r[i], b.r[i]))))
 #undef CUPG_LANES_2
 
 template <int N>
