@@ -95,7 +95,7 @@ TEST(Progress, IsALineEveryTenSecondsWhereThereIsNoTerminal) {
                                {.folder = folder.path(), .signals = {{SIGINT, 0, "steps"}}});
   EXPECT_EQ(result.status, 130);
   EXPECT_TRUE(
-      std::regex_match(result.err, std::regex("[#\u2588.\u2591]* +0 %  [0-9,]+ steps  [^\n\r\x1b]*\ncupg: interrupted: stopping\n")))
+      std::regex_match(result.err, std::regex("[#\u2588.\u2591]* +[0-9]+ %  [0-9,]+ steps  [^\n\r\x1b]*\ncupg: interrupted: stopping\n")))
       << result.err;
   for (const std::string& line : shown_lines(result.err)) EXPECT_LE(columns_of(line), 80) << line;
 }
