@@ -2,6 +2,7 @@
 // tolerance). CUPG_PTX_SCHEDULE chooses the order in which lanes, warps and blocks run; the results may not know.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -47,7 +48,7 @@ struct Trained {
 };
 
 Trained train(const TemporaryFolder& folder, const std::string& device, const std::string& options) {
-  std::vector<std::string> arguments = words("train --no-stop-when-solved --updates 2 --json " + options);
+  std::vector<std::string> arguments = words("train --updates 2 --json " + options);
   arguments.insert(arguments.end(), {"--device", device, "--run", device});
   Trained t;
   t.result = run_cupg(arguments, {.folder = folder.path()});
@@ -70,13 +71,16 @@ void expect_same(const std::string& options, int& trained, std::size_t agents = 
     return;
   }
   ASSERT_EQ(cpu.result.status, 0) << options << "\n" << cpu.result.err;
-  EXPECT_EQ(cpu.policies.size(), agents) << options;
+  const auto last = [](const auto& policy) { return !policy.first.ends_with("-best.safetensors"); };
+  EXPECT_EQ(std::count_if(cpu.policies.begin(), cpu.policies.end(), last), static_cast<std::ptrdiff_t>(agents)) << options;
   if (cpu.math == "exact") {
     EXPECT_TRUE(cpu.policies == cuda.policies) << options;
   } else {                               // the CPU and a device cut wide products differently; wide_test compares bits with the executor
     constexpr double kTolerance = 1e-3;  // Adam's first steps are lr sign(g): a rounding near 0 counts whole
-    for (const auto& [file, parameters] : cpu.parameters)
+    for (const auto& [file, parameters] : cpu.parameters) {
+      if (cuda.parameters.count(file) == 0) continue;  // which one was the best may hang on a rounding
       EXPECT_FALSE(!(cupg_test::distance(parameters, cuda.parameters.at(file)) <= kTolerance)) << options << file;
+    }
   }
   cupg_test::count_comparison("train", "compiled kernels");
   cupg_test::count_shape(options);
