@@ -184,7 +184,7 @@ CUPG_FN std::uint32_t shift_right(std::uint32_t x) {
 }
 /// a == b, lane by lane (a name, because == on whole lane groups would read like a single answer).
 CUPG_FN bool equal(std::uint32_t a, std::uint32_t b) { return a == b; }
-/// a >= b as unsigned numbers below 2^31.
+/// a >= b as unsigned numbers.
 CUPG_FN bool at_least(std::uint32_t a, std::uint32_t b) { return a >= b; }
 
 /// The high and low 32 bits of x * m, for a factor m that all lanes share.

@@ -54,7 +54,7 @@ void print_evaluation(const Config& config, const Evaluation& e, const std::opti
   print_wrapped(fmt::format("{}: mean return {:.2f} over {} {} episodes: {} (from {:g})\n", config.environment, e.mean_return,
                             format_count(e.episodes), e.greedy ? "greedy" : "sampled", solved ? "solved" : "not solved",
                             environment.reward_threshold));
-  print_wrapped(fmt::format("  smallest {:g}   5 % {:g}   25 % {:g}   median {:g}   75 % {:g}   95 % {:g}   largest {:g}\n", e.min_return,
+  print_wrapped(fmt::format("  smallest {:g}  5 % {:g}  25 % {:g}  median {:g}  75 % {:g}  95 % {:g}  largest {:g}\n", e.min_return,
                             e.quantiles[0], e.quantiles[1], e.quantiles[2], e.quantiles[3], e.quantiles[4], e.max_return));
   print_wrapped(fmt::format("  {} of {} episodes reached the limit of {} steps\n\n", format_count(reached), format_count(e.episodes),
                             environment.max_episode_steps));

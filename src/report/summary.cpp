@@ -41,7 +41,7 @@ std::string machine(const TrainResult& r) {
 }
 
 std::string rate(const TrainResult& r) {
-  return fmt::format("{} steps in {} ({}/s, evaluation included)", format_count(r.env_steps), format_seconds(r.seconds),
+  return fmt::format("{} steps in {} ({}/s with checks)", format_count(r.env_steps), format_seconds(r.seconds),
                      format_rate(r.seconds > 0 ? static_cast<double>(r.env_steps) / r.seconds : 0));
 }
 
@@ -115,7 +115,7 @@ std::string describe_training(const Config& config, const TrainResult& result) {
     text += line("", "of agents that stop when solved: to compare settings,") + line("", "take their steps to solve, not their returns");
   if (s.solved_seconds_median)
     text += line("time to solve", fmt::format("median {}, 99th percentile {}{}", format_seconds(*s.solved_seconds_median),
-                                              format_seconds(*s.solved_seconds_p99), s.censored > 0 ? " (of those that did)" : ""));
+                                              format_seconds(*s.solved_seconds_p99), s.censored > 0 ? " (solved ones)" : ""));
   return text + line("training", rate(result)) + machine(result);
 }
 

@@ -57,7 +57,9 @@ std::string difference(const Outcome& want, const Outcome& got) {
   if (a.updates != b.updates) return fmt::format("updates {} and {}", a.updates, b.updates);
   if (a.env_steps != b.env_steps) return fmt::format("env_steps {} and {}", a.env_steps, b.env_steps);
   if (a.finite != b.finite || a.parameters_finite != b.parameters_finite) return "one diverged";
-  if (a.episodes.episodes != b.episodes.episodes || a.episodes.steps != b.episodes.steps) return "tallies of episodes";
+  if (a.episodes.episodes != b.episodes.episodes || a.episodes.steps != b.episodes.steps)
+    return fmt::format("{} episodes of {} steps and {} of {}", a.episodes.episodes, a.episodes.steps, b.episodes.episodes,
+                       b.episodes.steps);
   if (const auto same = same_bits(want.parameters, got.parameters); !same) return std::string("parameters: ") + same.message();
   if (const auto same = same_bits(want.evaluation.returns, got.evaluation.returns); !same) return std::string("returns: ") + same.message();
   return "";
