@@ -82,6 +82,7 @@ class Scan {
   }
 
   void value() {
+    char before = '=';  // the last one that is no space
     for (bool array = false;;) {
       spaces();
       comment();
@@ -89,13 +90,15 @@ class Scan {
       if (line_end()) continue;
       printable();
       if (at('"') || at('\'')) {
+        if (before != '=' && before != '[' && before != ',') refuse("a quote inside of a value; expected one string, or numbers");
+        before = text_[at_];
         string();
         continue;
       }
       if (at('{') || at('}')) refuse("a table; expected a string, a number, true, false, or an array of numbers");
       if (at('[') && array) refuse("an array in an array; expected an array of numbers");
       if (at('[') || at(']')) array = at('[');
-      ++at_;
+      before = text_[at_++];
     }
   }
 
