@@ -248,7 +248,7 @@ TEST(Run, HasAName) {
   };
   EXPECT_EQ(message_of([] { Run::config(""); }), "run: \"\"; expected the name of a folder");  // not that of the working directory
   EXPECT_EQ(message_of([] { Run::policy(""); }), "run: \"\"; expected the name of a folder");
-  EXPECT_EQ(message_of([] { NewRun(std::filesystem::path()); }), "run: \"\"; expected the name of a folder");
+  EXPECT_EQ(message_of([] { NewRun{std::filesystem::path()}; }), "run: \"\"; expected the name of a folder");
   EXPECT_EQ(message_of([] { load_policy(""); }), "file: \"\"; expected the name of a file");
 }
 
