@@ -13,6 +13,7 @@
 #include "src/io/config_file.hpp"
 #include "src/report/text.hpp"
 #include "tests/cli/child_process.hpp"
+#include "tests/support/sanitized.hpp"
 
 namespace cupg {
 namespace {
@@ -246,7 +247,9 @@ TEST(Interrupt, OfASearchSavesWhatWasFound) {
     std::vector<std::string> arguments{"train", "CartPole-v1", "--algo", algorithm, "--seeds", "200000", "--trials", "1e9"};
     arguments.insert(arguments.end(), {"--run", algorithm, "--json", "--threads", "2"});
     if (algorithm == "hill-climbing") arguments.insert(arguments.end(), {"--noise", "1e-6"});  // most will climb for ever
-    const auto result = run_cupg(arguments, {.folder = folder.path(), .signals = {{SIGINT, 30}}});
+    auto result = run_cupg(arguments, {.folder = folder.path(), .signals = {{SIGINT, 30}}});
+    for (int delay = 100; result.status == 130 && result.out.empty() && delay < 10000; delay *= 3)  // nothing was found by then
+      result = run_cupg(arguments, {.folder = folder.path(), .signals = {{SIGINT, delay}}});
     EXPECT_EQ(result.status, 130) << result.err;
     const Json json = Json::parse(result.out, nullptr, false);
     ASSERT_GT(json["agents"].size(), 0u);
@@ -279,7 +282,7 @@ TEST(Interrupt, EndsAHugeUpdate) {
     const auto result = run_cupg(arguments, {.folder = folder.path(), .alarm_seconds = 60, .signals = {{SIGINT, 1500}}});
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count() - 1.5;
     EXPECT_EQ(result.status, 130) << settings[1] << result.err;
-    EXPECT_LT(seconds, 2) << settings[1] << " " << settings[3];
+    EXPECT_LT(seconds, cupg_test::kSanitized ? 30 : 10) << settings[1] << " " << settings[3] << ", which takes minutes";
     if (std::filesystem::exists(folder.path() / "r"))
       EXPECT_EQ(run_cupg({"eval", "r", "--episodes", "2"}, {.folder = folder.path()}).status, 0);
     else
