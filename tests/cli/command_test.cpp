@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <tuple>
 
@@ -12,6 +11,7 @@
 #include "src/io/config_file.hpp"
 #include "src/io/options.hpp"
 #include "tests/cli/child_process.hpp"
+#include "tests/support/message_of.hpp"
 #include "tests/support/sanitized.hpp"
 
 namespace cupg {
@@ -238,14 +238,7 @@ TEST(Eval, PlaysTheLastPolicyOrTheBest) {
 }
 
 TEST(Run, HasAName) {
-  const auto message_of = [](const std::function<void()>& action) -> std::string {
-    try {
-      action();
-    } catch (const Error& e) {
-      return e.what();
-    }
-    return "";
-  };
+  using cupg_test::message_of;
   EXPECT_EQ(message_of([] { Run::config(""); }), "run: \"\"; expected the name of a folder");  // not that of the working directory
   EXPECT_EQ(message_of([] { Run::policy(""); }), "run: \"\"; expected the name of a folder");
   EXPECT_EQ(message_of([] { NewRun{std::filesystem::path()}; }), "run: \"\"; expected the name of a folder");

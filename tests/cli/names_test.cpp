@@ -13,10 +13,12 @@
 #include "src/io/options.hpp"
 #include "src/text.hpp"
 #include "tests/cli/child_process.hpp"
+#include "tests/support/message_of.hpp"
 
 namespace cupg {
 namespace {
 
+using cupg_test::message_of;
 using test::run_cupg;
 
 std::vector<std::string> known(std::string_view kind) {
@@ -31,15 +33,6 @@ bool holds(const std::vector<std::string>& all, std::string_view name) { return 
 
 /// eval's own, which no TOML file has.
 bool of_eval(std::string_view option) { return option == "episodes" || option == "greedy" || option == "sample"; }
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
 
 TEST(Names, AreSpelledOnceAndAnsweredOrTaken) {
   std::set<std::pair<std::string_view, std::string_view>> rows;

@@ -14,10 +14,12 @@
 #include "cupg/error.hpp"
 #include "src/io/config_file.hpp"
 #include "src/io/memory.hpp"
+#include "tests/support/message_of.hpp"
 
 namespace cupg {
 namespace {
 
+using cupg_test::message_of;
 /// A value that is allowed and not the default.
 OptionValue another_value(const Option& option, const Config& config) {
   const OptionValue now = option.get(config);
@@ -60,15 +62,6 @@ std::vector<std::pair<const Option*, Config>> changed_options() {
       break;
     }
   return all;
-}
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
 }
 
 TEST(Options, HaveNamesHelpAndValidDefaults) {

@@ -14,21 +14,14 @@
 #include "cupg/run.hpp"
 #include "src/io/files.hpp"
 #include "tests/cli/child_process.hpp"
+#include "tests/support/message_of.hpp"
 
 namespace cupg {
 namespace {
 
+using cupg_test::message_of;
 namespace fs = std::filesystem;
 using Names = std::vector<std::string>;
-
-std::string refusal(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
-}
 
 class UnfinishedFolderTest : public testing::Test {
  protected:
@@ -135,7 +128,7 @@ TEST_F(UnfinishedFolderTest, KeepsWhatCouldBeWritten) {
     fs::create_directory("run/b.part");  // in the way
     run.write("b", "2");
     run.write("last", "3");
-    EXPECT_EQ(refusal([&] { run.publish(); }), "run/b: cannot be written: File exists; run keeps a, last.part");
+    EXPECT_EQ(message_of([&] { run.publish(); }), "run/b: cannot be written: File exists; run keeps a, last.part");
   }
   EXPECT_EQ(list(), (Names{"run", "run/a", "run/b.part", "run/last.part"}));
 }
@@ -145,10 +138,10 @@ TEST_F(UnfinishedFolderTest, IsRefusedBeforeTheWorkWhereItCannotBe) {
   fs::create_symlink("nothing", "dangling");
   EXPECT_EQ(run_.claim("file"), "is not a folder");
   EXPECT_EQ(run_.claim("dangling"), "is not a folder");
-  EXPECT_EQ(refusal([&] { run_.claim("file/run"); }), "file/run: cannot be written: Not a directory");
-  EXPECT_EQ(refusal([&] { run_.claim("dangling/run"); }), "dangling/run: cannot be written: No such file or directory");
-  EXPECT_TRUE(refusal([&] { run_.claim(std::string(256, 'x')); }).ends_with("cannot be written: File name too long"));
-  EXPECT_TRUE(refusal([&] { run_.claim(std::string(5000, '/') + "x"); }).ends_with("cannot be written: File name too long"));
+  EXPECT_EQ(message_of([&] { run_.claim("file/run"); }), "file/run: cannot be written: Not a directory");
+  EXPECT_EQ(message_of([&] { run_.claim("dangling/run"); }), "dangling/run: cannot be written: No such file or directory");
+  EXPECT_TRUE(message_of([&] { run_.claim(std::string(256, 'x')); }).ends_with("cannot be written: File name too long"));
+  EXPECT_TRUE(message_of([&] { run_.claim(std::string(5000, '/') + "x"); }).ends_with("cannot be written: File name too long"));
   EXPECT_EQ(list(), (Names{"dangling", "file"}));
 }
 
@@ -191,8 +184,8 @@ TEST_F(RunFolder, IsUnfinishedUntilItIsWritten) {
   NewRun run("r");
   EXPECT_EQ(list(), (Names{"r", "r/result.json.part"}));
   for (const auto& read : {std::function<void()>([] { Run::config("r"); }), std::function<void()>([] { Run::policy("r"); })})
-    EXPECT_TRUE(refusal(read).starts_with("r: the run is not finished: ")) << refusal(read);
-  EXPECT_EQ(refusal([] { NewRun("r"); }), "run: r is being written by another process; expected a new or an empty folder");
+    EXPECT_TRUE(message_of(read).starts_with("r: the run is not finished: ")) << message_of(read);
+  EXPECT_EQ(message_of([] { NewRun("r"); }), "run: r is being written by another process; expected a new or an empty folder");
   EXPECT_EQ(run.write({}, trained(), "{}"), "r");
   EXPECT_EQ(Run::policy("r").parameters, trained().agents[0].parameters);
 }
