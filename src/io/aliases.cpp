@@ -8,8 +8,9 @@
 namespace cupg {
 namespace {
 
-// Read in: CleanRL's ppo.py; Stable-Baselines3's ppo.py, a2c.py and evaluation.py; rl_zoo3's train.py and enjoy.py; rejax's ppo.py and
-// configs/gymnax/cartpole.yaml; PufferLib's config/default.ini; Gymnasium's make() and make_vec(); PureJaxRL's ppo.py.
+// Read in: CleanRL's ppo.py; Stable-Baselines3's ppo.py and a2c.py; rl_zoo3's train.py; rejax's ppo.py and
+// configs/gymnax/cartpole.yaml; PufferLib's config/default.ini. From memory: Stable-Baselines3's evaluation.py, rl_zoo3's enjoy.py,
+// Gymnasium's make() and make_vec(), PureJaxRL's ppo.py, and that PufferLib anneals the learning rate by a cosine.
 constexpr std::string_view kOption = "option", kEnvironment = "environment", kAlgo = "algo", kPreset = "preset", kCommand = "command";
 
 constexpr std::string_view kNormalize =
