@@ -6,8 +6,8 @@
 #include <string>
 
 #include "cupg/error.hpp"
+#include "src/engine/chunk_engine.hpp"
 #include "src/engine/cpu_matrix_backend.hpp"
-#include "src/engine/gemm_engine.hpp"
 
 namespace {
 
@@ -29,8 +29,10 @@ double sgemm_rate() {
   return best;
 }
 
-/// Floating-point operations of the products of one sample: forward, T + 1 times in T steps; weights and inputs on the way back.
-double flops(const NetworkShape& shape, int horizon) {
+/// Floating-point operations of the products of one sample: forward, T + 1 times in T steps; in every epoch forward once more, unless the
+/// rollout's activations are there, then weights and inputs on the way back.
+double flops(const Config& config) {
+  const NetworkShape shape = config.network();
   double all = 0, inputs = 0;
   int in = shape.observations;
   for (const int out : shape.policy.width) {
@@ -38,23 +40,26 @@ double flops(const NetworkShape& shape, int horizon) {
     if (in != shape.observations) inputs += 2.0 * in * out;
     in = out;
   }
-  const double heads = 2.0 * in * 2;
-  return (all + heads) * (1 + 1.0 / horizon) + all + heads + inputs + heads;
+  const double heads = 2.0 * in * (shape.actions + 1);
+  const int forward = config.minibatches == 1 ? config.epochs - 1 : config.epochs;
+  return (all + heads) * (1 + 1.0 / config.horizon + forward) + config.epochs * (all + heads + inputs + heads);
 }
 
-void update(benchmark::State& state, const std::vector<int>& hidden, Activation activation) {
+void update(benchmark::State& state, const std::vector<int>& hidden, Activation activation, int parts) {
   Config config;
+  if (parts > 1) config.algorithm = "ppo";
+  config.epochs = config.minibatches = parts;
   config.hidden = hidden;
   config.activation = activation;
   config.envs = 256;
   config.horizon = 16;
   config.init.kind = Initialisation::xavier;
-  const auto engine = make_gemm_engine(config, 1, 1);
+  const auto engine = make_chunk_engine(config, 1, 1);
   engine->reset(0, 1);
   constexpr int agent = 0;
   UpdateReport r;
   for (auto _ : state) engine->update(std::span(&agent, 1), 1, std::span(&r, 1));
-  const double samples = static_cast<double>(state.iterations()) * static_cast<double>(config.batch()), work = flops(config.network(), 16);
+  const double samples = static_cast<double>(state.iterations()) * static_cast<double>(config.batch()), work = flops(config);
   state.counters["samples"] = benchmark::Counter(samples, benchmark::Counter::kIsRate);
   state.counters["flops"] = benchmark::Counter(samples * work, benchmark::Counter::kIsRate);
   state.counters["share"] = benchmark::Counter(samples * work / sgemm_rate(), benchmark::Counter::kIsRate);
@@ -69,12 +74,13 @@ void register_gemm_benchmarks() {
   } catch (const Error&) {
     return;  // this build has no such plug-in
   }
-  const auto add = [](const char* name, std::vector<int> hidden, Activation activation) {
-    benchmark::RegisterBenchmark((std::string("gemm_update/") + name).c_str(), update, hidden, activation);
+  const auto add = [](const char* name, std::vector<int> hidden, Activation activation, int parts = 1) {
+    benchmark::RegisterBenchmark((std::string("gemm_update/") + name).c_str(), update, hidden, activation, parts);
   };
   add("65", {65}, Activation::relu);
   add("128-128-tanh", {128, 128}, Activation::tanh);
   add("256-256", {256, 256}, Activation::relu);
+  add("256-256-ppo", {256, 256}, Activation::relu, 4);
   add("16x8", std::vector<int>(8, 16), Activation::relu);
   add("1024-1024", {1024, 1024}, Activation::relu);
 }

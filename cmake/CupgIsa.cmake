@@ -1,5 +1,5 @@
 # cupg_isa_options(VARIABLE COPY): options that compile a source as the copy COPY of the kernels. Debian's Highway 1.0.3 picks a
-# narrower vector than asked for unless HWY_DISABLE_PCLMUL_AES is defined; simd.hpp asserts the width. Always optimised: the
+# narrower vector than asked for unless HWY_DISABLE_PCLMUL_AES is defined; simd.hpp asserts the width. Always optimized: the
 # lane wrappers are hopeless without inlining, in debug builds too.
 function(cupg_isa_options variable copy)
   set(options -DCUPG_COPY=${copy})

@@ -9,14 +9,15 @@
 #include "kernels/math/lanes.hpp"
 #include "kernels/math/reciprocal.hpp"
 #include "kernels/math/sincos.hpp"
+#include "kernels/transition/action.hpp"
 
 CUPG_BEGIN_COPY
 
 struct CartPole {
-  static constexpr int kObservations = 4;  // x [m], x_dot [m/s], theta [rad], theta_dot [rad/s]
-  static constexpr int kActions = 2;       // 0 pushes left, 1 right
-  static constexpr int kResetDraws = 4;    // uniform numbers that reset() takes
-  static constexpr double kReward = 1.0;   // on every step, the terminating one too
+  static constexpr int kObservations = 4;                      // x [m], x_dot [m/s], theta [rad], theta_dot [rad/s]
+  static constexpr int kActions = 2;                           // 0 pushes left, 1 right
+  static constexpr int kResetDraws = 4;                        // uniform numbers that reset() takes
+  static constexpr double kMinReward = 1.0, kMaxReward = 1.0;  // 1 on every step, the terminating one too
 
   static constexpr double kGravity = 9.8;   // m/s^2
   static constexpr double kCartMass = 1.0;  // kg
@@ -50,14 +51,13 @@ struct CartPole {
     return {fma(u[0], width, low), fma(u[1], width, low), fma(u[2], width, low), fma(u[3], width, low)};
   }
 
-  /// Advances by kTau; `right` is the mask of lanes that take action 1. Returns the lanes that terminated. The state must
-  /// not be terminal: |theta| <= 12 degrees is what the short sine and cosine rely on.
+  /// Advances by kTau. The state must not be terminal: |theta| <= 12 degrees is what the short sine and cosine rely on.
   template <class S>
-  static CUPG_FN Mask<S> step(State<S>& s, Mask<S> right) {
+  static CUPG_FN StepResult<S> step(State<S>& s, Action<kActions, S> action) {
     constexpr double kPush = kForce / kMass, kPole = kPoleMass * kHalfLength / kMass;
     S sine, cosine;
     sincos_quarter(s.theta, sine, cosine);
-    const S temp = fma(s.theta_dot * s.theta_dot * S(kPole), sine, select(right, S(kPush), S(-kPush)));
+    const S temp = fma(s.theta_dot * s.theta_dot * S(kPole), sine, select(action.is(1), S(kPush), S(-kPush)));
     // l (4/3 - m_p cos^2 / m) lies in [0.6212, 0.6233] for |theta| <= 12 degrees: a chord starts the reciprocal
     const S cosine2 = cosine * cosine;
     const S denominator = fma(cosine2, S(-kPole), S(kHalfLength * 4.0 / 3.0));
@@ -68,14 +68,14 @@ struct CartPole {
     s.x_dot = fma(S(kTau), x_acc, s.x_dot);
     s.theta = fma(S(kTau), s.theta_dot, s.theta);
     s.theta_dot = fma(S(kTau), theta_acc, s.theta_dot);
-    return mask_or(abs(s.x) > S(kXLimit), abs(s.theta) > S(kThetaLimit));
+    return {S(kMaxReward), mask_or(abs(s.x) > S(kXLimit), abs(s.theta) > S(kThetaLimit))};
   }
 
-  /// The lanes in which a hand-written feedback law pushes right. It balances for the whole episode: long episodes for benchmarks.
+  /// A hand-written feedback law. It balances for the whole episode: long episodes for benchmarks.
   template <class S>
-  static CUPG_FN Mask<S> balance(const S (&observation)[kObservations]) {
+  static CUPG_FN Action<kActions, S> balance(const S (&observation)[kObservations]) {
     const S cart = fma(observation[1], S(0.5), observation[0] * S(0.2));
-    return fma(observation[3], S(2.0), fma(observation[2], S(10.0), cart)) > S(0.0);
+    return {fma(observation[3], S(2.0), fma(observation[2], S(10.0), cart)) > S(0.0)};
   }
 
   template <class S>

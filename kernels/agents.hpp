@@ -11,7 +11,7 @@ namespace cupg {
 
 /// Episodes that ended, as atomics count them.
 struct EpisodeCounts {
-  unsigned long long episodes = 0, terminated = 0, steps = 0;
+  unsigned long long episodes = 0, terminated = 0, steps = 0, returns = 0;  ///< as in EpisodeTally, modulo 2^64
 };
 
 /// What one agent remembers on the device between updates, beside its arrays.

@@ -1,4 +1,4 @@
-// Proximal policy optimisation: the probability ratio to the policy that acted, clipped.
+// Proximal policy optimization: the probability ratio to the policy that acted, clipped.
 // Source: Schulman et al., "Proximal policy optimization algorithms" (2017), equation 7; the clipped value loss: the first author's
 // implementation, as Huang et al., "The 37 implementation details of PPO" (2022), describe it.
 //

@@ -22,7 +22,7 @@
 #define CUPG_OBJECTIVES(X) CUPG_BUILT_IN_OBJECTIVES(X) CUPG_USER_OBJECTIVES(X)
 
 namespace cupg {
-/// Throws Error (usage). In src/objective.cpp, so that the copies of the kernels share no code for it.
+/// Throws Error (usage). In src/api/objective.cpp, so that the copies of the kernels share no code for it.
 [[noreturn]] void refuse_objective_number(int number);
 }  // namespace cupg
 

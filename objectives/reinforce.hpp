@@ -3,7 +3,7 @@
 //
 //   J = -G log p_a,   dJ/dz_j = G (p_j - [a = j])
 //
-// G is the sample's advantage: with no value to compare with, the return itself. Nothing is learnt about V.
+// G is the sample's advantage: with no value to compare with, the return itself. Nothing is learned about V.
 #pragma once
 #include "kernels/math/softmax.hpp"
 #include "objectives/sample.hpp"

@@ -9,7 +9,7 @@ namespace cupg {
 /// gae and nstep as published; returns: the discounted return to go, G, minus V where the objective learns one.
 enum class Estimator { gae, nstep, returns };
 
-/// What advantages are normalised over: the whole batch, each minibatch, or each episode (whole episodes only).
+/// What advantages are normalized over: the whole batch, each minibatch, or each episode (whole episodes only).
 enum class NormalizeOver { batch, minibatch, episode };
 
 /// What happens to the value of the state in which the time limit cut an episode.

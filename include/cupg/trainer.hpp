@@ -15,7 +15,7 @@ namespace cupg {
 /// One point of a learning curve.
 struct CurvePoint {
   std::int64_t env_steps = 0;
-  double seconds = 0;      ///< since the agent's initialisation
+  double seconds = 0;      ///< since the agent's initialization
   double mean_return = 0;  ///< of the training episodes that ended since the last point (sampled actions)
   std::int64_t episodes = 0;
 };
@@ -41,7 +41,7 @@ struct AgentResult {
   std::int64_t env_steps = 0;  ///< training steps taken
   std::int64_t updates = 0;
   std::int64_t solved_env_steps = 0;     ///< training steps at the first confirmed check (0 if never)
-  double solved_seconds = 0;             ///< wall time from initialisation to confirmation
+  double solved_seconds = 0;             ///< wall time from initialization to confirmation
   double seconds = 0;                    ///< wall time, evaluation included
   std::optional<double> initial_return;  ///< mean of the greedy policy before training, where it was asked for
   std::optional<double> final_return;    ///< mean of the greedy policy of `parameters`; none where it was interrupted

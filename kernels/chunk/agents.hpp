@@ -60,6 +60,7 @@ struct ChunkAgents {
   Exploration exploration;
   RowAdvantageArgs advantage;  ///< of any environment: without `samples` and `count`
   MomentsOver normalize_over = MomentsOver::nothing;
+  bool library = false;             ///< the network is a library's: one agent at a time, and the samples are those of whoever's turn it is
   bool episodes = false;            ///< an update is a whole episode of every environment
   std::int64_t capacity = 0;        ///< rows of an environment; fixed horizons fill them
   std::uint32_t episode_limit = 0;  ///< steps after which an episode is cut; 0: never
@@ -76,7 +77,8 @@ struct ChunkAgents {
   // ---- arrays, a slot an agent
   ChunkState* progress = nullptr;   ///< [slot]
   float* weights = nullptr;         ///< [slot][plan.packed]
-  float* samples = nullptr;         ///< [slot][N capacity] rows
+  float* episode_return = nullptr;  ///< [slot][warps][32] rewards of the running episode so far
+  float* samples = nullptr;         ///< [slot][N capacity] rows; library: [N capacity]
   std::uint32_t* length = nullptr;  ///< [slot][N] whole episodes: steps of each
   std::uint32_t* first = nullptr;   ///< [slot][N + 1] whole episodes: number of each environment's first sample, and n
   float* partials = nullptr;        ///< [slot][most_chunks][partial_stride]: dJ/d(parameter), then the sum of the estimates of KL
@@ -89,7 +91,7 @@ CUPG_FN int chunks_of(std::uint32_t samples) { return static_cast<int>((samples 
 
 /// `slot`'s arrays.
 CUPG_FN float* samples_of(const ChunkAgents& a, int slot) {
-  return a.samples + static_cast<std::int64_t>(slot) * a.agents.envs * a.capacity * a.plan.row().stride();
+  return a.samples + static_cast<std::int64_t>(a.library ? 0 : slot) * a.agents.envs * a.capacity * a.plan.row().stride();
 }
 CUPG_FN float* weights_of(const ChunkAgents& a, int slot) { return a.weights + static_cast<std::int64_t>(slot) * a.plan.packed; }
 CUPG_FN float* partials_of(const ChunkAgents& a, int slot) {
@@ -97,6 +99,11 @@ CUPG_FN float* partials_of(const ChunkAgents& a, int slot) {
 }
 CUPG_FN std::uint32_t* first_of(const ChunkAgents& a, int slot) { return a.first + static_cast<std::int64_t>(slot) * (a.agents.envs + 1); }
 CUPG_FN Moments* moments_of(const ChunkAgents& a, int slot) { return a.moments + static_cast<std::int64_t>(slot) * a.moment_groups; }
+
+/// The slot's first place of a warp's running returns.
+CUPG_FN float* returns_of_warp(const ChunkAgents& a, int slot, int warp) {
+  return a.episode_return + (static_cast<std::int64_t>(slot) * a.agents.warps + warp) * kWarp;
+}
 
 /// Where a sample lies: its row, and its environment where the episodes are whole.
 struct SamplePlace {

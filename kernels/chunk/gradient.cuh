@@ -18,19 +18,27 @@ CUPG_BEGIN_COPY
 
 inline constexpr int kChunkThreads = 256;
 
-/// What a block knows of its samples beside their rows in the network; at the start of its shared memory.
-struct alignas(16) ChunkFields {
-  float outputs[kMaxOutputs][kChunk];  ///< logits, value
-  float grad[kMaxOutputs][kChunk];     ///< dJ/d(output)
-  std::uint32_t action[kChunk];
-  float advantage[kChunk], target[kChunk], old_log_probability[kChunk], old_value[kChunk], kl[kChunk];
-};
+/// At the start of a block's shared memory.
 inline constexpr int kChunkFields = sizeof(ChunkFields) / sizeof(float);
 
 /// Floats of shared memory of a gradient block: fields, rows.
 CUPG_FN int gradient_floats(const ChunkAgents& a) { return kChunkFields + a.gradient.end; }
 
-/// Positions begin, begin + 1, ... of the minibatch; advantages normalised.
+/// The fields of the sample at `from`, its advantage normalised.
+__device__ __forceinline__ void gather_fields(const ChunkAgents& a, int slot, int epoch, int minibatch, const SamplePlace& place,
+                                              const float* from, int r, ChunkFields& f) {
+  Moments moments;
+  if (a.normalize_over != MomentsOver::nothing) {
+    const int group = a.normalize_over == MomentsOver::minibatch ? minibatch_group(a, epoch, minibatch)
+                      : a.normalize_over == MomentsOver::episode ? place.environment
+                                                                 : 0;
+    moments = moments_of(a, slot)[group];
+  }
+  f.gather(a.plan.row(), from, r);
+  f.advantage[r] = (f.advantage[r] - moments.mean) * moments.inverse_sd;
+}
+
+/// Positions begin, begin + 1, ... of the minibatch.
 __device__ __forceinline__ void gather_block(const ChunkAgents& a, int slot, int epoch, int minibatch, const Minibatch& m,
                                              std::uint32_t begin, int rows, ChunkFields& f, float* x) {
   const SampleRow at = a.plan.row();
@@ -38,18 +46,7 @@ __device__ __forceinline__ void gather_block(const ChunkAgents& a, int slot, int
     const SamplePlace place = place_of(a, slot, sample_at(m, begin + static_cast<std::uint32_t>(r)));
     const float* const from = samples_of(a, slot) + place.row * at.stride();
     for (int i = 0; i < a.plan.observations; ++i) x[i * a.gradient.stride + r] = from[i];
-    Moments moments;
-    if (a.normalize_over != MomentsOver::nothing) {
-      const int group = a.normalize_over == MomentsOver::minibatch ? minibatch_group(a, epoch, minibatch)
-                        : a.normalize_over == MomentsOver::episode ? place.environment
-                                                                   : 0;
-      moments = moments_of(a, slot)[group];
-    }
-    f.action[r] = float_bits(from[at.action()]);
-    f.advantage[r] = (from[at.advantage()] - moments.mean) * moments.inverse_sd;
-    f.target[r] = from[at.target()];
-    f.old_log_probability[r] = from[at.log_probability()];
-    f.old_value[r] = from[at.value()];
+    gather_fields(a, slot, epoch, minibatch, place, from, r, f);
   }
 }
 
@@ -119,8 +116,13 @@ __global__ void __launch_bounds__(kChunkThreads, 3) chunk_gradient_kernel(const 
   __syncthreads();
   forward_block<4>(a.plan, a.gradient, weights, rows, 0, base, f.outputs[0], kChunk);
   const float scale = a.objective.loss == LossSum::mean ? 1.0f / static_cast<float>(m.size) : 1.0f;
-  const ObjectiveArgs o{rows,     chunk_coefficients(a, progress), 0.0f,        1.0f,      scale, f.outputs[0], f.action, f.advantage,
-                        f.target, f.old_log_probability,           f.old_value, f.grad[0], f.kl};
+  const ObjectiveArgs o{rows,        chunk_coefficients(a, progress),
+                        0.0f,        1.0f,
+                        scale,       f.outputs[0],
+                        f.action,    f.advantage,
+                        f.target,    f.old_log_probability,
+                        f.old_value, f.grad[0],
+                        f.kl,        A};
   for (int r = static_cast<int>(threadIdx.x); r < rows; r += static_cast<int>(blockDim.x)) objective_lanes<Objective, A, float>(o, r);
   __syncthreads();
   backward_block(a, weights, rows, f, base, partials_of(a, slot) + static_cast<std::int64_t>(blockIdx.x) * partial_stride(a));

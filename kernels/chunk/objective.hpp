@@ -3,29 +3,49 @@
 // The estimate of KL(old, new) is Schulman's ("Approximating KL divergence", 2020): unbiased and never negative.
 // Bound: latency and arithmetic of a softmax; small beside the network.
 #pragma once
+#include "envs/registry.hpp"
 #include "kernels/chunk/plan.hpp"
 #include "objectives/registry.hpp"
 
 namespace cupg {
 
-/// Arrays of one chunk, a row of kChunk floats for each output or field.
+/// Arrays of some samples, a row of floats for each output or field.
 struct ObjectiveArgs {
   int count = 0;  ///< samples in use; the others' numbers are finite and their results unused
   Coefficients<float> coefficients{};
-  float mean = 0, inverse_sd = 1;              ///< normalisation of the advantages (Moments)
-  float scale = 1;                             ///< 1 / B for a mean, 1 for a sum
-  const float* outputs = nullptr;              ///< [A + 1][64] logits, value
-  const std::uint32_t* action = nullptr;       ///< [64]
-  const float* advantage = nullptr;            ///< [64]
-  const float* target = nullptr;               ///< [64]
-  const float* old_log_probability = nullptr;  ///< [64]
-  const float* old_value = nullptr;            ///< [64]
-  float* grad = nullptr;                       ///< [A + 1][64] out
-  float* kl = nullptr;                         ///< [64] out
+  float mean = 0, inverse_sd = 1;         ///< normalisation of the advantages (Moments)
+  float scale = 1;                        ///< 1 / B for a mean, 1 for a sum
+  const float* outputs = nullptr;         ///< [A + 1][stride] logits, value
+  const std::uint32_t* action = nullptr;  ///< [count], as the following
+  const float* advantage = nullptr;
+  const float* target = nullptr;
+  const float* old_log_probability = nullptr;
+  const float* old_value = nullptr;
+  float* grad = nullptr;  ///< [A + 1][stride] out; may be `outputs`
+  float* kl = nullptr;    ///< [count] out, or null: not wanted
+  int actions = 2;        ///< A, which objective_lanes has in its type
+  int stride = kChunk;    ///< of outputs and grad
 };
 
 /// One copy's derivatives of one objective.
 using ObjectiveRows = void (*)(const ObjectiveArgs&);
+
+/// What the objective reads and leaves of one chunk, where the network's rows lie elsewhere.
+struct alignas(16) ChunkFields {
+  float outputs[kMaxOutputs][kChunk];  ///< logits, value
+  float grad[kMaxOutputs][kChunk];     ///< dJ/d(output)
+  std::uint32_t action[kChunk];
+  float advantage[kChunk], target[kChunk], old_log_probability[kChunk], old_value[kChunk], kl[kChunk];
+
+  /// Of the sample in row `from`, without its observation.
+  CUPG_FN void gather(const SampleRow& at, const float* from, int r) {
+    action[r] = float_bits(from[at.action()]);
+    advantage[r] = from[at.advantage()];
+    target[r] = from[at.target()];
+    old_log_probability[r] = from[at.log_probability()];
+    old_value[r] = from[at.value()];
+  }
+};
 
 }  // namespace cupg
 
@@ -35,8 +55,8 @@ CUPG_BEGIN_COPY
 template <class Objective, int A, class S>
 CUPG_FN void objective_lanes(const ObjectiveArgs& a, int at) {
   LossSample<A, S> s;
-  for (int j = 0; j < A; ++j) s.logits[j] = load<S>(a.outputs + j * kChunk + at);
-  s.value = load<S>(a.outputs + A * kChunk + at);
+  for (int j = 0; j < A; ++j) s.logits[j] = load<S>(a.outputs + j * a.stride + at);
+  s.value = load<S>(a.outputs + A * a.stride + at);
   s.action = load_int<S>(a.action + at);
   s.advantage = (load<S>(a.advantage + at) - splat<S>(a.mean)) * splat<S>(a.inverse_sd);
   s.target = load<S>(a.target + at);
@@ -45,8 +65,9 @@ CUPG_FN void objective_lanes(const ObjectiveArgs& a, int at) {
   S grad[A], grad_value;
   objective_gradient<Objective>(s, a.coefficients, grad, grad_value);
   const S scale = splat<S>(a.scale);
-  for (int j = 0; j < A; ++j) store(a.grad + j * kChunk + at, grad[j] * scale);
-  store(a.grad + A * kChunk + at, grad_value * scale);
+  for (int j = 0; j < A; ++j) store(a.grad + j * a.stride + at, grad[j] * scale);
+  store(a.grad + A * a.stride + at, grad_value * scale);
+  if (a.kl == nullptr) return;
 
   S log_p[A], p[A];
   softmax(s.logits, log_p, p);
@@ -54,9 +75,11 @@ CUPG_FN void objective_lanes(const ObjectiveArgs& a, int at) {
   store(a.kl + at, exp(log_ratio) - S(1.0) - log_ratio);
 }
 
-template <class Objective, int A, class S>
+template <class Objective, class S>
 inline void objective_rows(const ObjectiveArgs& a) {
-  for (int at = 0; at < a.count; at += kWidth<S>) objective_lanes<Objective, A, S>(a, at);
+  with_actions(a.actions, [&]<int A>() {
+    for (int at = 0; at < a.count; at += kWidth<S>) objective_lanes<Objective, A, S>(a, at);
+  });
 }
 
 CUPG_END_COPY

@@ -42,6 +42,8 @@ struct ChunkGradientArgs {
   const float* samples = nullptr;        ///< rows of plan.row()
   const std::uint32_t* index = nullptr;  ///< [count] which rows these positions are
   int count = 0;                         ///< <= 64
+  bool kl = true;                        ///< the estimates of KL are wanted; otherwise 0
+  int ahead = 0;                         ///< indices behind them that are known: up to 64 rows to fetch meanwhile
   ObjectiveRows objective = nullptr;
   Coefficients<float> coefficients{};
   float mean = 0, inverse_sd = 1;  ///< normalisation of the advantages
@@ -270,17 +272,21 @@ CUPG_FN void gather_chunk(const ChunkGradientArgs& a) {
   }
 }
 
+CUPG_FN float kl_sum(const ChunkGradientArgs& a) {
+  float sum = 0;
+  for (int r = 0; r < a.count && a.kl; ++r) sum += a.scratch->kl[r];
+  return sum;
+}
+
 template <class Act, class S>
 inline void chunk_gradient(const ChunkGradientArgs& a) {
   ChunkScratch& s = *a.scratch;
   gather_chunk(a);
   chunk_forward<Act, S>({a.plan, a.weights, a.observation, a.count, false, a.scratch});
   a.objective({a.count, a.coefficients, a.mean, a.inverse_sd, a.scale, s.outputs[0], s.action, s.advantage, s.target, s.old_log_probability,
-               s.old_value, s.grad[0], s.kl});
+               s.old_value, s.grad[0], a.kl ? s.kl : nullptr, a.plan->actions});
   for (int tower = 0; tower < a.plan->towers; ++tower) chunk_tower_backward<Act, S>(a, tower);
-  float sum = 0;
-  for (int r = 0; r < a.count; ++r) sum += s.kl[r];
-  a.partial[a.plan->kl] = sum;
+  a.partial[a.plan->kl] = kl_sum(a);
 }
 
 /// Parameters -> the packed weights of a layer.

@@ -28,7 +28,9 @@ struct SampleRow {
   CUPG_FN constexpr int log_probability() const { return observations + 4; }  ///< log p(a_t|s_t)
   CUPG_FN constexpr int advantage() const { return observations + 5; }        ///< A_t
   CUPG_FN constexpr int target() const { return observations + 6; }           ///< R_t
-  CUPG_FN constexpr int stride() const { return chunk_padded(observations + 7); }
+  CUPG_FN constexpr int reward() const { return observations + 7; }           ///< r_t
+  CUPG_FN constexpr int fields() const { return observations + 8; }
+  CUPG_FN constexpr int stride() const { return chunk_padded(fields()); }
 };
 
 /// A matrix y = W x + b in three places: parameters (layout order), packed weights, gradient partials.

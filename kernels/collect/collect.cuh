@@ -22,11 +22,11 @@ CUPG_FN int collect_floats(const ChunkAgents& a) { return a.plan.forward + a.col
 template <class Env>
 struct Collector {
   static constexpr int O = Env::kObservations, A = Env::kActions;
-  static_assert(A == 2, "a step draws between two actions");
   typename Env::template State<float> state{};
   std::uint32_t age = 0;
-  float* row = nullptr;  ///< of the step being made
-  bool open = false;     ///< the row before waits for V(s_{t+1})
+  float episode_return = 0;  ///< so far
+  float* row = nullptr;      ///< of the step being made
+  bool open = false;         ///< the row before waits for V(s_{t+1})
 
   /// x[i] = the observation's component i; neighbours are `stride` apart.
   __device__ __forceinline__ void observe(float* x, int stride) const {
@@ -45,22 +45,26 @@ struct Collector {
     for (int j = 0; j < A; ++j) logits[j] = z[j * stride];
     softmax(logits, log_p, p);
     const Philox4 draw = philox4x32_lanes(environment, now >> 2, static_cast<std::uint32_t>(Purpose::action), 0u, agent.key);
-    const bool right = TwoActions<float>::sample_mixed(logits[1] - logits[0], uniform_at(draw, now), epsilon);
-    const bool terminated = Env::step(state, right);
+    const Action<A, float> action = draw_action(logits, p, uniform_at(draw, now), epsilon);
+    const StepResult<float> result = Env::step(state, action);
+    const bool terminated = result.terminated;
     age += 1;
+    episode_return += result.reward;
     const bool truncated = !terminated && a.episode_limit != 0 && age >= a.episode_limit, done = terminated || truncated;
     CUPG_UNROLL_FIXED
     for (int i = 0; i < O; ++i) row[i] = x[i * stride];
-    row[at.action()] = bits_float(right ? 1u : 0u);
+    row[at.action()] = bits_float(action.number());
     row[at.done()] = bits_float(done ? 1u : 0u);
     row[at.value()] = z[A * stride];
     row[at.next_value()] = 0.0f;
-    row[at.log_probability()] = right ? log_p[1] : log_p[0];
+    row[at.log_probability()] = chosen(log_p, action.number());
+    row[at.reward()] = result.reward;
     open = !done;
     if (done) {
       atomicAdd(&agent.episodes.episodes, 1ull);
       atomicAdd(&agent.episodes.terminated, terminated ? 1ull : 0ull);
       atomicAdd(&agent.episodes.steps, static_cast<unsigned long long>(age));
+      atomicAdd(&agent.episodes.returns, static_cast<unsigned long long>(counted_return(episode_return)));
     }
     return truncated;
   }
@@ -68,6 +72,7 @@ struct Collector {
   __device__ __forceinline__ void restart(std::uint32_t environment, std::uint32_t now, std::uint64_t key) {
     state = draw_state<Env, float>(environment, now, Purpose::reset, 0, key);
     age = 0;
+    episode_return = 0;
   }
 };
 
@@ -90,6 +95,7 @@ __global__ void __launch_bounds__(kCollectThreads) collect_kernel(const __grid_c
   if (mine) {
     me.state = load_state<Env, float>(state_of_lane<Env>(a.agents, slot, warp));
     me.age = *age_of_lane(a.agents, slot, warp);
+    me.episode_return = returns_of_warp(a, slot, warp)[lane];
     me.row = samples_of(a, slot) + (environment * a.capacity) * at.stride();
     me.observe(x, stride);
   }
@@ -127,6 +133,7 @@ __global__ void __launch_bounds__(kCollectThreads) collect_kernel(const __grid_c
   if (!mine) return;
   store_state<Env, float>(state_of_lane<Env>(a.agents, slot, warp), me.state);
   *age_of_lane(a.agents, slot, warp) = me.age;
+  returns_of_warp(a, slot, warp)[lane] = me.episode_return;
   atomicMax(&a.progress[slot].longest, steps);
   if (a.episodes) a.length[static_cast<std::int64_t>(slot) * a.agents.envs + environment] = steps;
 }

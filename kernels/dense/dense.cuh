@@ -69,12 +69,8 @@ __global__ void __launch_bounds__(kSumWarps* kWarp) column_sums_kernel(const __g
   a.out[column] = total;
 }
 
-/// out_i = plus_i - minus_i; null counts as zeros.
-__global__ void __launch_bounds__(kDenseThreads) subtract_kernel(std::int64_t count, const float* plus, const float* minus, float* out) {
-  each_element(count, [&](std::int64_t i) {
-    const float p = plus == nullptr ? 0.0f : plus[i];
-    out[i] = minus == nullptr ? p : p - minus[i];
-  });
+__global__ void __launch_bounds__(kDenseThreads) copy_kernel(std::int64_t count, const float* in, float* out) {
+  each_element(count, [&](std::int64_t i) { out[i] = in[i]; });
 }
 
 CUPG_END_COPY

@@ -26,32 +26,38 @@ CUPG_BEGIN_COPY
 /// Returns false if it stopped early.
 template <class Env, class Act, bool Shared, class S, class Plan>
 CUPG_FN bool play(const EvaluateArgs& a, const Plan& plan, const float* weights, int warp, int first_lane, float* h1, double& deficit) {
-  constexpr int O = Env::kObservations;
+  constexpr int O = Env::kObservations, A = Env::kActions;
+  using Head = PolicyHead<A, S>;
   const std::uint32_t environment = static_cast<std::uint32_t>(warp * kWarp + first_lane);
   std::uint32_t playing = lanes_in_use(a.episodes, warp) >> first_lane;
   if constexpr (kWidth<S> < kWarp) playing &= (1u << kWidth<S>)-1u;
   float* const returns = a.returns + warp * kWarp + first_lane;
   auto s = draw_state<Env, S>(iota<S>(environment), 0, Purpose::evaluate_reset, a.block, a.key);
+  S sum = S(0.0);  // of an episode's rewards
   PhiloxWords<Int<S>> draw{};
   for (int t = 0; t < a.max_episode_steps && playing != 0; ++t) {
-    S x[O], z[Shared ? 2 : 1];
+    S x[O], z[Head::kOutputs + (Shared ? 1 : 0)];
     Env::observe(s, x);
     tower_forward<Act>(plan.policy, weights, x, z, h1);
-    Mask<S> right = TwoActions<S>::greedy(z[0]);
+    Action<A, S> action = Head::greedy(z);
     if (!a.greedy) {
       const std::uint32_t now = static_cast<std::uint32_t>(t);
       if ((now & 3u) == 0)
         draw = philox4x32_lanes(iota<S>(environment), now >> 2, static_cast<std::uint32_t>(Purpose::evaluate_action), a.block, a.key);
-      right = TwoActions<S>::sample(z[0], uniform01<S>(draw.word[now & 3u]));
+      action = Head::draw(z, uniform01<S>(draw.word[now & 3u]));
     }
-    std::uint32_t ended = to_bits(Env::step(s, right)) & playing;
+    const StepResult<S> result = Env::step(s, action);
+    sum = sum + result.reward;
+    std::uint32_t ended = to_bits(result.terminated) & playing;
     if (t + 1 == a.max_episode_steps) ended = playing;
     if (ended != 0) [[unlikely]] {
       playing &= ~ended;
-      // lanes that are done fall on, unobserved
+      alignas(64) float sums[kWidth<S>];
+      store(sums, sum);
+      // lanes that are done go on, unobserved
       for (; ended != 0; ended &= ended - 1) {
-        returns[lowest_bit(ended)] = static_cast<float>(Env::kReward) * static_cast<float>(t + 1);
-        deficit += a.max_return - static_cast<double>(Env::kReward) * (t + 1);
+        const float reached = returns[lowest_bit(ended)] = sums[lowest_bit(ended)];
+        deficit += a.max_return - static_cast<double>(reached);
       }
       if (deficit > a.allowed_deficit) return false;
     }

@@ -182,6 +182,11 @@ template <int K>
 CUPG_FN std::uint32_t shift_right(std::uint32_t x) {
   return x >> K;
 }
+/// By a number of bits below 32 that all lanes share.
+CUPG_FN std::uint32_t shift_left_by(std::uint32_t x, std::uint32_t bits) { return x << bits; }
+CUPG_FN std::uint32_t shift_right_by(std::uint32_t x, std::uint32_t bits) { return x >> bits; }
+/// The low 32 bits of x * m.
+CUPG_FN std::uint32_t multiply_low(std::uint32_t x, std::uint32_t m) { return x * m; }
 /// a == b, lane by lane (a name, because == on whole lane groups would read like a single answer).
 CUPG_FN bool equal(std::uint32_t a, std::uint32_t b) { return a == b; }
 /// a >= b as unsigned numbers.

@@ -34,23 +34,35 @@ CUPG_FN Permutation make_permutation(std::uint32_t n, std::uint32_t update, std:
 }
 
 /// 16 bits that depend on all bits of a half and on a key.
-CUPG_FN std::uint32_t feistel_function(std::uint32_t half, std::uint32_t key) {
-  const std::uint32_t f = (half + key) * kPhiloxMultiplier0;  // odd factors: every bit of the sum reaches the high ones
-  return (f ^ f >> 15) * kPhiloxMultiplier1 >> 16;
+template <class S>
+CUPG_FN Int<S> feistel_function(Int<S> half, std::uint32_t key) {
+  const Int<S> f = multiply_low(half + Int<S>(key), kPhiloxMultiplier0);  // odd factors: every bit of the sum reaches the high ones
+  return shift_right<16>(multiply_low(f ^ shift_right<15>(f), kPhiloxMultiplier1));
 }
 
-/// The number at position i < n.
-CUPG_FN std::uint32_t permuted(const Permutation& p, std::uint32_t i) {
-  const std::uint32_t low_mask = (1u << p.low) - 1u, high_mask = (1u << p.high) - 1u;
-  do {
-    std::uint32_t high = i >> p.low, low = i & low_mask;
-    for (int round = 0; round < kFeistelRounds; round += 2) {
-      high ^= feistel_function(low, p.keys[round]) & high_mask;
-      low ^= feistel_function(high, p.keys[round + 1]) & low_mask;
-    }
-    i = high << p.low | low;
-  } while (i >= p.n);
-  return i;
+/// One turn of x < 2^bits.
+template <class S>
+CUPG_FN Int<S> feistel(const Permutation& p, Int<S> x) {
+  const Int<S> low_mask((1u << p.low) - 1u), high_mask((1u << p.high) - 1u);
+  Int<S> high = shift_right_by(x, p.low), low = x & low_mask;
+  for (int round = 0; round < kFeistelRounds; round += 2) {
+    high = high ^ (feistel_function<S>(low, p.keys[round]) & high_mask);
+    low = low ^ (feistel_function<S>(high, p.keys[round + 1]) & low_mask);
+  }
+  return shift_left_by(high, p.low) | low;
 }
+
+/// The numbers at positions i < n.
+template <class S>
+CUPG_FN Int<S> permuted(const Permutation& p, Int<S> i) {
+  i = feistel<S>(p, i);
+  for (;;) {
+    const Mask<S> over = at_least(i, Int<S>(p.n));
+    if (!any(over)) return i;
+    i = select(over, feistel<S>(p, i), i);
+  }
+}
+/// The number at position i < n.
+CUPG_FN std::uint32_t permuted(const Permutation& p, std::uint32_t i) { return permuted<float>(p, i); }
 
 CUPG_END_COPY

@@ -154,6 +154,20 @@ CUPG_FN IntLanes<N> shift_right(IntLanes<N> x) {
   return each_register<IntLanes<N>, N>([&](int i) __attribute__((always_inline)) { return hn::ShiftRight<K>(x.r[i]); });
 }
 template <int N>
+CUPG_FN IntLanes<N> shift_left_by(IntLanes<N> x, std::uint32_t bits) {
+  return each_register<IntLanes<N>, N>([&](int i)
+                                           __attribute__((always_inline)) { return hn::ShiftLeftSame(x.r[i], static_cast<int>(bits)); });
+}
+template <int N>
+CUPG_FN IntLanes<N> shift_right_by(IntLanes<N> x, std::uint32_t bits) {
+  return each_register<IntLanes<N>, N>([&](int i)
+                                           __attribute__((always_inline)) { return hn::ShiftRightSame(x.r[i], static_cast<int>(bits)); });
+}
+template <int N>
+CUPG_FN IntLanes<N> multiply_low(IntLanes<N> x, std::uint32_t m) {
+  return each_register<IntLanes<N>, N>([&](int i) __attribute__((always_inline)) { return hn::Mul(x.r[i], hn::Set(IntTag(), m)); });
+}
+template <int N>
 CUPG_FN IntLanes<N> float_bits(FloatLanes<N> x) {
   return each_register<IntLanes<N>, N>([&](int i) __attribute__((always_inline)) { return hn::BitCast(IntTag(), x.r[i]); });
 }

@@ -36,6 +36,28 @@ CUPG_FN float warp_moment(const float* advantage, int horizon, std::uint32_t in_
   return butterfly(lanes);
 }
 
+/// partials[i] = the sum of (x - center), or of its square, over the i-th 64 of `count` numbers, in order; several tiles side by side, to
+/// hide the latency of their sums.
+template <bool Square>
+CUPG_FN void tile_moments(const float* x, std::int64_t count, float center, float* partials) {
+  constexpr int kTile = 64, kTiles = 8;
+  for (std::int64_t begin = 0; begin < count; begin += kTiles * kTile) {
+    float sum[kTiles] = {};
+    const std::int64_t rest = count - begin;
+    const auto add = [&](int tile, int r) {
+      const float a = x[begin + tile * kTile + r] - center;
+      sum[tile] = Square ? fma(a, a, sum[tile]) : sum[tile] + a;
+    };
+    if (rest >= kTiles * kTile) {
+      for (int r = 0; r < kTile; ++r)
+        for (int tile = 0; tile < kTiles; ++tile) add(tile, r);
+    } else {
+      for (std::int64_t i = 0; i < rest; ++i) add(static_cast<int>(i / kTile), static_cast<int>(i % kTile));
+    }
+    for (int tile = 0; tile < kTiles && tile * kTile < rest; ++tile) partials[begin / kTile + tile] = sum[tile];
+  }
+}
+
 CUPG_FN Moments finish_moments(float mean, float sum_of_squares, float count) {
   return {mean, 1.0f / (sqrt(sum_of_squares / count) + 1e-8f)};
 }

@@ -1,7 +1,8 @@
 // Optimiser (op.hpp) for many parameters: three launches over as many blocks as there is work for.
 //
 //   squares      block b: the sum of squares of its elements, a tree over the block
-//   begin_step   one block: the sum of the blocks' sums; the step's size, or the agent halts and nothing changes
+//   begin_step   one block: the sum of the blocks' sums; the step's size, or the agent halts and nothing changes; then, as in
+//                kernels/chunk/step.cuh, whether the epochs end here, and at the end of an update the agent's counters
 //   step         every parameter for itself; a parameter that is not finite is noted
 //
 // The norm's order is this file's own, the same in every run: networks that come here promise a tolerance, not bits.
@@ -9,7 +10,7 @@
 #pragma once
 #include <algorithm>
 
-#include "kernels/agents.hpp"
+#include "kernels/chunk/step.cuh"
 #include "kernels/reduce/reduce.cuh"
 #include "kernels/runtime/runtime.hpp"
 
@@ -19,7 +20,9 @@ struct WideOptimizerArgs {
   OptimizerArgs step;             ///< `state`, and the moments, are found by the agent's slot
   float* squares = nullptr;       ///< [blocks]
   StepSize* size = nullptr;       ///< [1]
-  std::uint32_t* made = nullptr;  ///< [1] 1: the gradient was finite
+  std::uint32_t* made = nullptr;  ///< [1] 1: there is a step, its gradient finite
+  const float* kl = nullptr;      ///< [kl_count] sums of the minibatch's estimates
+  int kl_count = 0;
 };
 
 inline constexpr int kWideThreads = 256, kWideElements = 4, kWideBlocks = 1024;
@@ -29,7 +32,7 @@ inline int wide_blocks(int count) {
   return std::clamp((count + kBlock - 1) / kBlock, 1, kWideBlocks);
 }
 
-/// The block's sum of x, in thread 0.
+/// The block's sum of x, in thread 0; `sums` are this sum's own.
 __device__ __forceinline__ float wide_block_sum(float x, float* sums) {
   constexpr int kWarps = kWideThreads / kWarp;
   const float warp_sum = butterfly_sum(x);
@@ -52,22 +55,35 @@ __global__ void __launch_bounds__(kWideThreads) squares_kernel(const float* grad
 
 /// The agent is chosen[0].
 __global__ void __launch_bounds__(kWideThreads)
-    begin_step_kernel(const __grid_constant__ Agents agents, const __grid_constant__ WideOptimizerArgs a, int blocks) {
-  CUPG_STATIC_SHARED(float[kWideThreads / kWarp], sums);
-  float sum = 0.0f;
-  for (int i = static_cast<int>(threadIdx.x); i < blocks; i += kWideThreads) sum = sum + a.squares[i];
-  const float norm2 = wide_block_sum(sum, sums);
+    begin_step_kernel(const __grid_constant__ ChunkAgents a, const __grid_constant__ WideOptimizerArgs w,
+                      const __grid_constant__ ChunkStepArgs step, int blocks) {
+  CUPG_STATIC_SHARED(float[kWideThreads / kWarp], square_sums);
+  CUPG_STATIC_SHARED(float[kWideThreads / kWarp], kl_sums);
+  float squares = 0.0f, estimates = 0.0f;
+  for (int i = static_cast<int>(threadIdx.x); i < blocks; i += kWideThreads) squares = squares + w.squares[i];
+  for (int i = static_cast<int>(threadIdx.x); i < w.kl_count; i += kWideThreads) estimates = estimates + w.kl[i];
+  const float norm2 = wide_block_sum(squares, square_sums), kl = wide_block_sum(estimates, kl_sums);
   if (threadIdx.x != 0) return;
-  AgentState& state = agents.state[agents.chosen[0]];
-  const bool made = state.halted == 0 && usable_norm(norm2);
-  if (made) {
-    *a.size = begin_step(agents.optimizer, {.updates = -1}, agents.total, norm2, state.optimizer);
-    state.step += static_cast<std::uint32_t>(agents.horizon);
-  } else {
+  const int slot = a.agents.chosen[0];
+  AgentState& state = a.agents.state[slot];
+  ChunkState& progress = a.progress[slot];
+  const bool ends_epoch = step.minibatch + 1 == a.minibatches, ends_update = ends_epoch && step.epoch + 1 == a.epochs;
+  bool made = state.halted == 0 && progress.stopped == 0;
+  if (made && !usable_norm(norm2)) {
     state.halted = 1;
+    made = false;
   }
+  if (made) {
+    *w.size = begin_step(a.agents.optimizer, {progress.updates, progress.taken}, a.agents.total, norm2, state.optimizer);
+    const float size = static_cast<float>(progress.count / static_cast<std::uint32_t>(a.minibatches)), target = a.objective.target_kl;
+    if (ends_epoch && target > 0.0f && kl / size > target) progress.stopped = 1;
+  }
+  *w.made = made ? 1 : 0;
   state.diverged = 0;  // the next launch looks
-  *a.made = made ? 1 : 0;
+  if (state.halted != 0 || !ends_update) return;
+  state.optimizer.decay_power *= a.agents.optimizer.decay;
+  progress.updates += 1;
+  progress.taken += progress.count;
 }
 
 __global__ void __launch_bounds__(kWideThreads)
@@ -86,13 +102,14 @@ __global__ void __launch_bounds__(kWideThreads)
   if (!finite) atomicOr(&agents.state[slot].diverged, 1u);
 }
 
-/// One update of the agent chosen[0] from its gradient.
-inline void launch_wide_optimizer(runtime::Stream& stream, const Agents& agents, const WideOptimizerArgs& a) {
+/// One step of the agent chosen[0] from its gradient.
+inline void launch_wide_optimizer(runtime::Stream& stream, const ChunkAgents& agents, const WideOptimizerArgs& a,
+                                  const ChunkStepArgs& step) {
   const int blocks = wide_blocks(a.step.count);
   const dim3 grid(static_cast<unsigned>(blocks)), block(kWideThreads);
   runtime::launch(stream, "squares", squares_kernel, grid, block, 0, a.step.gradient, a.step.count, a.squares);
-  runtime::launch(stream, "begin_step", begin_step_kernel, dim3(1), block, 0, agents, a, blocks);
-  runtime::launch(stream, "wide_step", wide_step_kernel, grid, block, 0, agents, a);
+  runtime::launch(stream, "begin_step", begin_step_kernel, dim3(1), block, 0, agents, a, step, blocks);
+  runtime::launch(stream, "wide_step", wide_step_kernel, grid, block, 0, agents.agents, a);
 }
 
 CUPG_END_COPY

@@ -198,6 +198,7 @@ __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
     state.episodes.episodes += tally.episodes;
     state.episodes.terminated += tally.terminated;
     state.episodes.steps += tally.steps;
+    state.episodes.returns += static_cast<unsigned long long>(tally.steps) * kReturnUnit;
     state.halted = made ? 0 : 1;
     state.diverged = finite ? 0 : 1;
     agents.state[slot] = state;

@@ -11,6 +11,7 @@
 #include "kernels/math/softmax.hpp"
 #include "kernels/network/forward.hpp"
 #include "kernels/trajectory.hpp"
+#include "kernels/transition/head.hpp"
 
 namespace cupg {
 
@@ -87,14 +88,17 @@ CUPG_FN void restart_lanes(typename Env::template State<S>& s, std::uint32_t bit
   Env::each_field(s, [&](S& field, int i) { field = load<S>(buffer + i * kWidth<S>); });
 }
 
-/// Adds the episodes that ended in the lanes of `done`.
+/// Adds the episodes that ended in the lanes of `done`, in an environment whose returns are numbers of steps.
 template <class S>
 CUPG_FN void count_episodes(Int<S> age, std::uint32_t done, std::uint32_t terminated, EpisodeTally& tally) {
   alignas(64) std::uint32_t ages[kWidth<S>];
   store_int(ages, age);
   tally.episodes += __builtin_popcount(done);
   tally.terminated += __builtin_popcount(terminated);
-  for (; done != 0; done &= done - 1) tally.steps += ages[lowest_bit(done)];
+  for (; done != 0; done &= done - 1) {
+    tally.steps += ages[lowest_bit(done)];
+    tally.returns += ages[lowest_bit(done)] * kReturnUnit;
+  }
 }
 
 /// The value of the state before the reset.
@@ -110,7 +114,6 @@ CUPG_FN S bootstrap_value(const RolloutArgs& a, typename Env::template State<S> 
 template <class Env, class Act, bool Shared, bool Keep, class S>
 CUPG_FN void collect(const RolloutArgs& a, int warp, int first_lane, float* h1, EpisodeTally& tally) {
   constexpr int O = Env::kObservations;
-  static_assert(Env::kActions == 2, "the rollout draws between two actions");
   const NetworkPlan plan = *a.plan;
   const std::uint32_t environment = static_cast<std::uint32_t>(warp * kWarp + first_lane);
   const std::uint32_t in_use = lanes_in_use(a.envs, warp) >> first_lane;
@@ -146,7 +149,7 @@ CUPG_FN void collect(const RolloutArgs& a, int warp, int first_lane, float* h1, 
       for (int i = 0; i < 4; ++i) store_int(words + i * kWidth<S>, draw.word[i]);
     }
     const Mask<S> right = TwoActions<S>::sample(d[0], uniform01<S>(load_int<S>(words + (now & 3u) * kWidth<S>)));
-    const std::uint32_t terminated = to_bits(Env::step(s, right));
+    const std::uint32_t terminated = to_bits(Env::step(s, {right}).terminated);
     age = age + Int<S>(1u);
     const std::uint32_t truncated = to_bits(at_least(age, Int<S>(limit))) & ~terminated;
     const std::uint32_t done = terminated | truncated;

@@ -87,7 +87,7 @@ __device__ __forceinline__ void collect_rows(const RolloutArgs& a, const Plan& p
       for (int i = 0; i < 4; ++i) draws[i * kWarp] = uniform01(draw.word[i]);
     }
     const bool right = TwoActions<float>::sample(d[0], draws[static_cast<int>(now & 3u) * kWarp]);
-    const bool terminated = Env::step(s, right);
+    const bool terminated = Env::step(s, {right}).terminated;
     age += 1;
     const bool truncated = !terminated && age >= limit, done = terminated || truncated;
     const std::uint32_t action_bits = __ballot_sync(kAllLanes, right), done_bits = __ballot_sync(kAllLanes, done);
@@ -163,6 +163,7 @@ __global__ void __launch_bounds__(kRolloutWarps* kWarp, 3) rollout_kernel(const 
     atomicAdd(&total.episodes, static_cast<unsigned long long>(tally.episodes));
     atomicAdd(&total.terminated, static_cast<unsigned long long>(tally.terminated));
     atomicAdd(&total.steps, static_cast<unsigned long long>(tally.steps));
+    atomicAdd(&total.returns, static_cast<unsigned long long>(tally.steps) * kReturnUnit);
   }
 }
 

@@ -6,11 +6,12 @@
 #include <algorithm>
 #include <span>
 
+#include "cupg/environment.hpp"
 #include "cupg/error.hpp"
+#include "src/api/text.hpp"
 #include "src/cli/parser.hpp"
 #include "src/io/version.hpp"
 #include "src/reproduce/reproduce.hpp"
-#include "src/text.hpp"
 
 namespace cupg::cli {
 namespace {
@@ -21,7 +22,7 @@ void check_choice(const char* what, const std::string& name, const std::vector<s
   if (std::find(known.begin(), known.end(), name) == known.end()) refuse(unknown_name(what, name, known));
 }
 
-constexpr const char* kSettingsOfTrain = "ENV and every setting of cupg train are taken, too: see cupg train --help.";
+constexpr const char* kSettingsOfTrain = "ENV and every setting of cupg train are taken as well; see cupg train --help.";
 constexpr const char* kJson = "print the result as one JSON object";
 
 Arguments parse_train(const CommandHelp& help, const CommandLine& line) {
@@ -87,7 +88,7 @@ Arguments parse_eval(const CommandHelp& help, const CommandLine& line) {
 Arguments parse_bench(const CommandHelp& help, const CommandLine& line) {
   Parser parser(help);
   BenchArguments a;
-  std::string updates, actions = "balance", repeat = "5";
+  std::string updates, actions, repeat = "5";
   const std::vector<std::string> kinds{"train", "rollout", "env"}, steering{"random", "balance"};
   parser.argument({.name = "WHAT",
                    .help = "what to time: whole updates, rollouts alone, environments alone",
@@ -104,22 +105,22 @@ Arguments parse_bench(const CommandHelp& help, const CommandLine& line) {
       fmt::format("{} Defaults that differ: --envs {}, --horizon {}.", kSettingsOfTrain, defaults.envs, defaults.horizon);
   parser.option({.name = "updates", .help = "updates to time", .value = "N", .standard = "as many as take about a second"}, updates);
   CLI::Option* actions_option = parser.option({.name = "actions",
-                                               .help = "env: what steers the poles",
+                                               .help = "env: what acts; balance: a hand-written policy with long episodes",
                                                .takes = Takes::choice,
                                                .value = "NAME",
-                                               .standard = actions,
+                                               .standard = "balance where there is one",
                                                .choices = steering},
                                               actions);
   parser.option({.name = "repeat", .help = "timings; the median counts", .value = "R", .standard = repeat}, repeat);
   parser.flag("json", kJson, a.json);
   if (parser.parse(line)) return Text{parser.help()};
   check_choice("bench", a.kind, kinds);
-  check_choice("actions", actions, steering);
+  if (!actions.empty()) check_choice("actions", actions, steering);
   if (actions_option->count() > 0 && a.kind != "env") refuse("actions: " + actions + " would have no effect; it needs bench env");
-  a.balance = actions == "balance";
   if (!updates.empty()) a.updates = count_of("updates", updates, 1, 1e9);
   a.repeat = static_cast<int>(count_of("repeat", repeat, 1, 10000));
   a.config = config.resolve(*line.notes);
+  a.balance = actions.empty() ? find_environment(a.config.environment).balances : actions == "balance";
   if ((a.config.device == Device::reference || a.config.device == Device::cuda) && a.kind != "train")
     refuse(fmt::format("device: {} would have no effect; it needs bench train", a.config.device == Device::cuda ? "cuda" : "reference"));
   return a;
@@ -133,7 +134,7 @@ Arguments parse_reproduce(const CommandHelp& help, const CommandLine& line) {
   std::string markdown, threads = "0";
   parser.arguments({.name = "PRESET", .help = "rows of the table", .takes = Takes::choice, .standard = "all", .choices = names}, a.presets);
   CLI::Option* markdown_option = parser.option({.name = "markdown",
-                                                .help = "write the table as Markdown, too; in a page that has one, in its place",
+                                                .help = "also write the table as Markdown; in a page that has one, in its place",
                                                 .takes = Takes::file,
                                                 .value = "FILE"},
                                                markdown);

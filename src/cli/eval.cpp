@@ -56,9 +56,12 @@ void print_evaluation(const Config& config, const Evaluation& e, const std::opti
                             environment.reward_threshold));
   print_wrapped(fmt::format("  smallest {:g}  5 % {:g}  25 % {:g}  median {:g}  75 % {:g}  95 % {:g}  largest {:g}\n", e.min_return,
                             e.quantiles[0], e.quantiles[1], e.quantiles[2], e.quantiles[3], e.quantiles[4], e.max_return));
-  print_wrapped(fmt::format("  {} of {} episodes reached the limit of {} steps\n\n", format_count(reached), format_count(e.episodes),
-                            environment.max_episode_steps));
-  print(draw_histogram(e.returns, 0, environment.max_return, 10, std::min(output_columns(), 100), has_unicode()));
+  if (counts_steps(environment))
+    print_wrapped(fmt::format("  {} of {} episodes reached the limit of {} steps\n", format_count(reached), format_count(e.episodes),
+                              environment.max_episode_steps));
+  print("\n");
+  print(draw_histogram(e.returns, std::min(0.0, environment.min_return), std::max(0.0, environment.max_return), 10,
+                       std::min(output_columns(), 100), has_unicode()));
 }
 
 }  // namespace

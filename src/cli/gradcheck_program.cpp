@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "src/api/text.hpp"
 #include "src/cli/out_of_memory.hpp"
 #include "src/gradcheck/check.hpp"
 #include "src/gradcheck/plot.hpp"
@@ -18,7 +19,6 @@
 #include "src/io/files.hpp"
 #include "src/io/version.hpp"
 #include "src/report/json.hpp"
-#include "src/text.hpp"
 
 namespace cupg {
 namespace {

@@ -116,7 +116,7 @@ std::string synopsis(const OptionHelp& o) {
 std::string description(const OptionHelp& o) {
   std::string text = o.help;
   if (!o.choices.empty()) text += fmt::format("; one of {}", fmt::join(o.choices, ", "));
-  if (o.argument && o.setting) text += "; --environment says it, too";
+  if (o.argument && o.setting) text += "; also --environment";
   return o.standard.empty() ? text : fmt::format("{} ({})", text, o.standard);
 }
 

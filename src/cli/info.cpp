@@ -88,6 +88,8 @@ nlohmann::ordered_json info_json(const Config& config) {
                      {"observations", e.observations},
                      {"actions", e.actions},
                      {"max_episode_steps", e.max_episode_steps},
+                     {"min_return", e.min_return},
+                     {"max_return", e.max_return},
                      {"reward_threshold", e.reward_threshold}});
   return {{"version", version()},
           {"compiler", compiler()},

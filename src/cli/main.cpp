@@ -6,10 +6,10 @@
 #include <string>
 
 #include "cupg/error.hpp"
+#include "src/api/text.hpp"
 #include "src/cli/commands.hpp"
 #include "src/cli/out_of_memory.hpp"
 #include "src/cli/terminal.hpp"
-#include "src/text.hpp"
 
 namespace cupg::cli {
 namespace {

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "cupg/error.hpp"
+#include "src/api/text.hpp"
 #include "src/io/aliases.hpp"
-#include "src/text.hpp"
 
 namespace cupg::cli {
 namespace {

@@ -8,13 +8,13 @@
 #include "cupg/error.hpp"
 #include "cupg/run.hpp"
 #include "cupg/trainer.hpp"
+#include "src/api/text.hpp"
 #include "src/cli/commands.hpp"
 #include "src/cli/progress.hpp"
 #include "src/cli/terminal.hpp"
 #include "src/report/curve.hpp"
 #include "src/report/json.hpp"
 #include "src/report/summary.hpp"
-#include "src/text.hpp"
 
 namespace cupg::cli {
 namespace {
@@ -41,7 +41,8 @@ void print_curve(const Config& config, const TrainResult& result) {
   const EnvironmentInfo& environment = find_environment(config.environment);
   const CurveStyle style{.columns = std::min(output_columns(), 100),
                          .unicode = has_unicode(),
-                         .top = environment.max_return,
+                         .bottom = std::min(0.0, environment.min_return),
+                         .top = std::max(0.0, environment.max_return),
                          .threshold = environment.reward_threshold};
   if (const std::string curve = draw_curve(result.agents[0].curve, style); !curve.empty()) print("\n" + curve + "\n");
 }

@@ -72,11 +72,11 @@ class Layout {
 }  // namespace
 
 bool chunked(const Config& c) {
-  const bool plain = c.algorithm == "a2c" && c.collect == Collect::steps && c.epochs == 1 && c.minibatches == 1 &&
-                     c.advantage.estimator != Estimator::returns &&
+  const bool lanes = counts_steps(find_environment(c.environment)) && fused(c.network()) && c.algorithm == "a2c" &&
+                     c.collect == Collect::steps && c.epochs == 1 && c.minibatches == 1 && c.advantage.estimator != Estimator::returns &&
                      (!c.advantage.normalize || c.advantage.normalize_over == NormalizeOver::batch) && c.exploration.start == 0 &&
                      c.exploration.end == 0 && c.optimizer.value_learning_rate == 0 && c.optimizer.schedule != Schedule::exponential;
-  return !plain;
+  return !lanes;
 }
 
 ChunkPlan make_chunk_plan(const NetworkShape& shape) {
@@ -87,6 +87,7 @@ ChunkPlan make_chunk_plan(const NetworkShape& shape) {
   p.outputs = shape.actions + 1;
   p.tanh = shape.policy.activation == Activation::tanh;
   p.parameters = parameter_count(shape);
+  if (!fused(shape)) return p;
   if (shape.shared) {
     p.towers = 1;
     p.tower[0] = layout.tower(shape.policy, "shared", {"policy.head", "value.head"});

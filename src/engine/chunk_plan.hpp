@@ -7,11 +7,11 @@
 
 namespace cupg {
 
-/// Whether this configuration's updates run in chunks (kernels/chunk): everything but the advantage actor-critic on fixed horizons,
-/// which runs in lanes.
+/// Whether this configuration's updates run in chunks (kernels/chunk): everything but the advantage actor-critic on fixed horizons in an
+/// environment that counts steps, with a network that fits fused kernels, which runs in lanes.
 bool chunked(const Config& config);
 
-/// For a network that fits fused kernels.
+/// Of a network that does not fit fused kernels, sizes and activation alone.
 ChunkPlan make_chunk_plan(const NetworkShape& shape);
 
 /// A bit for each parameter of the value's own network, [padded(parameters) / 32]; none where the trunk is shared.

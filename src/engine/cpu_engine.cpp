@@ -12,7 +12,6 @@
 #include "src/engine/cpu_evaluate.hpp"
 #include "src/engine/cpu_ops.hpp"
 #include "src/engine/engine.hpp"
-#include "src/engine/gemm_engine.hpp"
 #include "src/engine/isa.hpp"
 #include "src/engine/network_plan.hpp"
 #include "src/engine/schedule_end.hpp"
@@ -168,7 +167,7 @@ class CpuEngine final : public Engine {
   AdvantageArgs advantage_args(Trajectory data) const {
     AdvantageArgs g;
     g.data = data;
-    g.constant_reward = static_cast<float>(environment_.reward);
+    g.constant_reward = static_cast<float>(environment_.max_reward);
     g.gamma = config_.advantage.gamma;
     g.gamma_lambda = config_.advantage.gamma * config_.advantage.lambda;
     g.nstep = config_.advantage.estimator == Estimator::nstep ? config_.advantage.nstep : 0;
@@ -323,7 +322,6 @@ std::unique_ptr<Engine> make_cpu_engine(const Config& config, int agents, int th
 }
 
 std::int64_t engine_bytes(const Config& config, int agents, int threads) {
-  if (!fused(config.network())) return gemm_engine_bytes(config, agents, threads);
   if (chunked(config)) return chunk_engine_bytes(config, agents, threads);
   const EnvironmentInfo& environment = find_environment(config.environment);
   const PackedNetwork network(config.network());

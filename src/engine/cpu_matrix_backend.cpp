@@ -83,11 +83,6 @@ void CpuMatrixBackend::column_sums(std::int64_t rows, int columns, const float* 
     for (int j = 0; j < columns; ++j) sums[j] += x[r * x_stride + j];
 }
 
-void CpuMatrixBackend::subtract(std::int64_t count, const float* plus, const float* minus, float* out) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    const float p = plus == nullptr ? 0.0f : plus[i];
-    out[i] = minus == nullptr ? p : p - minus[i];
-  }
-}
+void CpuMatrixBackend::copy(std::int64_t count, const float* in, float* out) { std::copy_n(in, count, out); }
 
 }  // namespace cupg

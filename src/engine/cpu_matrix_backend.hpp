@@ -24,7 +24,7 @@ class CpuMatrixBackend final : public MatrixBackend {
   void activate_backward(bool tanh, std::int64_t rows, int stride, const float* hidden, float* error, float* sums) override;
   void broadcast(std::int64_t rows, int columns, const float* row, float* out, int out_stride) override;
   void column_sums(std::int64_t rows, int columns, const float* x, int x_stride, float* sums) override;
-  void subtract(std::int64_t count, const float* plus, const float* minus, float* out) override;
+  void copy(std::int64_t count, const float* in, float* out) override;
 
  private:
   const CupgGemmPlugin& plugin_;

@@ -54,7 +54,7 @@ template <class Env, class Act, bool Shared>
 }
 
 EpisodeTally rollout(int environment, const RolloutArgs& a, int warp, float* scratch) {
-  return with_environment(environment, [&]<class Env>() {
+  return with_counting_environment(environment, [&]<class Env>() {
     return with_network(*a.plan, [&]<class Act, bool Shared>() { return rollout_warp<Env, Act, Shared>(a, warp, scratch); });
   });
 }
@@ -74,7 +74,7 @@ template <int O, class Act, bool Shared>
 }
 
 void gradient(int environment, const GradientArgs& a, int warp) {
-  with_environment(environment, [&]<class Env>() {
+  with_counting_environment(environment, [&]<class Env>() {
     with_network(*a.plan, [&]<class Act, bool Shared>() { gradient_warp<Env::kObservations, Act, Shared>(a, warp); });
   });
 }
@@ -95,26 +95,6 @@ bool evaluate(int environment, const EvaluateArgs& a, int warp, float* scratch, 
   return with_environment(environment, [&]<class Env>() {
     return with_network(*a.plan, [&]<class Act, bool Shared>() { return evaluate_warp<Env, Act, Shared>(a, warp, scratch, deficit); });
   });
-}
-
-void observe(int environment, const float* state, int warp, int count, float* observation) {
-  with_environment(environment, [&]<class Env>() {
-    for (int lo = 0; lo < kWarp; lo += kWidth<Wide>)
-      observe_rows<Env, Wide>(load_state<Env, Wide>(state + warp * Env::kStateSize * kWarp + lo), warp * kWarp + lo, count, observation);
-  });
-}
-
-EpisodeTally step(int environment, const StepArgs& a, int warp) {
-  return with_environment(environment, [&]<class Env>() {
-    EpisodeTally tally;
-    for (int lo = 0; lo < kWarp; lo += kWidth<Wide>) step_lanes<Env, Wide>(a, warp, lo, tally);
-    return tally;
-  });
-}
-
-void loss(const GradientArgs& a, int warp) {
-  const std::int64_t row0 = static_cast<std::int64_t>(warp - a.row_warp) * a.horizon;
-  for (int lo = 0; lo < kWarp; lo += kWidth<Wide>) loss_rows<Wide>(a, row0, lo, lanes_in_use(a.envs, warp));
 }
 
 void play_reset(int environment, float* state, std::uint32_t block, std::uint64_t key, int warp) {
@@ -152,38 +132,115 @@ void gradient_of_chunk(const ChunkGradientArgs& a) { a.plan->tanh ? chunk_gradie
 void pack_chunks(const ChunkPlan& plan, const float* parameters, float* packed) { chunk_pack(plan, parameters, packed); }
 void unpack_chunks(const ChunkPlan& plan, const float* partial, float* gradient) { chunk_unpack(plan, partial, gradient); }
 
+template <class F>
+auto with_plan(const ChunkPlan& plan, F f) {
+  const bool shared = plan.towers == 1;
+  if (plan.tanh) return shared ? f.template operator()<Tanh, true>() : f.template operator()<Tanh, false>();
+  return shared ? f.template operator()<Relu, true>() : f.template operator()<Relu, false>();
+}
+template <class Env, class Act, bool Shared>
+[[gnu::noinline]] std::int64_t rollout_rows_of(const RowsArgs& a, int warp) {
+  for (std::int64_t t = 0; t < a.steps; ++t) a.done[t] = 0;
+  std::int64_t rows = 0;
+  for (int lo = 0; lo < kWarp; lo += kWidth<Wide>) {
+    const std::int64_t mine = rollout_rows<Env, Act, Shared, Wide>(a, warp, lo);
+    rows = mine > rows ? mine : rows;
+  }
+  return rows;
+}
+std::int64_t warp_rows(int environment, const RowsArgs& a, int warp) {
+  return with_environment(environment, [&]<class Env>() {
+    return with_plan(*a.plan, [&]<class Act, bool Shared>() { return rollout_rows_of<Env, Act, Shared>(a, warp); });
+  });
+}
+void advantages_of_rows(const RowAdvantages& a, RowFeatures f, float* rows, const std::uint32_t* done, std::int64_t count) {
+  for (int lo = 0; lo < kWarp; lo += kWidth<Wide>) rows_advantages<Wide>(a, f, rows, done, count, lo);
+}
+void forward_rows(int environment, const ChunkPlan& plan, const float* weights, float* rows, std::int64_t begin, std::int64_t end) {
+  with_environment(environment, [&]<class Env>() {
+    with_plan(plan, [&]<class Act, bool Shared>() {
+      rows_forward<Act, Env::kObservations, Env::kActions, Shared, Wide>(plan, weights, rows, begin, end);
+    });
+  });
+}
+void row_to_samples(RowFeatures f, const float* row, int lanes, float* to, std::int64_t stride) { unpack_row(f, row, lanes, to, stride); }
+void backward_small(int environment, const ChunkPlan& plan, const float* weights, const TileRuns& runs, int grad, float* partial) {
+  with_environment(environment, [&]<class Env>() {
+    with_plan(plan, [&]<class Act, bool Shared>() {
+      small_backward<Act, Env::kObservations, Env::kActions, Shared, kWarp, false, Narrow>(plan, weights, runs, grad, {}, partial);
+    });
+  });
+}
+void gradient_small(int environment, const ChunkGradientArgs& a) {
+  with_environment(environment, [&]<class Env>() {
+    with_plan(*a.plan, [&]<class Act, bool Shared>() { small_gradient<Act, Env::kObservations, Env::kActions, Shared, Wide, Narrow>(a); });
+  });
+}
+
+void moments_of_tiles(const float* x, std::int64_t count, float center, bool square, float* partials) {
+  square ? tile_moments<true>(x, count, center, partials) : tile_moments<false>(x, count, center, partials);
+}
+void permute(const Permutation& p, std::uint32_t begin, std::uint32_t count, std::uint32_t* out) {
+  const Int<Wide> none(0u);  // in place of the positions behind the last one, from which no turn might lead below n
+  for (std::uint32_t i = 0; i < count; i += kWidth<Wide>) {
+    const Int<Wide> position = iota<Wide>(begin + i);
+    store_int(out + i, permuted<Wide>(p, select(at_least(position, Int<Wide>(p.n)), none, position)));
+  }
+}
+
 ObjectiveRows objective_of(int id) {
-#define CUPG_ROWS(OBJECTIVE) objective_rows<OBJECTIVE, 2, Wide>,
+#define CUPG_ROWS(OBJECTIVE) objective_rows<OBJECTIVE, Wide>,
   static constexpr ObjectiveRows rows[] = {CUPG_OBJECTIVES(CUPG_ROWS)};
 #undef CUPG_ROWS
   if (id < 0 || id >= static_cast<int>(sizeof rows / sizeof *rows)) refuse_objective_number(id);
   return rows[id];
 }
 
-/// One warp, `steps` steps. Random actions: a bit of Philox each, 128 to a call. Balancing: the environment's own feedback law.
+/// Random actions of one lane group: of two, a bit of Philox each, 128 to a call. Of A: a word is a fraction of 2^32, whose first digits
+/// in base A they are, eight to a word.
+template <int A>
+struct BenchActions {
+  std::uint32_t environment;
+  std::uint64_t key;
+  PhiloxWords<Int<Wide>> draw{};
+  Int<Wide> word{};
+
+  CUPG_FN Action<A, Wide> next(std::uint32_t now, bool first) {
+    constexpr int kBits = A == 2 ? 5 : 3;  // a word serves 2^kBits steps
+    if ((now & ((4u << kBits) - 1u)) == 0 || first)
+      draw = philox4x32_lanes(iota<Wide>(environment), now >> (kBits + 2), static_cast<std::uint32_t>(Purpose::bench_action), 0u, key);
+    if ((now & ((1u << kBits) - 1u)) == 0 || first) word = draw.word[now >> kBits & 3u];
+    if constexpr (A == 2) {
+      return {equal(word & Int<Wide>(1u << (now & 31u)), Int<Wide>(0u))};
+    } else {
+      Int<Wide> digit, rest;
+      multiply_wide(word, A, digit, rest);
+      word = rest;
+      return {digit};
+    }
+  }
+};
+
+/// One warp, `steps` steps, with random actions, or balancing: the environment's own feedback law.
 template <class Env, bool Balance>
 [[gnu::noinline]] void bench_env_warp(const BenchEnvArgs& a, int warp) {
-  constexpr int O = Env::kObservations, W = kWidth<Wide>;
+  constexpr int O = Env::kObservations, A = Env::kActions, W = kWidth<Wide>;
   for (int lo = 0; lo < kWarp; lo += W) {
     const std::uint32_t environment = static_cast<std::uint32_t>(warp * kWarp + lo);
     auto s = load_state<Env, Wide>(a.state + warp * Env::kStateSize * kWarp + lo);
     Int<Wide> age = load_int<Wide>(a.age + warp * kWarp + lo);
     Wide x[O];
     Env::observe(s, x);
-    PhiloxWords<Int<Wide>> draw{};
-    Int<Wide> bits{};
+    BenchActions<A> actions{environment, a.key};
     for (int t = 0; t < a.steps; ++t) {
       const std::uint32_t now = a.step + static_cast<std::uint32_t>(t);
-      Mask<Wide> right;
+      Action<A, Wide> action;
       if constexpr (Balance) {
-        right = Env::balance(x);
+        action = Env::balance(x);
       } else {
-        if ((now & 127u) == 0 || t == 0)
-          draw = philox4x32_lanes(iota<Wide>(environment), now >> 7, static_cast<std::uint32_t>(Purpose::bench_action), 0u, a.key);
-        if ((now & 31u) == 0 || t == 0) bits = draw.word[now >> 5 & 3u];
-        right = equal(bits & Int<Wide>(1u << (now & 31u)), Int<Wide>(0u));
+        action = actions.next(now, t == 0);
       }
-      const std::uint32_t terminated = to_bits(Env::step(s, right));
+      const std::uint32_t terminated = to_bits(Env::step(s, action).terminated);
       age = age + Int<Wide>(1u);
       const std::uint32_t truncated = to_bits(at_least(age, Int<Wide>(static_cast<std::uint32_t>(a.max_episode_steps))));
       const std::int64_t row = static_cast<std::int64_t>(warp) * a.steps + t;
@@ -203,7 +260,11 @@ template <class Env, bool Balance>
 }
 
 void bench_env(int environment, const BenchEnvArgs& a, int warp) {
-  with_environment(environment, [&]<class Env>() { a.balance ? bench_env_warp<Env, true>(a, warp) : bench_env_warp<Env, false>(a, warp); });
+  with_environment(environment, [&]<class Env>() {
+    if constexpr (kBalances<Env>)
+      if (a.balance) return bench_env_warp<Env, true>(a, warp);
+    bench_env_warp<Env, false>(a, warp);
+  });
 }
 
 volatile float fma_sink;
@@ -241,10 +302,15 @@ constexpr CpuOps kOps{.isa = CUPG_NAME(CUPG_COPY),
                       .chunk_gradient = gradient_of_chunk,
                       .chunk_pack = pack_chunks,
                       .chunk_unpack = unpack_chunks,
+                      .rollout_rows = warp_rows,
+                      .rows_advantages = advantages_of_rows,
+                      .rows_forward = forward_rows,
+                      .unpack_row = row_to_samples,
+                      .small_backward = backward_small,
+                      .small_gradient = gradient_small,
+                      .tile_moments = moments_of_tiles,
+                      .permute = permute,
                       .objective = objective_of,
-                      .observe = observe,
-                      .step = step,
-                      .loss = loss,
                       .play_reset = play_reset,
                       .play_step = play_step,
                       .dense_activate = activate,

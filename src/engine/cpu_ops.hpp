@@ -5,14 +5,17 @@
 
 #include "kernels/advantage/op.hpp"
 #include "kernels/chunk/op.hpp"
+#include "kernels/chunk/small.hpp"
 #include "kernels/collect/op.hpp"
 #include "kernels/dense/op.hpp"
 #include "kernels/evaluate/op.hpp"
 #include "kernels/gradient/op.hpp"
 #include "kernels/math/initialize.hpp"
+#include "kernels/math/permutation.hpp"
 #include "kernels/moments/op.hpp"
 #include "kernels/optimizer/op.hpp"
 #include "kernels/rollout/op.hpp"
+#include "kernels/rollout/rows.hpp"
 #include "kernels/step/op.hpp"
 
 namespace cupg {
@@ -55,15 +58,21 @@ struct CpuOps {
   void (*chunk_gradient)(const ChunkGradientArgs&);
   void (*chunk_pack)(const ChunkPlan&, const float* parameters, float* packed);
   void (*chunk_unpack)(const ChunkPlan&, const float* partial, float* gradient);
+  // The same of small networks (kernels/network/small.hpp): rows of one warp, or a tile.
+  std::int64_t (*rollout_rows)(int environment, const RowsArgs&, int warp);
+  void (*rows_advantages)(const RowAdvantages&, RowFeatures, float* rows, const std::uint32_t* done, std::int64_t count);
+  void (*rows_forward)(int environment, const ChunkPlan&, const float* weights, float* rows, std::int64_t begin, std::int64_t end);
+  void (*unpack_row)(RowFeatures, const float* row, int lanes, float* to, std::int64_t stride);
+  void (*small_backward)(int environment, const ChunkPlan&, const float* weights, const TileRuns&, int grad, float* partial);
+  void (*small_gradient)(int environment, const ChunkGradientArgs&);
+  /// The sums of (x - center), or of their squares, over every 64 of `count` numbers.
+  void (*tile_moments)(const float* x, std::int64_t count, float center, bool square, float* partials);
+  /// The numbers at positions begin, begin + 1, ...; `out` has room for 31 more than `count`.
+  void (*permute)(const Permutation&, std::uint32_t begin, std::uint32_t count, std::uint32_t* out);
   /// The derivatives of the registered objective of this number.
   ObjectiveRows (*objective)(int id);
 
-  // For networks that run as matrix products (src/engine/gemm_engine.cpp):
-  /// Observations [count][O] of the samples of one warp.
-  void (*observe)(int environment, const float* state, int warp, int count, float* observation);
-  EpisodeTally (*step)(int environment, const StepArgs&, int warp);
-  /// gradient's first part alone: the outputs of the warp's rows become dJ/d(output).
-  void (*loss)(const GradientArgs&, int warp);
+  // For networks that run as matrix products (src/engine/library_network.cpp):
   /// First states of one warp of an evaluation's episodes, and one step of them: returns the lanes that terminated.
   void (*play_reset)(int environment, float* state, std::uint32_t block, std::uint64_t key, int warp);
   std::uint32_t (*play_step)(int environment, const PlayStepArgs&, int warp);

@@ -13,6 +13,7 @@
 #include "src/engine/cuda_plugin.hpp"
 #include "src/engine/network_plan.hpp"
 #include "src/engine/schedule_end.hpp"
+#include "src/engine/warp_memory.hpp"
 
 CUPG_BEGIN_COPY
 
@@ -31,12 +32,12 @@ inline Agents agent_settings(const Config& config, const EnvironmentInfo& enviro
   a.nstep = config.advantage.estimator == Estimator::nstep ? config.advantage.nstep : 0;
   a.gamma = config.advantage.gamma;
   a.gamma_lambda = config.advantage.gamma * config.advantage.lambda;
-  a.constant_reward = static_cast<float>(environment.reward);
+  a.constant_reward = static_cast<float>(environment.max_reward);
   a.batch = static_cast<float>(config.batch());
   a.gradient_scale = gradient_scale(config);
   a.normalize = config.advantage.normalize;
   a.bootstrap = config.advantage.truncation == Truncation::bootstrap;
-  with_variant(environment.id, a.plan, [&]<class Env, class Act, bool Shared, int H>() { a.state_size = Env::kStateSize; });
+  a.state_size = state_size(environment.id);
   return a;
 }
 
@@ -45,7 +46,7 @@ inline UpdateReport report_since(const AgentState& before, const AgentState& now
   UpdateReport r;
   const auto since = [](unsigned long long a, unsigned long long b) { return static_cast<std::int64_t>(a - b); };
   r.episodes = {since(now.episodes.episodes, before.episodes.episodes), since(now.episodes.terminated, before.episodes.terminated),
-                since(now.episodes.steps, before.episodes.steps)};
+                since(now.episodes.steps, before.episodes.steps), since(now.episodes.returns, before.episodes.returns)};
   r.updates = now.optimizer.updates - before.optimizer.updates;
   r.env_steps = r.updates * batch;
   r.finite = now.halted == 0;

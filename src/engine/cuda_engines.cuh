@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "src/engine/cuda_chunk_engine.cuh"
-#include "src/engine/cuda_gemm_engine.cuh"
 
 CUPG_BEGIN_COPY
 
@@ -113,8 +112,8 @@ inline std::unique_ptr<Engine> make_device_engine(const Config& config, int agen
     throw Error(ErrorKind::usage, "seeds: " + std::to_string(agents) + " agents side by side on a device; expected at most " +
                                       std::to_string(kMostLaunchedAgents));
   return std::make_unique<EngineOnDevice>(device, [&]() -> std::unique_ptr<Engine> {
-    if (wide) return std::make_unique<CudaGemmEngine>(config, agents, device, plan_cuda_gemm(config));
-    if (chunked(config)) return std::make_unique<CudaChunkEngine>(config, agents, device);
+    if (chunked(config))
+      return std::make_unique<CudaChunkEngine>(config, agents, device, wide ? std::optional(plan_cuda_library(config)) : std::nullopt);
     return std::make_unique<CudaEngine>(config, agents, device, form);
   });
 }
@@ -126,8 +125,7 @@ inline int most_device_agents(const Config& config, int device, int wanted) {
     const runtime::DeviceScope scope(device);
     properties.free_memory = runtime::free_memory();
   }
-  if (!fused(config.network())) return CudaGemmEngine::most_agents(config, properties, wanted);
-  wanted = std::min(wanted, kMostLaunchedAgents);
+  if (fused(config.network())) wanted = std::min(wanted, kMostLaunchedAgents);
   return chunked(config) ? CudaChunkEngine::most_agents(config, properties, wanted) : CudaEngine::most_agents(config, properties, wanted);
 }
 

@@ -19,14 +19,18 @@ CUPG_BEGIN_COPY
 inline constexpr int kFixedWidth = 16;
 
 /// f.template operator()<Environment, Activation, shared, width or 0>() for what the agents have.
+template <class Env, class F>
+void with_network_variant(const NetworkPlan& plan, F f) {
+  if constexpr (Env::kActions == 2)
+    if (plan.shared && !plan.tanh && plan.policy.layers == 1 && plan.policy.width1 == kFixedWidth)
+      return f.template operator()<Env, Relu, true, kFixedWidth>();
+  if (plan.tanh) return plan.shared ? f.template operator()<Env, Tanh, true, 0>() : f.template operator()<Env, Tanh, false, 0>();
+  return plan.shared ? f.template operator()<Env, Relu, true, 0>() : f.template operator()<Env, Relu, false, 0>();
+}
+/// For updates in lanes.
 template <class F>
 void with_variant(int environment, const NetworkPlan& plan, F f) {
-  with_environment(environment, [&]<class Env>() {
-    const bool fixed = plan.shared && !plan.tanh && plan.policy.layers == 1 && plan.policy.width1 == kFixedWidth;
-    if (fixed) return f.template operator()<Env, Relu, true, kFixedWidth>();
-    if (plan.tanh) return plan.shared ? f.template operator()<Env, Tanh, true, 0>() : f.template operator()<Env, Tanh, false, 0>();
-    return plan.shared ? f.template operator()<Env, Relu, true, 0>() : f.template operator()<Env, Relu, false, 0>();
-  });
+  with_counting_environment(environment, [&]<class Env>() { with_network_variant<Env>(plan, f); });
 }
 
 /// Most agents of a launch: CUDA has no more blocks in y, where most kernels count them.
@@ -43,7 +47,7 @@ inline std::size_t weights_bytes(const Agents& a, int warps) {
 
 inline void launch_reset(runtime::Stream& stream, int environment, const Agents& a, int count) {
   if (count == 0) return;
-  with_variant(environment, a.plan, [&]<class Env, class Act, bool Shared, int H>() {
+  with_environment(environment, [&]<class Env>() {
     const dim3 grid(static_cast<unsigned>((a.warps * kWarp + kReduceThreads - 1) / kReduceThreads), static_cast<unsigned>(count));
     runtime::launch(stream, "reset", reset_kernel<Env>, grid, dim3(kReduceThreads), 0, a);
   });
@@ -95,11 +99,12 @@ inline void launch_optimizer(runtime::Stream& stream, const Agents& a, int count
 
 inline void launch_evaluate(runtime::Stream& stream, int environment, const Agents& a, const EvaluateKernelArgs& job, int count) {
   if (count == 0) return;
-  with_variant(environment, a.plan, [&]<class Env, class Act, bool Shared, int H>() {
+  const auto launch = [&]<class Env, class Act, bool Shared, int H>() {
     runtime::launch(stream, "evaluate", evaluate_kernel<Env, Act, Shared, H>,
                     warp_grid((job.episodes + kWarp - 1) / kWarp, kEvaluateWarps, count), warp_block(kEvaluateWarps),
                     weights_bytes(a, kEvaluateWarps), a, job);
-  });
+  };
+  with_environment(environment, [&]<class Env>() { with_network_variant<Env>(a.plan, launch); });
 }
 
 /// How the population kernel runs.

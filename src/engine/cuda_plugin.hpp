@@ -6,7 +6,7 @@
 
 #include "kernels/runtime/properties.hpp"
 #include "src/engine/engine.hpp"
-#include "src/engine/gemm_engine.hpp"
+#include "src/engine/library_plan.hpp"
 
 namespace cupg {
 
@@ -39,7 +39,7 @@ inline constexpr const char* kCudaPluginSymbol = "cupg_cuda_plugin";
 /// The CUDA engine on the host executor, for tests and derivative checks. Slow.
 std::unique_ptr<Engine> make_emulated_engine(const Config& config, int agents, CudaForm form = CudaForm::automatic);
 /// That of wide and deep networks for any network, its products by the OpenBLAS plug-in.
-std::unique_ptr<Engine> make_emulated_gemm_engine(const Config& config, int agents, const GemmPlan& plan);
+std::unique_ptr<Engine> make_emulated_gemm_engine(const Config& config, int agents, const LibraryPlan& plan);
 /// The table of the plug-in, its devices those of emulated_machine().
 const CudaPlugin& emulated_plugin();
 /// As CudaPlugin::most_agents, on a device with 80 GiB.

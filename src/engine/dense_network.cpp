@@ -10,10 +10,11 @@
 namespace cupg {
 namespace {
 
-int find(const std::vector<TensorInfo>& tensors, const std::string& name) {
+/// Its offset is -1 where the network has none of that name (a missing bias).
+TensorInfo find(const std::vector<TensorInfo>& tensors, const std::string& name) {
   for (const TensorInfo& t : tensors)
-    if (t.name == name) return t.offset;
-  return -1;
+    if (t.name == name) return t;
+  return {.name = name, .offset = -1};
 }
 
 std::int64_t sum_of_strides(const Trunk& trunk) {
@@ -35,26 +36,30 @@ std::int64_t DenseNetwork::error_floats(const NetworkShape& shape) {
   return 2 * static_cast<std::int64_t>(widest);
 }
 
-DenseNetwork::DenseNetwork(const NetworkShape& shape, MatrixBackend& backend, std::int64_t rows, std::int64_t most)
+DenseNetwork::DenseNetwork(const NetworkShape& shape, MatrixBackend& backend, std::int64_t rows, std::int64_t most, int observation_stride)
     : shape_(shape),
       tensors_(parameter_layout(shape)),
       backend_(backend),
       tanh_(shape.policy.activation == Activation::tanh),
-      outputs_(policy_outputs(shape.actions) + 1) {
-  const int p = outputs_ - 1;
-  towers_.push_back(make_tower(shape.policy, shape.shared ? "shared" : "policy", 0, shape.shared ? p + 1 : p, rows));
-  if (!shape.shared) towers_.push_back(make_tower(shape.value, "value", p, 1, rows));
+      observation_stride_(observation_stride) {
+  if (shape.shared) {
+    towers_.push_back(make_tower(shape.policy, "shared", 0, {"policy.head", "value.head"}, rows));
+  } else {
+    towers_.push_back(make_tower(shape.policy, "policy", 0, {"policy.head"}, rows));
+    towers_.push_back(make_tower(shape.value, "value", shape.actions, {"value.head"}, rows));
+  }
   for (auto& errors : errors_) errors = backend.allocate(most * error_floats(shape) / 2);
 }
 
-DenseNetwork::Tower DenseNetwork::make_tower(const Trunk& trunk, const char* name, int first_output, int outputs, std::int64_t rows) {
+DenseNetwork::Tower DenseNetwork::make_tower(const Trunk& trunk, const char* name, int first_output, const std::vector<const char*>& heads,
+                                             std::int64_t rows) {
   Tower tower;
   int in = shape_.observations, number = 0;
   for (const int width : trunk.width) {
     const std::string layer = std::string(name) + ".hidden" + std::to_string(++number);
     const int stride = dense_stride(width);
-    tower.layers.push_back({.weight = find(tensors_, layer + ".weight"),
-                            .bias = find(tensors_, layer + ".bias"),
+    tower.layers.push_back({.weight = find(tensors_, layer + ".weight").offset,
+                            .bias = find(tensors_, layer + ".bias").offset,
                             .in = in,
                             .out = width,
                             .stride = stride,
@@ -65,36 +70,28 @@ DenseNetwork::Tower DenseNetwork::make_tower(const Trunk& trunk, const char* nam
   }
   tower.in = in;
   tower.first_output = first_output;
-  const int policy_weight = find(tensors_, "policy.head.weight"), policy_bias = find(tensors_, "policy.head.bias");
-  const auto bias_row = [](int bias, int row) { return bias < 0 ? -1 : bias + row; };
-  for (int k = first_output; k < first_output + outputs; ++k) {
-    if (k == outputs_ - 1) {
-      tower.head.push_back({.weight_plus = find(tensors_, "value.head.weight"), .bias_plus = find(tensors_, "value.head.bias")});
-    } else if (shape_.actions == 2) {
-      tower.head.push_back({policy_weight + in, policy_weight, bias_row(policy_bias, 1), policy_bias});
-    } else {
-      tower.head.push_back({.weight_plus = policy_weight + k * in, .bias_plus = bias_row(policy_bias, k)});
-    }
+  for (const std::string head : heads) {
+    const TensorInfo weight = find(tensors_, head + ".weight");
+    tower.heads.push_back({weight.offset, find(tensors_, head + ".bias").offset, tower.outputs, weight.rows});
+    tower.outputs += weight.rows;
   }
-  const std::int64_t weights = static_cast<std::int64_t>(outputs) * in;
+  const std::int64_t weights = static_cast<std::int64_t>(tower.outputs) * in;
   tower.weights = backend_.allocate(weights);
   tower.weight_sums = backend_.allocate(weights);
-  tower.biases = backend_.allocate(outputs);
-  tower.bias_sums = backend_.allocate(outputs);
+  tower.biases = backend_.allocate(tower.outputs);
+  tower.bias_sums = backend_.allocate(tower.outputs);
   return tower;
 }
 
 void DenseNetwork::load(const float* parameters) {
   parameters_ = parameters;
-  const auto at = [&](int offset) { return offset < 0 ? nullptr : parameters + offset; };
   for (const Tower& tower : towers_) {
     for (const Layer& layer : tower.layers)
-      if (layer.bias >= 0) backend_.subtract(layer.out, at(layer.bias), nullptr, layer.biases.get());
-    for (int k = 0; k < tower.outputs(); ++k) {
-      const HeadRow& row = tower.head[static_cast<std::size_t>(k)];
-      const std::int64_t offset = static_cast<std::int64_t>(k) * tower.in;
-      backend_.subtract(tower.in, at(row.weight_plus), at(row.weight_minus), tower.weights.get() + offset);
-      backend_.subtract(1, at(row.bias_plus), at(row.bias_minus), tower.biases.get() + k);
+      if (layer.bias >= 0) backend_.copy(layer.out, parameters + layer.bias, layer.biases.get());
+    for (const Head& head : tower.heads) {
+      const std::int64_t in = tower.in;
+      backend_.copy(head.rows * in, parameters + head.weight, tower.weights.get() + head.row * in);
+      if (head.bias >= 0) backend_.copy(head.rows, parameters + head.bias, tower.biases.get() + head.row);
     }
   }
 }
@@ -107,7 +104,7 @@ void DenseNetwork::forward(const float* observation, std::int64_t first, int n, 
 
 void DenseNetwork::forward(const Tower& tower, const float* observation, std::int64_t first, int n, float* outputs) {
   const float* x = observation;
-  int x_stride = shape_.observations;
+  int x_stride = observation_stride_;
   for (const Layer& layer : tower.layers) {
     float* const h = layer.hidden.get() + first * layer.stride;
     backend_.gemm({.transpose_b = true,
@@ -125,17 +122,17 @@ void DenseNetwork::forward(const Tower& tower, const float* observation, std::in
     x_stride = layer.stride;
   }
   float* const y = outputs + tower.first_output;
-  backend_.broadcast(n, tower.outputs(), tower.biases.get(), y, outputs_);
+  backend_.broadcast(n, tower.outputs, tower.biases.get(), y, DenseNetwork::outputs());
   backend_.gemm({.transpose_b = true,
                  .m = n,
-                 .n = tower.outputs(),
+                 .n = tower.outputs,
                  .k = tower.in,
                  .a = x,
                  .a_stride = x_stride,
                  .b = tower.weights.get(),
                  .b_stride = tower.in,
                  .c = y,
-                 .c_stride = outputs_,
+                 .c_stride = DenseNetwork::outputs(),
                  .beta = 1});
 }
 
@@ -143,7 +140,7 @@ void DenseNetwork::begin_gradient() {
   first_slab_ = true;
   for (const Tower& tower : towers_) {
     for (const Layer& layer : tower.layers) backend_.fill_zero(layer.bias_sums.get(), layer.stride);
-    backend_.fill_zero(tower.bias_sums.get(), tower.outputs());
+    backend_.fill_zero(tower.bias_sums.get(), tower.outputs);
   }
 }
 
@@ -160,7 +157,7 @@ void DenseNetwork::backward(const Tower& tower, const float* observation, std::i
   const auto below = [&](std::size_t l) {
     return l == 0 ? observation : tower.layers[l - 1].hidden.get() + first * tower.layers[l - 1].stride;
   };
-  const auto below_stride = [&](std::size_t l) { return l == 0 ? shape_.observations : tower.layers[l - 1].stride; };
+  const auto below_stride = [&](std::size_t l) { return l == 0 ? observation_stride_ : tower.layers[l - 1].stride; };
   const auto outer = [&](const float* e, int e_stride, int out, std::size_t l, int in, float* sums) {
     backend_.gemm({.transpose_a = true,
                    .m = out,
@@ -175,12 +172,12 @@ void DenseNetwork::backward(const Tower& tower, const float* observation, std::i
                    .beta = beta});
   };
   const std::size_t count = tower.layers.size();
-  outer(g, outputs_, tower.outputs(), count, tower.in, tower.weight_sums.get());
-  backend_.column_sums(n, tower.outputs(), g, outputs_, tower.bias_sums.get());
+  outer(g, outputs(), tower.outputs, count, tower.in, tower.weight_sums.get());
+  backend_.column_sums(n, tower.outputs, g, outputs(), tower.bias_sums.get());
 
   // e [n][width] of the layer above, and the weights between: first the heads
   const float *e = g, *weights = tower.weights.get();
-  int e_stride = outputs_, e_width = tower.outputs();
+  int e_stride = outputs(), e_width = tower.outputs;
   for (std::size_t l = count; l-- > 0;) {
     const Layer& layer = tower.layers[l];
     float* const error = errors_[l % 2].get();
@@ -203,16 +200,15 @@ void DenseNetwork::backward(const Tower& tower, const float* observation, std::i
 }
 
 void DenseNetwork::end_gradient(float* gradient) {
-  const auto put = [&](std::int64_t count, const float* sums, int plus, int minus) {
-    if (plus >= 0) backend_.subtract(count, sums, nullptr, gradient + plus);
-    if (minus >= 0) backend_.subtract(count, nullptr, sums, gradient + minus);
+  const auto put = [&](std::int64_t count, const float* sums, int offset) {
+    if (offset >= 0) backend_.copy(count, sums, gradient + offset);
   };
   for (const Tower& tower : towers_) {
-    for (const Layer& layer : tower.layers) put(layer.out, layer.bias_sums.get(), layer.bias, -1);
-    for (int k = 0; k < tower.outputs(); ++k) {
-      const HeadRow& row = tower.head[static_cast<std::size_t>(k)];
-      put(tower.in, tower.weight_sums.get() + static_cast<std::int64_t>(k) * tower.in, row.weight_plus, row.weight_minus);
-      put(1, tower.bias_sums.get() + k, row.bias_plus, row.bias_minus);
+    for (const Layer& layer : tower.layers) put(layer.out, layer.bias_sums.get(), layer.bias);
+    for (const Head& head : tower.heads) {
+      const std::int64_t in = tower.in;
+      put(head.rows * in, tower.weight_sums.get() + head.row * in, head.weight);
+      put(head.rows, tower.bias_sums.get() + head.row, head.bias);
     }
   }
 }

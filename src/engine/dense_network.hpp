@@ -18,17 +18,18 @@ namespace cupg {
 
 class DenseNetwork {
  public:
-  /// Memory for the activations of `rows` samples and the errors of `most` samples at a time.
-  DenseNetwork(const NetworkShape& shape, MatrixBackend& backend, std::int64_t rows, std::int64_t most);
+  /// Memory for the activations of `rows` samples and the errors of `most` samples at a time. Observations come in rows that are
+  /// `observation_stride` floats apart.
+  DenseNetwork(const NetworkShape& shape, MatrixBackend& backend, std::int64_t rows, std::int64_t most, int observation_stride);
 
-  /// K: the policy's outputs (one for two actions, d = z1 - z0), then the value.
-  int outputs() const { return outputs_; }
+  /// K: the logits of all actions, then the value.
+  int outputs() const { return shape_.actions + 1; }
 
   /// Takes biases and heads from the parameter vector, which must stay where it is: weights are read from there.
   void load(const float* parameters);
 
   enum class Part { all, policy, value };
-  /// outputs [n][K] of observations [n][O]; the hidden activations stay in the rows [first, first + n). With a part, only that
+  /// outputs [n][K] of n observations; the hidden activations stay in the rows [first, first + n). With a part, only that
   /// tower is computed where there are two, and the other columns keep what they had.
   void forward(const float* observation, std::int64_t first, int n, float* outputs, Part part = Part::all);
 
@@ -49,20 +50,19 @@ class DenseNetwork {
     std::shared_ptr<float> biases, bias_sums;  // [stride]
     std::shared_ptr<float> hidden;             // [rows][stride]
   };
-  /// A row of the packed head: parameter rows plus - minus, as offsets; minus < 0: none.
-  struct HeadRow {
-    int weight_plus = 0, weight_minus = -1, bias_plus = -1, bias_minus = -1;
+  struct Head {
+    int weight = 0, bias = -1;  // as of a layer
+    int row = 0, rows = 0;      // of the tower's outputs
   };
   struct Tower {
     std::vector<Layer> layers;
-    std::vector<HeadRow> head;  // [K of this tower]
-    int first_output = 0, in = 0;
-    std::shared_ptr<float> weights, weight_sums;  // [K][in]
-    std::shared_ptr<float> biases, bias_sums;     // [K]
-    int outputs() const { return static_cast<int>(head.size()); }
+    std::vector<Head> heads;  // side by side in the arrays below, so that they are one matrix
+    int first_output = 0, outputs = 0, in = 0;
+    std::shared_ptr<float> weights, weight_sums;  // [outputs][in]
+    std::shared_ptr<float> biases, bias_sums;     // [outputs]
   };
 
-  Tower make_tower(const Trunk& trunk, const char* name, int first_output, int outputs, std::int64_t rows);
+  Tower make_tower(const Trunk& trunk, const char* name, int first_output, const std::vector<const char*>& heads, std::int64_t rows);
   void forward(const Tower& tower, const float* observation, std::int64_t first, int n, float* outputs);
   void backward(const Tower& tower, const float* observation, std::int64_t first, int n, const float* grad_outputs, float* gradient);
 
@@ -70,7 +70,7 @@ class DenseNetwork {
   const std::vector<TensorInfo> tensors_;
   MatrixBackend& backend_;
   const bool tanh_;
-  const int outputs_;
+  const int observation_stride_;
   std::vector<Tower> towers_;                     // shared: one; otherwise the policy's and the value's
   std::array<std::shared_ptr<float>, 2> errors_;  // [most][widest stride]
   const float* parameters_ = nullptr;

@@ -10,7 +10,6 @@
 #include "kernels/metrics/quantiles.hpp"
 #include "src/engine/aligned.hpp"
 #include "src/engine/device.hpp"
-#include "src/engine/gemm_engine.hpp"
 #include "src/engine/isa.hpp"
 #include "src/engine/processors.hpp"
 
@@ -22,7 +21,7 @@ namespace cupg {
 namespace {
 
 /// Flush-to-zero, denormals-are-zero and another rounding mode would leave the numerics contract; some libraries switch them on behind
-/// one's back. The public functions have set them right by now (src/arithmetic.hpp); this is for those who make engines themselves.
+/// one's back. The public functions have set them right by now (src/api/arithmetic.hpp); this is for those who make engines themselves.
 void require_ieee_arithmetic() {
 #if defined(__SSE__)
   constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040, kRounding = 0x6000;
@@ -44,7 +43,7 @@ std::unique_ptr<Engine> make_engine(const Config& config, int agents, int thread
   const DeviceChoice choice = choose_device(config);
   if (choice.device == Device::reference) return make_reference_engine(config, agents);
   if (choice.device == Device::cuda) return choice.plugin->make_engine(config, agents, choice.index, CudaForm::automatic);
-  return fused(config.network()) ? make_cpu_engine(config, agents, threads) : make_gemm_engine(config, agents, threads);
+  return make_cpu_engine(config, agents, threads);
 }
 
 ThreadPlan plan_threads(const Config& config) {
@@ -58,11 +57,20 @@ ThreadPlan plan_threads(const Config& config) {
   return {total, workers, std::max(1, total / workers), 1};
 }
 
+namespace {
+std::int64_t initialise_floats(const NetworkShape& shape, const NetworkInit& init) {
+  std::int64_t most = 0;
+  if (init.kind == Initialisation::orthogonal)
+    for (const TensorInfo& t : parameter_layout(shape)) most = std::max(most, initialise_scratch(t.rows, t.columns));
+  return most;
+}
+}  // namespace
+
+std::int64_t initialise_bytes(const Config& config) { return 4 * initialise_floats(config.network(), config.init); }
+
 void initialise_parameters(const NetworkShape& shape, const NetworkInit& init, std::uint64_t seed, std::span<float> parameters) {
   std::fill(parameters.begin(), parameters.end(), 0.0f);
-  std::int64_t most = 0;
-  for (const TensorInfo& t : parameter_layout(shape)) most = std::max(most, initialise_scratch(t.rows, t.columns));
-  AlignedArray<float> scratch(init.kind == Initialisation::orthogonal ? most : 0);
+  AlignedArray<float> scratch(initialise_floats(shape, init));
   const CpuOps& ops = cpu_ops_for(Isa::automatic);  // they all give the same bits
   std::uint32_t number = 0;
   int fan_in = 1;  // of the weights before a bias

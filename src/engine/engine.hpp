@@ -94,6 +94,8 @@ std::int64_t engine_bytes(const Config& config, int agents, int threads);
 
 /// The initial parameter vector of a seed: what every engine starts from.
 void initialise_parameters(const NetworkShape& shape, const NetworkInit& init, std::uint64_t seed, std::span<float> parameters);
+/// Bytes that it takes while it runs.
+std::int64_t initialise_bytes(const Config& config);
 
 /// Mean, extremes and completeness from episode returns.
 Evaluation summarise_evaluation(std::vector<float> returns, const EvaluationRequest& request, bool complete);

@@ -38,8 +38,7 @@ class MatrixBackend {
   virtual void broadcast(std::int64_t rows, int columns, const float* row, float* out, int out_stride) = 0;
   /// sums_j += the column sums of x [rows][columns], whose rows are `x_stride` apart.
   virtual void column_sums(std::int64_t rows, int columns, const float* x, int x_stride, float* sums) = 0;
-  /// out_i = plus_i - minus_i; null counts as zeros.
-  virtual void subtract(std::int64_t count, const float* plus, const float* minus, float* out) = 0;
+  virtual void copy(std::int64_t count, const float* in, float* out) = 0;
 };
 
 }  // namespace cupg

@@ -12,7 +12,7 @@ using Lanes = FloatLanes<2>;
 #else
 using Lanes = float;
 #endif
-#define CUPG_ROWS(OBJECTIVE) objective_rows<OBJECTIVE, 2, Lanes>,
+#define CUPG_ROWS(OBJECTIVE) objective_rows<OBJECTIVE, Lanes>,
 constexpr ObjectiveRows kRows[] = {CUPG_USER_OBJECTIVES(CUPG_ROWS)};
 #undef CUPG_ROWS
 }  // namespace

@@ -220,8 +220,8 @@ class Agent {
       network_.forward(parameters.data(), x, d, value);
       const Real u = draw(Purpose::evaluate_action, static_cast<std::uint32_t>(episode), t, request.block);
       const bool right = request.greedy ? TwoActions<Real>::greedy(d) : TwoActions<Real>::sample(d, u);
-      if (Env::step(s, right) || t + 1 == static_cast<std::uint32_t>(environment_.max_episode_steps))
-        return static_cast<float>(Env::kReward) * static_cast<float>(t + 1);
+      if (Env::step(s, {right}).terminated || t + 1 == static_cast<std::uint32_t>(environment_.max_episode_steps))
+        return static_cast<float>(t + 1);
     }
   }
 
@@ -250,7 +250,7 @@ class Agent {
         Env::observe(s, sample.observation);
         network_.forward(parameters.data(), sample.observation, sample.d, sample.value);
         sample.right = TwoActions<Real>::sample(sample.d, draw(Purpose::action, static_cast<std::uint32_t>(e), now, 0));
-        const bool terminated = Env::step(s, sample.right);
+        const bool terminated = Env::step(s, {sample.right}).terminated;
         const bool truncated = !terminated && ++age >= limit;
         if (terminated) ++age;
         sample.done = terminated || truncated;
@@ -261,7 +261,7 @@ class Agent {
         const bool cut = terminated || (truncated && config_.advantage.truncation == Truncation::terminal);
         if (cut) sample.next_value = Real(0);
         if (sample.done) {
-          tally += EpisodeTally{1, terminated ? 1 : 0, age};
+          tally += EpisodeTally{1, terminated ? 1 : 0, age, age * kReturnUnit};
           s = draw_state<Env, Real>(static_cast<std::uint32_t>(e), now, Purpose::reset, 0, seed_);
           age = 0;
         }
@@ -272,7 +272,7 @@ class Agent {
 
   void advantages() {
     const Real gamma = config_.advantage.gamma, gamma_lambda = config_.advantage.gamma * config_.advantage.lambda,
-               reward = Real(Env::kReward);
+               reward = Real(Env::kMaxReward);
     const int T = config_.horizon;
     for (int e = 0; e < config_.envs; ++e) {
       if (config_.advantage.estimator == Estimator::gae) {

@@ -24,7 +24,7 @@ class ChunkAgent {
   static constexpr int A = Env::kActions;
   struct Sample {
     Real observation[Env::kObservations];
-    Real value, next_value, log_probability, advantage, target;
+    Real value, reward, next_value, log_probability, advantage, target;
     std::uint32_t action;
     bool done;
   };
@@ -53,6 +53,7 @@ class ChunkAgent {
     for (int e = 0; e < config_.envs; ++e)
       state_.push_back(draw_state<Env, Real>(static_cast<std::uint32_t>(e), 0, Purpose::reset, 1, seed));
     age_.assign(state_.size(), 0);
+    episode_return_.assign(state_.size(), Real(0));
   }
 
   /// One update; false where a gradient is not finite: the parameters are those before that optimizer step.
@@ -129,14 +130,19 @@ class ChunkAgent {
 
   float play(int episode, const EvaluationRequest& request) const {
     auto s = draw_state<Env, Real>(static_cast<std::uint32_t>(episode), 0, Purpose::evaluate_reset, request.block, seed_);
+    Real sum = 0;
     for (std::uint32_t t = 0;; ++t) {
-      Real x[Env::kObservations], d, value;
+      Real x[Env::kObservations], z[A], value;
       Env::observe(s, x);
-      network_.forward(parameters.data(), x, d, value);
+      if constexpr (A == 2) {
+        network_.forward(parameters.data(), x, z[0], value);
+      } else {
+        network_.forward_logits(parameters.data(), x, z, value);
+      }
       const Real u = draw(Purpose::evaluate_action, static_cast<std::uint32_t>(episode), t, request.block);
-      const bool right = request.greedy ? TwoActions<Real>::greedy(d) : TwoActions<Real>::sample(d, u);
-      if (Env::step(s, right) || t + 1 == static_cast<std::uint32_t>(environment_.max_episode_steps))
-        return static_cast<float>(Env::kReward) * static_cast<float>(t + 1);
+      const StepResult<Real> result = Env::step(s, request.greedy ? PolicyHead<A, Real>::greedy(z) : PolicyHead<A, Real>::draw(z, u));
+      sum += result.reward;
+      if (result.terminated || t + 1 == static_cast<std::uint32_t>(environment_.max_episode_steps)) return static_cast<float>(sum);
     }
   }
 
@@ -158,10 +164,12 @@ class ChunkAgent {
         Real z[A], log_p[A], p[A];
         network_.forward_logits(parameters.data(), sample.observation, z, sample.value);
         softmax(z, log_p, p);
-        const bool right = TwoActions<Real>::sample_mixed(z[1] - z[0], draw(Purpose::action, e, now, 0), epsilon);
-        sample.action = right ? 1 : 0;
+        const auto action = draw_action(z, p, draw(Purpose::action, e, now, 0), epsilon);
+        sample.action = action.number();
         sample.log_probability = log_p[sample.action];
-        const bool terminated = Env::step(s, right);
+        const auto [reward, terminated] = Env::step(s, action);
+        sample.reward = reward;
+        episode_return_[e] += reward;
         age_[e] += 1;
         const bool truncated = !terminated && limit != 0 && age_[e] >= limit;
         sample.done = ended = terminated || truncated;
@@ -170,9 +178,10 @@ class ChunkAgent {
         network_.forward_logits(parameters.data(), next, unused, sample.next_value);
         if (terminated || (truncated && config_.advantage.truncation == Truncation::terminal)) sample.next_value = Real(0);
         if (ended) {
-          tally += EpisodeTally{1, terminated ? 1 : 0, age_[e]};
+          tally += EpisodeTally{1, terminated ? 1 : 0, age_[e], counted_return(static_cast<float>(episode_return_[e]))};
           s = draw_state<Env, Real>(e, now, Purpose::reset, 0, seed_);
           age_[e] = 0;
+          episode_return_[e] = 0;
         }
         samples.push_back(sample);
       }
@@ -184,8 +193,7 @@ class ChunkAgent {
 
   void advantages() {
     const bool has_value = Objective::kTraits.value;
-    const Real gamma = Real(config_.advantage.gamma), gamma_lambda = Real(config_.advantage.gamma * config_.advantage.lambda),
-               reward = Real(Env::kReward);
+    const Real gamma = Real(config_.advantage.gamma), gamma_lambda = Real(config_.advantage.gamma * config_.advantage.lambda);
     for (std::size_t e = 0; e + 1 < first_.size(); ++e) {
       const auto begin = static_cast<std::int64_t>(first_[e]), end = static_cast<std::int64_t>(first_[e + 1]);
       Real chain = 0;
@@ -193,18 +201,18 @@ class ChunkAgent {
         Sample& s = samples[static_cast<std::size_t>(t)];
         switch (config_.advantage.estimator) {
           case Estimator::gae:
-            chain = fma(gamma_lambda, s.done || t + 1 == end ? Real(0) : chain, fma(gamma, s.next_value, reward) - s.value);
+            chain = fma(gamma_lambda, s.done || t + 1 == end ? Real(0) : chain, fma(gamma, s.next_value, s.reward) - s.value);
             s.advantage = chain;
             break;
           case Estimator::returns:
-            chain = fma(gamma, s.done || t + 1 == end ? s.next_value : chain, reward);
+            chain = fma(gamma, s.done || t + 1 == end ? s.next_value : chain, s.reward);
             s.advantage = has_value ? chain - s.value : chain;
             break;
           case Estimator::nstep: {
             std::int64_t last = t;
             while (last + 1 < end && last + 1 < t + config_.advantage.nstep && !samples[static_cast<std::size_t>(last)].done) ++last;
             Real value = samples[static_cast<std::size_t>(last)].next_value;
-            for (std::int64_t k = last; k >= t; --k) value = fma(gamma, value, reward);
+            for (std::int64_t k = last; k >= t; --k) value = fma(gamma, value, samples[static_cast<std::size_t>(k)].reward);
             s.advantage = value - s.value;
             break;
           }
@@ -287,7 +295,8 @@ class ChunkAgent {
   std::int64_t updates_ = 0, taken_ = 0;
   std::vector<typename Env::template State<Real>> state_;
   std::vector<std::uint32_t> age_;
-  std::vector<std::size_t> first_;  // of each environment's samples, and their end
+  std::vector<Real> episode_return_;  // of the running episodes, so far
+  std::vector<std::size_t> first_;    // of each environment's samples, and their end
   std::vector<Real> first_moment_, second_moment_;
   OptimizerState optimizer_;
 };

@@ -48,7 +48,8 @@ class ReferenceEngine final : public Engine {
 std::unique_ptr<Engine> make_reference_engine(const Config& config, int agents) {
   const EnvironmentInfo& environment = find_environment(config.environment);
   return with_environment(environment.id, [&]<class Env>() -> std::unique_ptr<Engine> {
-    if (!chunked(config)) return std::make_unique<ReferenceEngine<reference::Agent<Env, float>>>(config, environment, agents);
+    if constexpr (kCountsSteps<Env>)
+      if (!chunked(config)) return std::make_unique<ReferenceEngine<reference::Agent<Env, float>>>(config, environment, agents);
     const auto make = [&]<class Objective>() -> std::unique_ptr<Engine> {
       return std::make_unique<ReferenceEngine<reference::ChunkAgent<Env, Objective, float>>>(config, environment, agents);
     };

@@ -14,13 +14,16 @@ int state_size(int environment);
 
 /// The running environments of one agent.
 struct WarpMemory {
-  AlignedArray<float> state;        ///< [warps][state size][32]
-  AlignedArray<std::uint32_t> age;  ///< [warps][32] steps of the running episode
+  AlignedArray<float> state;           ///< [warps][state size][32]
+  AlignedArray<std::uint32_t> age;     ///< [warps][32] steps of the running episode
+  AlignedArray<float> episode_return;  ///< [warps][32] its rewards so far
 
   WarpMemory() = default;
   WarpMemory(int environment, int warps)
-      : state(static_cast<std::int64_t>(warps) * state_size(environment) * kWarp), age(static_cast<std::int64_t>(warps) * kWarp) {}
-  static std::int64_t bytes(int environment, std::int64_t warps) { return warps * (state_size(environment) + 1) * kWarp * 4; }
+      : state(static_cast<std::int64_t>(warps) * state_size(environment) * kWarp),
+        age(static_cast<std::int64_t>(warps) * kWarp),
+        episode_return(static_cast<std::int64_t>(warps) * kWarp) {}
+  static std::int64_t bytes(int environment, std::int64_t warps) { return warps * (state_size(environment) + 2) * kWarp * 4; }
 };
 
 /// The memory of a rollout buffer of `rows` rows.

@@ -21,7 +21,7 @@ namespace cupg::gradcheck {
 struct FrozenSample {
   std::vector<double> observation;  ///< [O] s
   std::uint32_t action = 0;         ///< a
-  double advantage = 0;             ///< A before normalisation
+  double advantage = 0;             ///< A before normalization
   double target = 0;                ///< R
   double old_log_probability = 0;   ///< log p(a|s) of the parameters that acted
   double old_value = 0;             ///< V(s) of those
@@ -33,7 +33,7 @@ struct Frozen {
   Coefficients<double> coefficients;
   std::vector<double> parameters;     ///< theta
   std::vector<FrozenSample> samples;  ///< [n]
-  double mean = 0, inverse_sd = 1;    ///< normalisation of the advantages, numbers too
+  double mean = 0, inverse_sd = 1;    ///< normalization of the advantages, numbers too
   std::int64_t rollout = 0;           ///< samples that were collected
   int unlike = 0;                     ///< samples left out, whose branches float rounding changes
   double moved = 0;                   ///< theta is at most so far from the parameters that acted

@@ -27,7 +27,6 @@ constexpr std::uint32_t kResetBlock = 1, kActionBlock = 2;
 template <class Env, bool Score>
 [[gnu::noinline]] void play_lanes(const ScoreArgs& a, std::uint32_t first, float (&steps)[kLanes], float (*gradient)[kLanes]) {
   constexpr int O = Env::kObservations;
-  static_assert(Env::kReward == 1.0, "G_t is counted in steps");
   constexpr std::uint32_t kAll = kLanes == 32 ? ~0u : (1u << kLanes % 32) - 1u;
   const auto episode = iota<Wide>(first);
   auto s = draw_state<Env, Wide>(episode, 0, Purpose::theorem, kResetBlock, a.key);
@@ -55,7 +54,7 @@ template <class Env, bool Score>
         timed[i] = fma(score, offset, timed[i]);
       }
     }
-    playing &= ~to_bits(Env::step(s, right));
+    playing &= ~to_bits(Env::step(s, {right}).terminated);
   }
   store(steps, length);
   if constexpr (Score)
@@ -77,7 +76,7 @@ void play_episodes(const ScoreArgs& a) {
 }
 
 void play(int environment, const ScoreArgs& a) {
-  with_environment(environment, [&]<class Env>() { play_episodes<Env>(a); });
+  with_counting_environment(environment, [&]<class Env>() { play_episodes<Env>(a); });
 }
 
 #define CUPG_NAME_(x) #x

@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "cupg/error.hpp"
+#include "src/api/text.hpp"
 #include "src/io/aliases.hpp"
 #include "src/io/files.hpp"
 #include "src/io/options.hpp"
 #include "src/io/toml_check.hpp"
-#include "src/text.hpp"
 
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0

@@ -9,9 +9,9 @@
 #include <optional>
 
 #include "cupg/error.hpp"
+#include "src/api/text.hpp"
 #include "src/io/aliases.hpp"
 #include "src/io/options.hpp"
-#include "src/text.hpp"
 
 namespace cupg {
 namespace {

@@ -17,7 +17,7 @@
 #include "cupg/config.hpp"
 #include "cupg/environment.hpp"
 #include "cupg/error.hpp"
-#include "src/text.hpp"
+#include "src/api/text.hpp"
 
 namespace cupg {
 namespace {

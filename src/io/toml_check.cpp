@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "cupg/error.hpp"
-#include "src/text.hpp"
+#include "src/api/text.hpp"
 
 namespace cupg {
 namespace {

@@ -46,7 +46,7 @@ class Canvas {
 };
 
 /// The curve at every x of the canvas, straight between points.
-void plot(Canvas& canvas, std::span<const CurvePoint> curve, double first, double last, double top) {
+void plot(Canvas& canvas, std::span<const CurvePoint> curve, double first, double last, const CurveStyle& style) {
   std::size_t next = 1;
   int previous = -1;
   for (int x = 0; x < canvas.width(); ++x) {
@@ -55,7 +55,8 @@ void plot(Canvas& canvas, std::span<const CurvePoint> curve, double first, doubl
     const CurvePoint &a = curve[next - 1], &b = curve[next];
     const double from = static_cast<double>(a.env_steps), to = static_cast<double>(b.env_steps);
     const double part = to > from ? std::clamp((steps - from) / (to - from), 0.0, 1.0) : 1.0;
-    const double value = std::clamp((a.mean_return + part * (b.mean_return - a.mean_return)) / top, 0.0, 1.0);
+    const double value =
+        std::clamp((a.mean_return + part * (b.mean_return - a.mean_return) - style.bottom) / (style.top - style.bottom), 0.0, 1.0);
     const int y = static_cast<int>(std::lround((1 - value) * (canvas.height() - 1)));
     // no gaps where it is steep
     const int low = previous < 0 ? y : std::min(y, previous < y ? previous + 1 : y),
@@ -69,28 +70,29 @@ void plot(Canvas& canvas, std::span<const CurvePoint> curve, double first, doubl
 
 std::string draw_curve(std::span<const CurvePoint> curve, const CurveStyle& style) {
   const bool finite = std::all_of(curve.begin(), curve.end(), [](const CurvePoint& p) { return std::isfinite(p.mean_return); });
-  if (curve.size() < 2 || !finite || !(style.top > 0)) return {};
+  if (curve.size() < 2 || !finite || !(style.top > style.bottom)) return {};
   const double first = static_cast<double>(curve.front().env_steps), last = static_cast<double>(curve.back().env_steps);
   constexpr int kMargin = 7, kLeast = 4;
-  const bool threshold = style.threshold > 0 && style.threshold <= style.top;
+  const bool threshold = style.threshold > style.bottom && style.threshold <= style.top;
   // the word stands behind the threshold's line, where there is room for it
   const std::string solved = threshold && style.columns >= 40 ? " solved" : "";
   const int columns = std::clamp(style.columns - kMargin - static_cast<int>(solved.size()), kLeast, 400);
   Canvas canvas(columns, style.rows, style.unicode);
-  plot(canvas, curve, first, last, style.top);
+  plot(canvas, curve, first, last, style);
 
   const std::string bar = style.unicode ? utf8(0x2502) : "|", tick = style.unicode ? utf8(0x2524) : "+",
                     dash = style.unicode ? utf8(0x2500) : "-";
   const std::string threshold_dash = style.unicode ? utf8(0x2504) : "-", corner = style.unicode ? utf8(0x2514) : "+";
-  const auto row_of = [&](double value) { return static_cast<int>(std::lround((1 - value / style.top) * (style.rows - 1))); };
+  const double range = style.top - style.bottom;
+  const auto row_of = [&](double value) { return static_cast<int>(std::lround((style.top - value) / range * (style.rows - 1))); };
   const int threshold_row = threshold ? row_of(style.threshold) : -1;
   const int middle = style.rows / 2;
   std::string text = wrapped("  mean return of the training episodes\n", style.columns);
   for (int cy = 0; cy < style.rows; ++cy) {
     std::string label;
     if (cy == 0) label = fmt::format("{:.0f}", style.top);
-    if (cy == middle) label = fmt::format("{:.0f}", style.top * (1 - static_cast<double>(middle) / (style.rows - 1)));
-    if (cy == style.rows - 1) label = "0";
+    if (cy == middle) label = fmt::format("{:.0f}", style.top - range * middle / (style.rows - 1));
+    if (cy == style.rows - 1) label = fmt::format("{:.0f}", style.bottom);
     if (cy == threshold_row) label = fmt::format("{:.0f}", style.threshold);
     text += fmt::format("{:>5} {}", label, label.empty() ? bar : tick);
     std::string line;

@@ -7,11 +7,11 @@
 namespace cupg {
 
 struct CurveStyle {
-  int columns = 80;      ///< of the whole drawing
-  int rows = 12;         ///< of the plot
-  bool unicode = true;   ///< braille dots and box drawing; otherwise ASCII
-  double top = 0;        ///< the largest return that can be
-  double threshold = 0;  ///< marked by a line
+  int columns = 80;            ///< of the whole drawing
+  int rows = 12;               ///< of the plot
+  bool unicode = true;         ///< braille dots and box drawing; otherwise ASCII
+  double bottom = 0, top = 0;  ///< the smallest and the largest return that can be, or 0
+  double threshold = 0;        ///< marked by a line
 };
 
 /// Mean return against environment steps, as text with axes; every line ends with a newline. Empty for fewer than two points.

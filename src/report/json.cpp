@@ -9,9 +9,9 @@
 
 #include "cupg/environment.hpp"
 #include "cupg/policy.hpp"
+#include "src/api/text.hpp"
 #include "src/io/options.hpp"
 #include "src/io/version.hpp"
-#include "src/text.hpp"
 #include "src/train/statistics.hpp"
 
 namespace cupg {
@@ -151,7 +151,7 @@ Json evaluation_json(const Config& config, const Evaluation& e, const std::strin
           {"min_return", number(e.min_return)},
           {"max_return", number(e.max_return)},
           {"quantiles", std::move(quantiles)},
-          {"reached_cap", at_most(environment.max_return)},
+          {"reached_cap", counts_steps(environment) ? Json(at_most(environment.max_return)) : Json()},
           {"reward_threshold", environment.reward_threshold},
           {"solved", e.mean_return >= environment.reward_threshold}};
 }

@@ -6,7 +6,7 @@
 #include <array>
 #include <cmath>
 
-#include "src/text.hpp"
+#include "src/api/text.hpp"
 
 namespace cupg {
 namespace {

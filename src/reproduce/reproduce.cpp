@@ -13,6 +13,7 @@
 #include "cupg/environment.hpp"
 #include "cupg/error.hpp"
 #include "cupg/trainer.hpp"
+#include "src/api/text.hpp"
 #include "src/engine/engine.hpp"
 #include "src/engine/processors.hpp"
 #include "src/engine/team.hpp"
@@ -20,7 +21,6 @@
 #include "src/io/config_file.hpp"
 #include "src/reproduce/gradient_error.hpp"
 #include "src/search/search.hpp"
-#include "src/text.hpp"
 #include "src/train/intervals.hpp"
 #include "src/train/statistics.hpp"
 
@@ -136,16 +136,25 @@ std::vector<double> trained_returns(const Config& config, int seeds, bool greedy
 
 using Figures = std::vector<Figure>;
 
-Figures shared_net(const ReproduceOptions& options) {
-  Config config = preset("shared-net");
-  config.seeds = scaled(options, 1000);
+/// Of settings of ours, which every seed is to solve.
+Figure share_that_solves(Config config, int seeds, const ReproduceOptions& options, std::string why) {
+  config.seeds = seeds;
   config.threads = machine_threads(options);
   const TrainResult result = train(config, {.progress = {}, .stop = options.stop});
   const auto solved =
       std::count_if(result.agents.begin(), result.agents.end(), [](const AgentResult& a) { return a.solved_env_steps > 0; });
   const double n = static_cast<double>(result.agents.size());
-  return {figure("share of the seeds that solve CartPole-v1 within 5 M steps", proportion_interval(static_cast<double>(solved), n),
-                 result.agents.size(), says(1, "every seed"), {1, 1, "the claim itself, of our own defaults"}),
+  return figure(fmt::format("share of the seeds that solve {} within 5 M steps", config.environment),
+                proportion_interval(static_cast<double>(solved), n), result.agents.size(), says(1, "every seed"), {1, 1, std::move(why)});
+}
+
+Figures acrobot(const ReproduceOptions& options) {
+  return {share_that_solves(preset("acrobot"), scaled(options, 100), options, "the claim itself, of settings of ours")};
+}
+
+Figures shared_net(const ReproduceOptions& options) {
+  const Config config = preset("shared-net");
+  return {share_that_solves(config, scaled(options, 1000), options, "the claim itself, of our own defaults"),
           exactly("parameters of the network", parameter_count(config.network()), says(131, "131"),
                   {131, 131, "4 x 16 + 16 + 16 x 2 + 2 + 16 + 1"})};
 }
@@ -314,6 +323,7 @@ struct Row {
 };
 constexpr Row kRows[] = {
     {{"shared-net", "cuPG's defaults", "131 parameters; every seed solves CartPole-v1 within 5 M steps"}, shared_net},
+    {{"acrobot", "cuPG's settings", "every seed solves Acrobot-v1 within 5 M steps"}, acrobot},
     {{"jaromiru-a3c", "Janisch, 2017", "a mean near 200 of CartPole-v0"}, jaromiru},
     {{"kvfrans-random-search", "Frans, 2016", "13.53 episodes over 1,000 runs"}, random_search_row},
     {{"kvfrans-hill-climbing", "Frans, 2016", "solves some; the noise decides"}, hill_climbing_row},

@@ -10,7 +10,7 @@
 
 #include "cupg/environment.hpp"
 #include "cupg/error.hpp"
-#include "src/arithmetic.hpp"
+#include "src/api/arithmetic.hpp"
 #include "src/engine/isa.hpp"
 #include "src/engine/processors.hpp"
 #include "src/engine/team.hpp"
@@ -38,6 +38,8 @@ void require(bool good, std::string_view key, const auto& value, std::string_vie
 SearchResult search(const SearchSettings& s, SearchArgs args) {
   const IeeeArithmetic ieee;
   const EnvironmentInfo& environment = find_environment(s.environment);
+  require(counts_steps(environment), "environment", environment.name,
+          "one with two actions and a reward of 1 for every step, such as CartPole-v1");
   require(s.runs >= 1 && s.runs <= 1'000'000'000, "runs", s.runs, "1 to 1e9");
   require(s.max_trials >= 1, "max-trials", s.max_trials, "at least 1");
   require(s.threads >= 0 && s.threads <= 1024, "threads", s.threads, "0 to 1024");

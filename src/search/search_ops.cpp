@@ -119,7 +119,7 @@ class Search {
         Env::observe(s, x);
         const Mask<Wide> right = linear(w, x) >= Wide(0.0);
         age = select(over, age, age + Int<Wide>(1u));
-        over = mask_or(over, mask_or(Env::step(s, right), at_least(age, limit)));
+        over = mask_or(over, mask_or(Env::step(s, {right}).terminated, at_least(age, limit)));
       }
       ended = to_bits(over) & playing_;
     } while (ended == 0);
@@ -177,7 +177,7 @@ class Search {
     SearchRun& out = a_.out[r.run];
     out.trials = static_cast<std::int32_t>(r.counted);
     out.solved = r.best_steps >= a_.max_episode_steps;
-    out.best_return = static_cast<float>(Env::kReward) * static_cast<float>(r.best_steps);
+    out.best_return = static_cast<float>(r.best_steps);
     out.env_steps = r.steps;
     if (!a_.climb) draw_weights(r.best_trial, 0, key(r), r.base);
     for (int i = 0; i < O; ++i) out.weights[i] = r.base[i];
@@ -266,7 +266,7 @@ class Search {
 };
 
 std::int64_t search(int environment, const SearchArgs& args) {
-  return with_environment(environment, [&]<class Env>() { return Search<Env>(args).play(); });
+  return with_counting_environment(environment, [&]<class Env>() { return Search<Env>(args).play(); });
 }
 
 #define CUPG_NAME_(x) #x

@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "cupg/error.hpp"
-#include "src/arithmetic.hpp"
+#include "src/api/arithmetic.hpp"
 #include "src/engine/aligned.hpp"
 #include "src/engine/chunk_plan.hpp"
 #include "src/engine/engine.hpp"
@@ -56,7 +56,7 @@ BenchResult bench_train(const Config& config, std::int64_t updates, int repeat) 
   check(config);
   if (searches(config))
     throw Error(ErrorKind::usage,
-                fmt::format("algo: {} with bench train; expected one that learns by gradients, as a2c", config.algorithm));
+                fmt::format("algo: {} with bench train; expected one that learns by gradients, such as a2c", config.algorithm));
   expect_counts("updates", updates, config.batch() * config.seeds, repeat);
   const auto engine = make_engine(config, config.seeds, plan_threads(config).total);
   std::vector<int> agents(static_cast<std::size_t>(config.seeds));
@@ -77,6 +77,10 @@ BenchResult bench_rollout(const Config& config, std::int64_t updates, int repeat
                 fmt::format("hidden: bench rollout times the fused kernels; expected up to {} widths of 1 to {}, or bench train",
                             kMaxFusedLayers, kMaxFusedWidth));
   const EnvironmentInfo& environment = find_environment(config.environment);
+  if (!counts_steps(environment))
+    throw Error(ErrorKind::usage,
+                fmt::format("environment: {} with bench rollout, which times updates in lanes; expected CartPole-v1, or bench train",
+                            environment.name));
   const CpuOps& ops = cpu_ops_for(config.isa);
   const PackedNetwork network(config.network());
   const NetworkPlan& plan = network.plan();
@@ -120,6 +124,9 @@ BenchResult bench_env(const Config& config, bool balance, std::int64_t steps_per
   check(config);
   expect_counts("steps", steps_per_env, config.envs, repeat);
   const EnvironmentInfo& environment = find_environment(config.environment);
+  if (balance && !environment.balances)
+    throw Error(ErrorKind::usage,
+                fmt::format("actions: balance with environment = {}; expected random: it has no such policy", environment.name));
   const CpuOps& ops = cpu_ops_for(config.isa);
   Team team(plan_threads(config).total);
   const int warps = warps_of(config.envs);

@@ -12,7 +12,7 @@ namespace cupg {
 /// The settings were found by search (docs/defaults.md).
 struct CheckSettings {
   double window_steps = 1500;  ///< environment steps over which the past fades by 1/e
-  double ratio = 0.34;         ///< check from mean steps between failures >= ratio * threshold on
+  double ratio = 0.34;         ///< check from a mean reward between terminations >= ratio * threshold on, or threshold / ratio below 0
   double pause_steps = 2100;   ///< after a failed check wait so many steps ...
   double pause_growth = 1.0;   ///< ... times this for each failure before
   double most_pause_steps = 50000;
@@ -21,21 +21,29 @@ struct CheckSettings {
 class CheckSchedule {
  public:
   CheckSchedule(const EnvironmentInfo& environment, const CheckSettings& settings = {})
-      : threshold_(environment.reward_threshold / environment.reward), settings_(settings) {}
+      : wanted_(environment.reward_threshold > 0 ? settings.ratio * environment.reward_threshold
+                                                 : environment.reward_threshold / settings.ratio),
+        settings_(settings) {}
 
   /// Takes in what some updates of `steps` environment steps saw.
   void add(std::int64_t steps, const EpisodeTally& episodes) {
     const double fade = 1.0 / (1.0 + static_cast<double>(steps) / settings_.window_steps);
     steps_ = fade * (steps_ + static_cast<double>(steps));
-    failures_ = fade * (failures_ + static_cast<double>(episodes.terminated));
+    terminated_ = fade * (terminated_ + static_cast<double>(episodes.terminated));
+    ended_ = fade * (ended_ + static_cast<double>(episodes.episodes));
+    ended_steps_ = fade * (ended_steps_ + static_cast<double>(episodes.steps));
+    returns_ = fade * (returns_ + static_cast<double>(episodes.returns) / static_cast<double>(kReturnUnit));
     since_ += static_cast<double>(steps);
     total_ += static_cast<double>(steps);
   }
 
-  /// Mean steps between two terminations, the time limit's truncations not counted, is at least what solves the task. Sampled
-  /// actions end episodes sooner than greedy ones, so this errs on the careful side.
+  /// The mean reward between two terminations comes near the threshold. An episode that the time limit cut counts as going on in the
+  /// next one: where terminations are failures (CartPole) as where they are the goal (Acrobot), that tells more than its return, which
+  /// the limit has capped. Rewards are those of a step of the episodes that ended, for the steps of all.
   bool due() const {
-    return total_ >= settings_.window_steps && since_ >= pause_ && steps_ >= settings_.ratio * threshold_ * std::max(failures_, 1e-9);
+    const double ends = terminated_ > 0 || wanted_ > 0 ? terminated_ : ended_;
+    const double reward = ended_steps_ > 0 ? returns_ / ended_steps_ : wanted_ > 0 ? 1 : -1;
+    return total_ >= settings_.window_steps && since_ >= pause_ && steps_ * reward >= wanted_ * std::max(ends, 1e-9);
   }
 
   /// From then on checks look for a better policy only, at a spacing that grows with the training: each may cost as much as hundreds
@@ -51,9 +59,9 @@ class CheckSchedule {
   }
 
  private:
-  double threshold_;  // in steps
+  double wanted_;  // reward between two terminations
   CheckSettings settings_;
-  double steps_ = 0, failures_ = 0, since_ = 0, total_ = 0, pause_ = 0;
+  double steps_ = 0, terminated_ = 0, ended_ = 0, ended_steps_ = 0, returns_ = 0, since_ = 0, total_ = 0, pause_ = 0;
 };
 
 }  // namespace cupg

@@ -7,12 +7,12 @@
 
 namespace cupg {
 
-/// A learning curve of bounded length: points are taken at a spacing that doubles, and neighbours are merged, whenever there are
+/// A learning curve of bounded length: points are taken at a spacing that doubles, and neighbors are merged, whenever there are
 /// too many. Equal points for equal runs, however long they are.
 class CurveRecorder {
  public:
-  /// A point about every `spacing` environment steps; `reward` is that of every step.
-  explicit CurveRecorder(std::int64_t spacing, double reward = 1.0) : spacing_(spacing), reward_(reward) {}
+  /// A point about every `spacing` environment steps.
+  explicit CurveRecorder(std::int64_t spacing) : spacing_(spacing) {}
 
   void add(std::int64_t env_steps, double seconds, const EpisodeTally& episodes) {
     pending_ += episodes;
@@ -34,8 +34,7 @@ class CurveRecorder {
   static constexpr std::size_t kMost = 512;
 
   void append(std::int64_t env_steps, double seconds) {
-    points_.push_back(
-        {env_steps, seconds, reward_ * static_cast<double>(pending_.steps) / static_cast<double>(pending_.episodes), pending_.episodes});
+    points_.push_back({env_steps, seconds, pending_.mean_return(), pending_.episodes});
     pending_ = {};
   }
 
@@ -52,7 +51,6 @@ class CurveRecorder {
   }
 
   std::int64_t spacing_, next_ = 0;
-  double reward_;
   EpisodeTally pending_;
   std::vector<CurvePoint> points_;
 };

@@ -73,7 +73,7 @@ class Loop {
       auto& place = runs_[static_cast<std::size_t>(s)];
       const int number = place ? -1 : seeds_.take();
       if (number < 0) continue;
-      place.emplace(Run{number, {}, CheckSchedule(environment_, checks_), CurveRecorder(4 * batch_, environment_.reward)});
+      place.emplace(Run{number, {}, CheckSchedule(environment_, checks_), CurveRecorder(4 * batch_)});
       place->result.seed = seeds_.seed(number);
       engine_.reset(s, place->result.seed);
       fresh.push_back(s);
@@ -140,7 +140,7 @@ class Loop {
 
   /// Whether a check could still tell something: that the agent is solved, or where it goes on after that, that it is better.
   bool may_improve(const AgentResult& result) const {
-    return result.solved_env_steps == 0 || result.best_return.value_or(0) < environment_.max_return;
+    return result.solved_env_steps == 0 || result.best_return.value_or(kAnything) < environment_.max_return;
   }
 
   /// The return below which a check need not be played to its end: the figure of the saved policy is wanted whatever it is, that of
@@ -246,9 +246,7 @@ AgentResult train_agent(Engine& engine, const Config& config, std::uint64_t seed
   return agent;
 }
 
-Reporter::Reporter(const Config& config, const TrainHooks& hooks) : hooks_(hooks), reward_(find_environment(config.environment).reward) {
-  progress_.steps_limit = config.steps * config.seeds;
-}
+Reporter::Reporter(const Config& config, const TrainHooks& hooks) : hooks_(hooks) { progress_.steps_limit = config.steps * config.seeds; }
 
 void Reporter::add(std::int64_t steps, const EpisodeTally& episodes) {
   if (!hooks_.progress) return;
@@ -256,8 +254,7 @@ void Reporter::add(std::int64_t steps, const EpisodeTally& episodes) {
   progress_.env_steps += steps;
   episodes_ += episodes;
   if (seconds_since(last_) < 0.1) return;
-  if (episodes_.episodes > 0)
-    progress_.mean_return = reward_ * static_cast<double>(episodes_.steps) / static_cast<double>(episodes_.episodes);
+  if (episodes_.episodes > 0) progress_.mean_return = episodes_.mean_return();
   tell();
   episodes_ = {};
 }

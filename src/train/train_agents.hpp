@@ -39,7 +39,6 @@ class Reporter {
 
   using Clock = std::chrono::steady_clock;
   const TrainHooks& hooks_;
-  const double reward_;
   std::atomic<bool> given_up_{false};
   std::mutex mutex_;
   Progress progress_;

@@ -6,7 +6,7 @@
 #include <chrono>
 
 #include "cupg/error.hpp"
-#include "src/arithmetic.hpp"
+#include "src/api/arithmetic.hpp"
 #include "src/engine/device.hpp"
 #include "src/engine/engine.hpp"
 #include "src/engine/team.hpp"

@@ -12,6 +12,7 @@
 #include "src/io/options.hpp"
 #include "tests/cli/child_process.hpp"
 #include "tests/support/message_of.hpp"
+#include "tests/support/parse.hpp"
 #include "tests/support/sanitized.hpp"
 
 namespace cupg {
@@ -23,7 +24,7 @@ using test::run_cupg;
 Json json_of(const test::ProcessResult& result) {
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 1) << result.out;
-  return Json::parse(result.out, nullptr, false);
+  return cupg_test::parse_json(result.out);
 }
 
 TEST(Version, IsPrinted) {
@@ -196,7 +197,7 @@ TEST(Train, PrintsOneJsonObjectAndSavesTheRun) {
   for (const char* key : {"solved_seconds_median", "solved_seconds_p99"})
     EXPECT_TRUE(summary.contains(key) && summary[key].is_null()) << key;
 
-  Json saved = Json::parse(folder.read("r/result.json"));
+  Json saved = cupg_test::parse_json(folder.read("r/result.json"));
   saved["run"] = "r";
   EXPECT_EQ(saved, json);
   const Config config = Run::config(folder.path() / "r");
@@ -281,7 +282,7 @@ TEST(Train, InterruptIsCleanAndSavesTheRun) {
   const auto result = run_cupg({"train", "--steps", "1e11", "--no-stop-when-solved", "--json", "--run", "r"},
                                {.folder = folder.path(), .interrupt_after_milliseconds = 300});
   EXPECT_EQ(result.status, 130) << result.err;
-  const Json json = Json::parse(result.out, nullptr, false);
+  const Json json = cupg_test::parse_json(result.out);
   EXPECT_EQ(json["agents"][0]["outcome"], "interrupted");
   EXPECT_EQ(parameters_sha256(Run::policy(folder.path() / "r").parameters), json["agents"][0]["parameters_sha256"]);
 }

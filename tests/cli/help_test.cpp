@@ -272,7 +272,8 @@ TEST(Completion, InBash) {
   EXPECT_EQ(offered_by_bash({"cupg", "train", "--config", "a"}, folder), Set{"a file.toml"});
   EXPECT_EQ(offered_by_bash({"cupg", "train", "--run", ""}, folder), Set{"runs"});
   EXPECT_EQ(offered_by_bash({"cupg", "eval", "ru"}, folder), Set{"runs"});
-  EXPECT_EQ(offered_by_bash({"cupg", "bench", ""}, folder), (Set{"env", "rollout", "train", "CartPole-v0", "CartPole-v1"}));
+  EXPECT_EQ(offered_by_bash({"cupg", "bench", ""}, folder),
+            (Set{"env", "rollout", "train", "CartPole-v0", "CartPole-v1", "MountainCar-v0", "Acrobot-v1"}));
   EXPECT_EQ(offered_by_bash({"cupg", "completion", "z"}, folder), Set{"zsh"});
 }
 
@@ -296,7 +297,7 @@ TEST(Completion, InFish) {
   }
   EXPECT_EQ(offered("cupg train --activation "), (Set{"relu", "tanh"}));
   EXPECT_EQ(offered("cupg train --algo=pp"), Set{"--algo=ppo"});
-  EXPECT_EQ(offered("cupg bench "), (Set{"train", "rollout", "env", "CartPole-v0", "CartPole-v1"}));
+  EXPECT_EQ(offered("cupg bench "), (Set{"train", "rollout", "env", "CartPole-v0", "CartPole-v1", "MountainCar-v0", "Acrobot-v1"}));
 }
 
 TEST(Completion, InZsh) {
@@ -312,7 +313,7 @@ TEST(Completion, InZsh) {
   const auto sourced =
       run_program("zsh", {"-f", "-c", "autoload -Uz compinit && compinit -u -D && source ./_cupg && print ${_comps[cupg]}"}, folder);
   EXPECT_EQ(sourced.out, "_cupg\n") << sourced.err;
-  for (const char* place : {"'1:WHAT:(train rollout env)'", "'2:ENV:(CartPole-v0 CartPole-v1)'"})
+  for (const char* place : {"'1:WHAT:(train rollout env)'", "'2:ENV:(CartPole-v0 CartPole-v1 MountainCar-v0 Acrobot-v1)'"})
     EXPECT_NE(script.find(place), std::string::npos) << place;
   for (const std::string& command : kCommands)
     for (const std::string& name : options_of(command))

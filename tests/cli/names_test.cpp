@@ -3,17 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <regex>
 #include <set>
 
 #include "cupg/environment.hpp"
 #include "cupg/error.hpp"
+#include "src/api/text.hpp"
 #include "src/io/aliases.hpp"
 #include "src/io/config_file.hpp"
 #include "src/io/options.hpp"
-#include "src/text.hpp"
 #include "tests/cli/child_process.hpp"
 #include "tests/support/message_of.hpp"
+#include "tests/support/parse.hpp"
 
 namespace cupg {
 namespace {
@@ -46,12 +46,11 @@ TEST(Names, AreSpelledOnceAndAnsweredOrTaken) {
     EXPECT_TRUE(a.ours.empty() || holds(known(a.kind), a.ours) || of_eval(a.ours)) << a.ours;
     // what stands in backquotes is a setting, with a value that it takes
     const std::string answer(a.answer);
-    static const std::regex setting("`([^`=]+)(=([^`]+))?`");
-    for (std::sregex_iterator at(answer.begin(), answer.end(), setting), end; at != end; ++at) {
-      const Option* option = find_option((*at)[1].str());
+    for (const auto& match : cupg_test::find_matches(answer, "`([^`=]+)(=([^`]+))?`")) {
+      const Option* option = find_option(match[1]);
       ASSERT_NE(option, nullptr) << answer;
-      if (!(*at)[3].matched) continue;
-      EXPECT_NO_THROW(check_value(*option, parse_value(*option, (*at)[3].str()))) << answer;
+      if (match[3].empty()) continue;
+      EXPECT_NO_THROW(check_value(*option, parse_value(*option, match[3]))) << answer;
     }
   }
 }
@@ -192,7 +191,7 @@ TEST(Names, ThatNothingIsNearGetNoSuggestion) {
                                    std::pair("learning-rte", "learning-rate"), std::pair("optim", "optimizer")})
     EXPECT_EQ(nearest_name(name, option_names()), near);
   EXPECT_EQ(nearest_name("value", option_names()), "") << "begins several";
-  EXPECT_EQ(nearest_name("Acrobot-v1", find_option("environment")->known()), "");
+  EXPECT_EQ(nearest_name("Pendulum-v1", find_option("environment")->known()), "");
   EXPECT_EQ(nearest_name("CartPoel-v1", find_option("environment")->known()), "CartPole-v1");
 }
 

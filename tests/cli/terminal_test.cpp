@@ -6,13 +6,13 @@
 #include <csignal>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <regex>
 
 #include "cupg/policy.hpp"
 #include "cupg/run.hpp"
 #include "src/io/config_file.hpp"
 #include "src/report/text.hpp"
 #include "tests/cli/child_process.hpp"
+#include "tests/support/parse.hpp"
 #include "tests/support/sanitized.hpp"
 
 namespace cupg {
@@ -26,7 +26,7 @@ constexpr const char* kEscape = "\x1b";
 /// What stands on a terminal after all of this, which never ended in the middle of a line: each line as it was last written.
 std::vector<std::string> shown_lines(const std::string& sent) {
   std::vector<std::string> lines;
-  std::string text = std::regex_replace(sent, std::regex("\x1b\\[K"), "");
+  std::string text = cupg_test::replace_matches(sent, "\x1b\\[K", "");
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find_first_of("\r\n", at), text.size());
     lines.push_back(text.substr(at, end - at));
@@ -36,7 +36,7 @@ std::vector<std::string> shown_lines(const std::string& sent) {
 }
 
 /// A name that stays whole, and what joins it to the next line of its command.
-bool is_one_word(const std::string& line) { return std::regex_match(line, std::regex(" *[^ ]*( \\\\)?")); }
+bool is_one_word(const std::string& line) { return cupg_test::matches(line, " *[^ ]*( \\\\)?"); }
 
 TEST(Terminal, NothingIsWiderThanIt) {
   for (const int columns : {20, 40, 80, 200}) {
@@ -95,8 +95,7 @@ TEST(Progress, IsALineEveryTenSecondsWhereThereIsNoTerminal) {
   const auto result = run_cupg({"train", "--steps", "1e11", "--no-stop-when-solved", "--no-save", "--threads", "1"},
                                {.folder = folder.path(), .signals = {{SIGINT, 0, "steps"}}});
   EXPECT_EQ(result.status, 130);
-  EXPECT_TRUE(
-      std::regex_match(result.err, std::regex("[#\u2588.\u2591]* +[0-9]+ %  [0-9,]+ steps  [^\n\r\x1b]*\ncupg: interrupted: stopping\n")))
+  EXPECT_TRUE(cupg_test::matches(result.err, "[#\u2588.\u2591]* +[0-9]+ %  [0-9,]+ steps  [^\n\r\x1b]*\ncupg: interrupted: stopping\n"))
       << result.err;
   for (const std::string& line : shown_lines(result.err)) EXPECT_LE(columns_of(line), 80) << line;
 }
@@ -154,7 +153,7 @@ TEST(Next, IsThisRunWithOneChange) {
     for (const int columns : {0, 40}) {
       arguments[2] += std::to_string(columns);
       const auto result = run_cupg(arguments, {.folder = folder.path(), .columns = columns});
-      const std::vector<std::string> commands = suggested(std::regex_replace(result.out, std::regex("\r"), ""));
+      const std::vector<std::string> commands = suggested(cupg_test::replace_matches(result.out, "\r", ""));
       const auto again = std::find_if(commands.begin(), commands.end(), [&](const std::string& s) { return s.find(c.changed) != s.npos; });
       ASSERT_NE(again, commands.end()) << c.changed << result.out << result.err;
       by_shell(*again + " --run 'again " + std::to_string(columns) + "' || true", folder);
@@ -194,7 +193,7 @@ TEST(Interrupt, OfEveryKindIsToldAndSaves) {
     const auto result = run_cupg(endless({"--json"}), {.folder = folder.path(), .signals = {{signal, 300}}});
     EXPECT_EQ(result.status, 130) << signal << result.err;
     EXPECT_EQ(result.err, kSaving);
-    const Json json = Json::parse(result.out, nullptr, false);
+    const Json json = cupg_test::parse_json(result.out);
     EXPECT_EQ(json["agents"][0]["outcome"], "interrupted");
     EXPECT_EQ(parameters_sha256(Run::policy(folder.path() / "r").parameters), json["agents"][0]["parameters_sha256"]);
   }
@@ -251,7 +250,7 @@ TEST(Interrupt, OfASearchSavesWhatWasFound) {
     for (int delay = 100; result.status == 130 && result.out.empty() && delay < 10000; delay *= 3)  // nothing was found by then
       result = run_cupg(arguments, {.folder = folder.path(), .signals = {{SIGINT, delay}}});
     EXPECT_EQ(result.status, 130) << result.err;
-    const Json json = Json::parse(result.out, nullptr, false);
+    const Json json = cupg_test::parse_json(result.out);
     ASSERT_GT(json["agents"].size(), 0u);
     EXPECT_LT(json["agents"].size(), 200000u) << "those that had not begun are left out";
     const auto cut =

@@ -47,6 +47,7 @@ struct Pair {
       EXPECT_EQ(a.episodes.episodes, b.episodes.episodes) << who;
       EXPECT_EQ(a.episodes.terminated, b.episodes.terminated) << who;
       EXPECT_EQ(a.episodes.steps, b.episodes.steps) << who;
+      EXPECT_EQ(a.episodes.returns, b.episodes.returns) << who;
       EXPECT_EQ(a.finite, b.finite) << who;
       EXPECT_EQ(a.parameters_finite, b.parameters_finite) << who;
     }
@@ -213,16 +214,24 @@ TEST_F(CudaChunkEngine, TellsOfParametersThatAreNotFinite) {
 }
 
 TEST_F(CudaChunkEngine, EvaluatesWhatItHasTrained) {
-  Pair pair(ppo_config(), 3, "evaluation");
   const int which[] = {2, 0, 2};
   const cupg::EvaluationRequest requests[] = {
       {.episodes = 33, .block = 5}, {.episodes = 33, .block = 6}, {.episodes = 20, .greedy = false, .block = 7}};
-  for (int k = 0; k < 2; ++k) {
-    const auto want = pair.reference->evaluate_all(which, requests), got = pair.cuda->evaluate_all(which, requests);
-    for (std::size_t i = 0; i < want.size(); ++i) EXPECT_TRUE(same_bits(want[i].returns, got[i].returns)) << i;
-    pair.update(pair.all(), 2);
-  }
-  pair.expect_same();
+  for (const char* environment : {"CartPole-v1", "MountainCar-v0", "Acrobot-v1"})
+    for (const bool wider : {false, true}) {  // the networks that have evaluation kernels of their own
+      Config c = ppo_config();
+      c.environment = environment;
+      if (wider)
+        c.shared = !c.shared, c.activation = c.activation == cupg::Activation::tanh ? cupg::Activation::relu : cupg::Activation::tanh;
+      Pair pair(c, 3, environment);
+      for (int k = 0; k < 2; ++k) {
+        const auto want = pair.reference->evaluate_all(which, requests), got = pair.cuda->evaluate_all(which, requests);
+        for (std::size_t i = 0; i < want.size(); ++i)
+          EXPECT_TRUE(same_bits(want[i].returns, got[i].returns)) << environment << " " << wider << " " << i;
+        pair.update(pair.all(), 2);
+      }
+      pair.expect_same();
+    }
 }
 
 TEST_F(CudaChunkEngine, ASecondRunFromTheSameSeedHasTheSameBits) {

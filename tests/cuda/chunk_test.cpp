@@ -192,6 +192,7 @@ Collected collect(const NetworkShape& shape, int envs, bool episodes, unsigned t
   DeviceArray<float> samples(stream, Guarded<float>(std::int64_t{envs} * kSteps * plan.row().stride()));
   DeviceArray<float> environments(stream, Guarded<float>(warps * 4 * cupg::kWarp, 0.01f));
   DeviceArray<std::uint32_t> age(stream, Guarded<std::uint32_t>(warps * cupg::kWarp, 7u));
+  DeviceArray<float> episode_return(stream, Guarded<float>(warps * cupg::kWarp, 7.0f));
   DeviceArray<std::uint32_t> length(stream, Guarded<std::uint32_t>(envs));
   DeviceArray<int> chosen(stream, Guarded<int>(std::vector<int>{0}));
   cupg::runtime::Buffer<cupg::AgentState> state(1, "a test");
@@ -217,6 +218,7 @@ Collected collect(const NetworkShape& shape, int envs, bool episodes, unsigned t
   a.progress = progress.data();
   a.weights = device_weights.data();
   a.samples = samples.data();
+  a.episode_return = episode_return.data();
   a.length = length.data();
   launch_collect(stream, a, 1, threads);
   stream.synchronize("a test");
@@ -233,7 +235,7 @@ TEST_F(CudaChunk, CollectsTheSameWithAnyNumberOfThreads) {
         const Collected want = collect(shape, envs, episodes, 256);
         const std::int64_t rows = want.samples.size() / 16;
         if (!episodes) {
-          EXPECT_EQ(want.samples.untouched(), rows * (16 - 9)) << "advantage, target and padding are others'";
+          EXPECT_EQ(want.samples.untouched(), rows * (16 - 10)) << "advantage, target and padding are others'";
         }
         EXPECT_NE(want.age[0], 7u);
         for (const unsigned threads : {32u, 96u}) {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "src/engine/cuda_plugin.hpp"
-#include "src/engine/gemm_engine.hpp"
+#include "src/engine/library_plan.hpp"
 
 namespace cupg_test {
 
@@ -16,7 +16,7 @@ bool on_device();
 std::string why_no_engine();
 std::unique_ptr<cupg::Engine> make_cuda_engine(const cupg::Config& config, int agents = 1, cupg::CudaForm form = cupg::CudaForm::automatic);
 /// The engine of wide networks, for any network on the executor. A device plans its slabs itself, and has it for wide networks alone.
-std::unique_ptr<cupg::Engine> make_cuda_gemm_engine(const cupg::Config& config, int agents, const cupg::GemmPlan& plan);
+std::unique_ptr<cupg::Engine> make_cuda_gemm_engine(const cupg::Config& config, int agents, const cupg::LibraryPlan& plan);
 /// The executor's schedule until the handle goes (Schedule in schedule.hpp); a device has one of its own.
 std::shared_ptr<void> engine_schedule(std::size_t seed);
 inline constexpr std::size_t kEngineSchedules = 3;

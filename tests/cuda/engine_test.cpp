@@ -40,8 +40,8 @@ testing::AssertionResult same_reports(const std::vector<UpdateReport>& want, con
   for (std::size_t i = 0; i < want.size(); ++i) {
     const UpdateReport &a = want[i], &b = got[i];
     if (a.episodes.episodes != b.episodes.episodes || a.episodes.terminated != b.episodes.terminated ||
-        a.episodes.steps != b.episodes.steps || a.updates != b.updates || a.finite != b.finite ||
-        a.parameters_finite != b.parameters_finite)
+        a.episodes.steps != b.episodes.steps || a.episodes.returns != b.episodes.returns || a.updates != b.updates ||
+        a.finite != b.finite || a.parameters_finite != b.parameters_finite)
       return testing::AssertionFailure() << "report " << i << ": " << a.episodes.episodes << "/" << b.episodes.episodes << " episodes, "
                                          << a.episodes.terminated << "/" << b.episodes.terminated << " terminated, " << a.episodes.steps
                                          << "/" << b.episodes.steps << " steps, " << a.updates << "/" << b.updates << " updates, finite "

@@ -27,7 +27,7 @@ std::string why_no_engine() { return device_plugin().reason; }
 std::unique_ptr<cupg::Engine> make_cuda_engine(const cupg::Config& config, int agents, cupg::CudaForm form) {
   return device_plugin().plugin->make_engine(config, agents, device_plugin().index, form);
 }
-std::unique_ptr<cupg::Engine> make_cuda_gemm_engine(const cupg::Config& config, int agents, const cupg::GemmPlan&) {
+std::unique_ptr<cupg::Engine> make_cuda_gemm_engine(const cupg::Config& config, int agents, const cupg::LibraryPlan&) {
   return make_cuda_engine(config, agents);
 }
 std::shared_ptr<void> engine_schedule(std::size_t) { return nullptr; }

@@ -7,8 +7,8 @@
 #include <cmath>
 
 #include "cupg/error.hpp"
+#include "src/engine/chunk_engine.hpp"
 #include "src/engine/cuda_plugin.hpp"
-#include "src/engine/gemm_engine.hpp"
 #include "tests/cuda/cuda_engines.hpp"
 #include "tests/support/engines.hpp"
 #include "tests/support/scale.hpp"
@@ -20,9 +20,11 @@ namespace {
 using namespace cupg_test;
 
 /// A slab that divides nothing, so that every loop over slabs has a short last one.
-constexpr cupg::GemmPlan kOddSlabs{.slab = 23, .keep = true}, kOddSlabsAgain{.slab = 23, .keep = false};
+constexpr cupg::LibraryPlan kOddSlabs{.slab = 23, .keep = true}, kOddSlabsAgain{.slab = 23, .keep = false};
 
-std::unique_ptr<cupg::Engine> cpu_gemm_engine(const Config& c, int agents = 1) { return cupg::make_gemm_engine(c, agents, 1); }
+std::unique_ptr<cupg::Engine> cpu_gemm_engine(const Config& c, int agents = 1) {
+  return cupg::make_library_engine(c, agents, 1, cupg::plan_library(c));
+}
 
 /// balancing() in a network of 65 ReLU units: two of them hold w x and -w x, the others nothing. The value is its bias.
 std::vector<float> wide_balancing(const NetworkShape& shape, float quality, float value) {
@@ -39,11 +41,11 @@ std::vector<float> wide_balancing(const NetworkShape& shape, float quality, floa
 }
 
 struct CudaGemmEngine : CudaEngineTest<> {
-  static std::unique_ptr<cupg::Engine> make(const Config& c, int agents = 1, const cupg::GemmPlan& plan = kOddSlabs) {
+  static std::unique_ptr<cupg::Engine> make(const Config& c, int agents = 1, const cupg::LibraryPlan& plan = kOddSlabs) {
     return make_cuda_gemm_engine(c, agents, plan);
   }
   static std::vector<float> expect_same_updates(const Config& c, std::int64_t updates, double tolerance,
-                                                const std::vector<float>& start = {}, const cupg::GemmPlan& plan = kOddSlabs);
+                                                const std::vector<float>& start = {}, const cupg::LibraryPlan& plan = kOddSlabs);
 };
 
 TEST_F(CudaGemmEngine, FirstUpdateIsTheReferenceEnginesWithinItsRoundings) {
@@ -61,7 +63,7 @@ TEST_F(CudaGemmEngine, FirstUpdateIsTheReferenceEnginesWithinItsRoundings) {
 
 TEST_F(CudaGemmEngine, BatchesAndSlabsOfEverySize) {
   for (const auto& [envs, horizon] : {std::pair{1, 1}, {1, 40}, {32, 1}, {33, 5}, {64, 3}, {150, 2}})
-    for (const cupg::GemmPlan& plan : {kOddSlabs, kOddSlabsAgain, cupg::GemmPlan{.slab = 1000, .keep = true}}) {
+    for (const cupg::LibraryPlan& plan : {kOddSlabs, kOddSlabsAgain, cupg::LibraryPlan{.slab = 1000, .keep = true}}) {
       const Config c = engine_config(separate_shape({20, 20, 20}, {70}), envs, horizon);
       expect_first_update_by(*make(c, 1, plan), c);
       if (testing::Test::HasFatalFailure()) return;
@@ -70,7 +72,7 @@ TEST_F(CudaGemmEngine, BatchesAndSlabsOfEverySize) {
 
 /// The same updates by both engines: counts equal, parameters within `tolerance` of the largest. Returns the device's parameters.
 std::vector<float> CudaGemmEngine::expect_same_updates(const Config& c, std::int64_t updates, double tolerance,
-                                                       const std::vector<float>& start, const cupg::GemmPlan& plan) {
+                                                       const std::vector<float>& start, const cupg::LibraryPlan& plan) {
   const auto cpu = cpu_gemm_engine(c), device = make(c, 1, plan);
   for (cupg::Engine* e : {cpu.get(), device.get()}) {
     e->reset(0, 3);
@@ -102,6 +104,17 @@ TEST_F(CudaGemmEngine, NormalisesAndOptimisesAsTheCpuEngine) {
       ends.push_back(expect_same_updates(c, 5, kRoundings));
       for (std::size_t i = 0; i + 1 < ends.size(); ++i) EXPECT_GT(distance(ends[i], ends.back()), 10 * kRoundings);
     }
+}
+
+TEST_F(CudaGemmEngine, FirstUpdateOfEveryAlgorithmIsTheReferences) {
+  expect_first_updates([](const Config& c) { return make(c, 1, kOddSlabsAgain); });
+}
+
+TEST_F(CudaGemmEngine, EverySettingOfPpoAndReinforceIsTheReferences) {
+  expect_every_setting([](const Config& c) {
+    const bool keep = c.minibatches == 1 && c.collect == cupg::Collect::steps;
+    return make(c, 1, keep ? kOddSlabs : kOddSlabsAgain);
+  });
 }
 
 TEST_F(CudaGemmEngine, ManyParametersAreManyBlocks) {

@@ -140,7 +140,7 @@ struct Scene {
 
   // ---- one agent's
   static constexpr std::int64_t kStateWords = sizeof(AgentState) / 4;
-  static_assert(sizeof(AgentState) == 80, "without gaps, so that states can be compared word by word");
+  static_assert(sizeof(AgentState) == 88, "without gaps, so that states can be compared word by word");
   AgentState state(int slot) const {
     AgentState a;
     std::memcpy(static_cast<void*>(&a), memory.state.data() + slot * kStateWords, sizeof a);
@@ -200,6 +200,7 @@ struct Scene {
     a.episodes.episodes += static_cast<unsigned long long>(tally.episodes);
     a.episodes.terminated += static_cast<unsigned long long>(tally.terminated);
     a.episodes.steps += static_cast<unsigned long long>(tally.steps);
+    a.episodes.returns += static_cast<unsigned long long>(tally.returns);
   }
   void advantage(int slot) {
     for (int w = 0; w < warps; ++w) advantage_warp(trajectory(slot), w);

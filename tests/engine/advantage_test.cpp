@@ -1,4 +1,4 @@
-// The advantage op: generalised advantage estimation and n-step returns.
+// The advantage op: generalized advantage estimation and n-step returns.
 #include <gtest/gtest.h>
 
 #include <cmath>

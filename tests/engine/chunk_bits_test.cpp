@@ -37,6 +37,7 @@ void expect_case(const ChunkCase& c, std::size_t number) {
       EXPECT_TRUE(same_bits(want, parameters(*engine))) << c.name << ", " << text(isas[i]) << ", " << all_threads[k] << " threads";
       EXPECT_EQ(got.env_steps, report.env_steps) << c.name;
       EXPECT_EQ(got.episodes.steps, report.episodes.steps) << c.name;
+      EXPECT_EQ(got.episodes.returns, report.episodes.returns) << c.name;
       EXPECT_EQ(got.episodes.terminated, report.episodes.terminated) << c.name;
       count_comparison("chunked update", text(isas[i]) + " x" + std::to_string(all_threads[k]));
     }

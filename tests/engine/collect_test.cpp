@@ -29,7 +29,7 @@ struct Scene {
   int envs, warps;
   std::int64_t capacity;
   std::uint64_t seed;
-  Guarded<float> state, samples, outputs, observation, before;
+  Guarded<float> state, samples, outputs, observation, before, episode_return;
   Guarded<std::uint32_t> age, playing, done, truncated;
   std::uint32_t step = 0;
 
@@ -43,6 +43,7 @@ struct Scene {
         outputs(3 * warps * kWarp),
         observation(envs * kStride),
         before(envs * kStride),
+        episode_return(warps * kWarp, 0.0f),
         age(warps * kWarp),
         playing(warps, 0u),
         done(warps),
@@ -57,6 +58,7 @@ struct Scene {
     cupg::CollectArgs a;
     a.state = state.data();
     a.age = age.data();
+    a.episode_return = episode_return.data();
     a.samples = samples.data();
     a.capacity = capacity;
     a.t = t;
@@ -75,8 +77,8 @@ struct Scene {
     cupg::EpisodeTally tally;
     for (int w = 0; w < warps; ++w) tally += ops.collect(0, a, w);
     EXPECT_TRUE(state.guards_intact() && samples.guards_intact() && outputs.guards_intact() && observation.guards_intact() &&
-                before.guards_intact() && age.guards_intact() && playing.guards_intact() && done.guards_intact() &&
-                truncated.guards_intact());
+                before.guards_intact() && episode_return.guards_intact() && age.guards_intact() && playing.guards_intact() &&
+                done.guards_intact() && truncated.guards_intact());
     return tally;
   }
   float* sample(int e, std::int64_t t) { return samples.data() + (e * capacity + t) * kRow.stride(); }
@@ -104,7 +106,7 @@ struct Expected {
       EXPECT_EQ(right, static_cast<double>(u) < mixed);
     }
     log_probability = log_p[right ? 1 : 0];
-    terminated = CartPole::step(state, right);
+    terminated = CartPole::step(state, {right}).terminated;
     length = age = s.age[e] + 1;
     truncated = !terminated && limit > 0 && age >= limit;
     CartPole::observe(state, after);
@@ -179,12 +181,13 @@ TEST(Collect, EveryStepIsTheContractsAndIdleEnvironmentsDoNothing) {
               ASSERT_EQ(bits_of(row[kRow.value()]), bits_of(s.outputs[2 * s.warps * kWarp + e]));
               ASSERT_EQ(bits_of(row[kRow.next_value()]), 0u);
               ASSERT_EQ(bits_of(row[kRow.log_probability()]), bits_of(x.log_probability));
+              ASSERT_EQ(row[kRow.reward()], 1.0f);
               const float after[] = {x.state.x, x.state.x_dot, x.state.theta, x.state.theta_dot};
               for (int i = 0; i < 4; ++i) ASSERT_EQ(bits_of(s.number(e, i)), bits_of(after[i]));
               ASSERT_EQ(s.age[e], x.age);
               ASSERT_EQ(s.bit(s.done, e), done);
               ASSERT_EQ(s.bit(s.truncated, e), x.truncated);
-              if (done) want += cupg::EpisodeTally{1, x.terminated ? 1 : 0, x.length};
+              if (done) want += cupg::EpisodeTally{1, x.terminated ? 1 : 0, x.length, x.length * cupg::kReturnUnit};
               ends += x.terminated, cuts += x.truncated;
             }
             if (envs % kWarp != 0) {
@@ -193,6 +196,7 @@ TEST(Collect, EveryStepIsTheContractsAndIdleEnvironmentsDoNothing) {
             ASSERT_EQ(tally.episodes, want.episodes);
             ASSERT_EQ(tally.terminated, want.terminated);
             ASSERT_EQ(tally.steps, want.steps);
+            ASSERT_EQ(tally.returns, want.returns);
           }
         }
   EXPECT_GT(ends, 100);
@@ -298,7 +302,7 @@ TEST(Collect, SamplesHoldThePolicysLogProbabilitiesAndTheValuesBeforeTheReset) {
           EXPECT_EQ(bits_of(s.value), bits_of(value));
           EXPECT_EQ(bits_of(s.log_probability), bits_of(log_p[s.action]));
           CartPole::State<float> state{s.observation[0], s.observation[1], s.observation[2], s.observation[3]};
-          const bool terminated = CartPole::step(state, s.action == 1);
+          const bool terminated = CartPole::step(state, {s.action == 1}).terminated;
           float after[4];
           CartPole::observe(state, after);
           agent.network().forward_logits(agent.parameters.data(), after, z, value);

@@ -180,6 +180,7 @@ TEST(Engine, UpdatesOnlyTheAgentsItIsAskedFor) {
       EXPECT_TRUE(same_bits(alone->parameters(0), engine->parameters(order[i]))) << maker.name;
       EXPECT_EQ(want.updates, reports[i].updates);
       EXPECT_EQ(want.episodes.steps, reports[i].episodes.steps);
+      EXPECT_EQ(want.episodes.returns, reports[i].episodes.returns);
       EXPECT_EQ(want.episodes.episodes, reports[i].episodes.episodes) << "reports follow the order of the agents asked for";
     }
   }

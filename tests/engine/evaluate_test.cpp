@@ -31,7 +31,7 @@ int episode_length(int e, std::uint32_t block, std::uint64_t seed, int limit, Ac
   for (int t = 0;; ++t) {
     float x[4];
     cupg::CartPole::observe(state, x);
-    if (cupg::CartPole::step(state, act(x, t)) || t + 1 == limit) return t + 1;
+    if (cupg::CartPole::step(state, {act(x, t)}).terminated || t + 1 == limit) return t + 1;
   }
 }
 
@@ -98,6 +98,46 @@ TEST(Evaluate, ALongEpisodeIsCutAtTheLimit) {
     EXPECT_EQ(got.min_return, limit);
     EXPECT_EQ(got.mean_return, limit);
   }
+}
+
+TEST(Evaluate, EnginesAgreeToTheBitOnRewardsAndActionsOfAnyKind) {
+  for (const char* environment : {"MountainCar-v0", "Acrobot-v1"})
+    for (const auto& [hidden, shared] : {std::pair<std::vector<int>, bool>{{16}, true}, {{5, 7}, false}, {{}, true}})
+      for (const bool greedy : {true, false}) {
+        Config c = plain_config();
+        c.environment = environment;
+        c.hidden = hidden;
+        c.shared = shared;
+        c.horizon = 64;
+        const auto reference = reference_engine(c);
+        reference->reset(0, 3);
+        update(*reference, 20);
+        const EvaluationRequest request{.episodes = 70, .greedy = greedy, .block = 2};
+        const Evaluation want = reference->evaluate(0, request);
+        EXPECT_GE(want.min_return, cupg::find_environment(environment).min_return);
+        EXPECT_LE(want.max_return, cupg::find_environment(environment).max_return);
+        for (const cupg::Isa isa : cupg::available_isas()) {
+          const auto engine = cpu_engine(c, isa, 2);
+          engine->reset(0, 3);
+          engine->set_parameters(0, reference->parameters(0));
+          EXPECT_TRUE(same_bits(want.returns, engine->evaluate(0, request).returns)) << environment << ", " << text(isa);
+        }
+      }
+}
+
+TEST(Evaluate, StopsWhereTheThresholdCannotBeReachedAndNotBefore) {
+  // a policy that never swings: every episode of Acrobot returns -500
+  Config c = plain_config();
+  c.environment = "Acrobot-v1";
+  c.hidden = {};
+  const auto engine = cpu_engine(c);
+  engine->reset(0, 3);
+  engine->set_parameters(0, std::vector<float>(static_cast<std::size_t>(cupg::parameter_count(c.network())), 0.0f));
+  const Evaluation all = engine->evaluate(0, {.episodes = 100, .stop_below = -500});
+  EXPECT_TRUE(all.complete);
+  EXPECT_LT(all.mean_return, -400);
+  EXPECT_TRUE(engine->evaluate(0, {.episodes = 100, .stop_below = all.mean_return}).complete);
+  EXPECT_FALSE(engine->evaluate(0, {.episodes = 100, .stop_below = all.mean_return + 0.01}).complete);
 }
 
 TEST(Evaluate, EnginesAgreeToTheBit) {

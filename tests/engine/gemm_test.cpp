@@ -1,6 +1,6 @@
-// Networks as matrix products: DenseNetwork and the engine around it, against the reference network in double and the reference
+// Networks as matrix products: DenseNetwork and the CPU engine with one, against the reference network in double and the reference
 // engine, within the bounds that tests/support/wide.hpp derives.
-#include "src/engine/gemm_engine.hpp"
+#include "src/engine/chunk_engine.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cmath>
 #include <fstream>
+#include <utility>
 
 #include "cupg/error.hpp"
 #include "envs/registry.hpp"
@@ -48,27 +49,28 @@ std::vector<float> plausible_parameters(const NetworkShape& shape, std::uint64_t
 
 /// A batch through DenseNetwork in slabs of at most `most` samples.
 struct DenseResult {
-  std::vector<float> d, value, gradient;
+  std::vector<float> logits, value, gradient;
 };
 DenseResult run_dense(const NetworkShape& shape, const std::vector<float>& p, const std::vector<float>& observation,
-                      const std::vector<float>& grad_d, const std::vector<float>& grad_value, int most, cupg::Isa isa, int threads = 1) {
-  const int n = static_cast<int>(grad_d.size());
+                      const std::vector<float>& grad_logits, const std::vector<float>& grad_value, int most, cupg::Isa isa,
+                      int threads = 1) {
+  const int n = static_cast<int>(grad_value.size());
   cupg::Team team(threads);
   cupg::CpuMatrixBackend backend(cupg::openblas(), cupg::cpu_ops_for(isa), team);
   cupg::openblas().set_threads(threads);
-  cupg::DenseNetwork network(shape, backend, n, most);
-  DenseResult r{std::vector<float>(index(n)), std::vector<float>(index(n)), {}};
-  Guarded<float> gradient(static_cast<std::int64_t>(p.size())), outputs(2 * n);
+  cupg::DenseNetwork network(shape, backend, n, most, 4);
+  DenseResult r{std::vector<float>(index(2 * n)), std::vector<float>(index(n)), {}};
+  Guarded<float> gradient(static_cast<std::int64_t>(p.size())), outputs(3 * n);
   network.load(p.data());
   for (int begin = 0; begin < n; begin += most)
-    network.forward(&observation[index(4 * begin)], begin, std::min(most, n - begin), outputs.data() + 2 * begin);
+    network.forward(&observation[index(4 * begin)], begin, std::min(most, n - begin), outputs.data() + 3 * begin);
   for (int s = 0; s < n; ++s) {
-    r.d[index(s)] = outputs[2 * s], r.value[index(s)] = outputs[2 * s + 1];
-    outputs[2 * s] = grad_d[index(s)], outputs[2 * s + 1] = grad_value[index(s)];
+    for (int k = 0; k < 2; ++k) r.logits[index(2 * s + k)] = std::exchange(outputs[3 * s + k], grad_logits[index(2 * s + k)]);
+    r.value[index(s)] = std::exchange(outputs[3 * s + 2], grad_value[index(s)]);
   }
   network.begin_gradient();
   for (int begin = 0; begin < n; begin += most)
-    network.backward(&observation[index(4 * begin)], begin, std::min(most, n - begin), outputs.data() + 2 * begin, gradient.data());
+    network.backward(&observation[index(4 * begin)], begin, std::min(most, n - begin), outputs.data() + 3 * begin, gradient.data());
   network.end_gradient(gradient.data());
   EXPECT_TRUE(gradient.guards_intact() && outputs.guards_intact());
   EXPECT_EQ(gradient.untouched(), 0) << name(shape);
@@ -78,12 +80,12 @@ DenseResult run_dense(const NetworkShape& shape, const std::vector<float>& p, co
 
 void expect_dense(const NetworkShape& shape, int n, int most, cupg::Isa isa, int threads = 1) {
   const std::vector<float> p = plausible_parameters(shape, 11), x = random_floats(4 * index(n), 1.5f, 12),
-                           grad_d = random_floats(index(n), 1.0f, 13), grad_value = random_floats(index(n), 1.0f, 14);
-  const Expected e = expected(shape, to_double(p), to_double(x), to_double(grad_d), to_double(grad_value), absolute(to_double(grad_d)),
-                              absolute(to_double(grad_value)));
-  const DenseResult r = run_dense(shape, p, x, grad_d, grad_value, most, isa, threads);
+                           grad_logits = random_floats(2 * index(n), 1.0f, 13), grad_value = random_floats(index(n), 1.0f, 14);
+  const Expected e = expected(shape, to_double(p), to_double(x), to_double(grad_logits), to_double(grad_value),
+                              absolute(to_double(grad_logits)), absolute(to_double(grad_value)));
+  const DenseResult r = run_dense(shape, p, x, grad_logits, grad_value, most, isa, threads);
   const std::string what = name(shape) + ", " + text(isa);
-  expect_near(e.d, r.d, e.d_bound, what + ": d");
+  expect_near(e.logits, r.logits, e.logits_bound, what + ": logits");
   expect_near(e.value, r.value, e.value_bound, what + ": value");
   expect_near(e.gradient, r.gradient, e.gradient_bound, what + ": gradient");
 }
@@ -110,16 +112,19 @@ TEST(DenseNetwork, IsPyTorchs) {
   for (const GoldenCase& c : golden_cases())
     for (const bool reinforce : {false, true}) {
       const cupg::Coefficients<double> coefficients = reinforce ? cupg::Coefficients<double>{0, 0} : cupg::Coefficients<double>{0.01, 1};
-      std::vector<double> grad_d, grad_value;
+      std::vector<double> grad_logits, grad_value;
       for (std::size_t b = 0; b < c.batch; ++b) {
         const double d = c.logits[2 * b + 1] - c.logits[2 * b], scale = 1 / static_cast<double>(c.batch);
-        grad_d.push_back(scale * cupg::A2c::grad_two_actions(d, c.action[b] == 1, reinforce ? c.target[b] : c.advantage[b], coefficients));
+        const double grad_d =
+            scale * cupg::A2c::grad_two_actions(d, c.action[b] == 1, reinforce ? c.target[b] : c.advantage[b], coefficients);
+        grad_logits.insert(grad_logits.end(), {-grad_d, grad_d});
         grad_value.push_back(scale * cupg::A2c::grad_value(c.value[b], c.target[b], coefficients));
       }
       const auto rounded = [](const std::vector<double>& x) { return std::vector<float>(x.begin(), x.end()); };
-      const Expected e = expected(c.shape, c.parameters, c.observation, grad_d, grad_value, absolute(grad_d), absolute(grad_value));
-      const DenseResult r =
-          run_dense(c.shape, rounded(c.parameters), rounded(c.observation), rounded(grad_d), rounded(grad_value), 20, cupg::Isa::automatic);
+      const Expected e =
+          expected(c.shape, c.parameters, c.observation, grad_logits, grad_value, absolute(grad_logits), absolute(grad_value));
+      const DenseResult r = run_dense(c.shape, rounded(c.parameters), rounded(c.observation), rounded(grad_logits), rounded(grad_value), 20,
+                                      cupg::Isa::automatic);
       // the file's numbers are doubles: rounding them to float is one more rounding, which roundings() has to spare
       const std::string what = c.name + (reinforce ? " reinforce" : " a2c");
       expect_near(c.flat(c.losses.at(reinforce ? "reinforce" : "a2c").at("grads")), r.gradient, e.gradient_bound, what);
@@ -129,10 +134,16 @@ TEST(DenseNetwork, IsPyTorchs) {
 
 // ---- the engine -------------------------------------------------------------------------------------------------------------
 
-void expect_first_update(const Config& c, const cupg::GemmPlan& plan) { expect_first_update_by(*cupg::make_gemm_engine(c, 1, 1, plan), c); }
-void expect_first_update(const Config& c) { expect_first_update(c, cupg::plan_gemm(c)); }
+std::unique_ptr<cupg::Engine> library_engine(const Config& c, int agents = 1, int threads = 1) {
+  return cupg::make_library_engine(c, agents, threads, cupg::plan_library(c));
+}
 
-TEST(GemmEngine, FirstUpdateIsTheReferenceEnginesWithinItsRoundings) {
+void expect_first_update(const Config& c, const cupg::LibraryPlan& plan) {
+  expect_first_update_by(*cupg::make_library_engine(c, 1, 1, plan), c);
+}
+void expect_first_update(const Config& c) { expect_first_update(c, cupg::plan_library(c)); }
+
+TEST(LibraryNetwork, FirstUpdateIsTheReferenceEnginesWithinItsRoundings) {
   for (const auto& shapes : {all_structures(), wide_structures()})
     for (const NetworkShape& shape : shapes) {
       if (scale() < 1 && parameter_count(shape) > 2000) continue;
@@ -144,7 +155,7 @@ TEST(GemmEngine, FirstUpdateIsTheReferenceEnginesWithinItsRoundings) {
     }
 }
 
-TEST(GemmEngine, BatchesOfEverySize) {
+TEST(LibraryNetwork, BatchesOfEverySize) {
   for (const cupg::Isa isa : cupg::available_isas())
     for (const auto& [envs, horizon] : {std::pair{1, 1}, {1, 40}, {32, 1}, {33, 5}, {64, 3}, {300, 2}}) {
       Config c = engine_config(shared_shape({20, 20, 20}), envs, horizon);
@@ -153,18 +164,18 @@ TEST(GemmEngine, BatchesOfEverySize) {
     }
 }
 
-TEST(GemmEngine, SlabsOfEverySizeKeptOrComputedAgain) {
+TEST(LibraryNetwork, SlabsOfEverySizeKeptOrComputedAgain) {
   const Config c = engine_config(separate_shape({9, 9, 9}, {70}), 40, 9);
   for (const std::int64_t slab : {1, 7, 40, 64, 1000})
     for (const bool keep : {false, true}) expect_first_update(c, {.slab = slab, .keep = keep});
-  EXPECT_TRUE(cupg::plan_gemm(c).keep);
+  EXPECT_TRUE(cupg::plan_library(c).keep);
   Config large = c;
   large.hidden = {4096, 4096};
   large.envs = 1024;
-  EXPECT_FALSE(cupg::plan_gemm(large).keep);
+  EXPECT_FALSE(cupg::plan_library(large).keep);
 }
 
-TEST(GemmEngine, TruncatedEpisodesGoOnOrEndAsTheReferenceEngines) {
+TEST(LibraryNetwork, TruncatedEpisodesGoOnOrEndAsTheReferenceEngines) {
   // A policy that balances: every environment is cut by CartPole-v0's limit, twice in 512 steps. Four updates; roundings come to
   // some 1e-6 of the largest parameter here, the modes differ by 1e-3 and more.
   constexpr double kRoundings = 2e-5;
@@ -182,7 +193,7 @@ TEST(GemmEngine, TruncatedEpisodesGoOnOrEndAsTheReferenceEngines) {
       std::vector<float> p = balancing(1);
       const float value[] = {30, -20, 50, 10, 20};  // a bootstrap that depends on the state
       std::copy(value, value + 5, p.end() - 5);
-      const auto reference = reference_engine(c), engine = cupg::make_gemm_engine(c, 1, 2);
+      const auto reference = reference_engine(c), engine = library_engine(c, 1, 2);
       for (cupg::Engine* e : {reference.get(), engine.get()}) {
         e->reset(0, 3);
         e->set_parameters(0, p);
@@ -198,7 +209,7 @@ TEST(GemmEngine, TruncatedEpisodesGoOnOrEndAsTheReferenceEngines) {
     }
 }
 
-TEST(GemmEngine, AnEpisodeLimitAndASummedLossAreTheReferenceEngines) {
+TEST(LibraryNetwork, AnEpisodeLimitAndASummedLossAreTheReferenceEngines) {
   constexpr double kRoundings = 2e-5;
   for (const std::int64_t limit : {0, 30}) {
     Config c = plain_config();
@@ -208,7 +219,7 @@ TEST(GemmEngine, AnEpisodeLimitAndASummedLossAreTheReferenceEngines) {
     c.episode_limit = limit;
     c.objective.loss = cupg::LossSum::sum;
     c.optimizer = {.kind = cupg::OptimizerKind::sgd, .learning_rate = 0.03f / static_cast<float>(c.batch()), .max_grad_norm = 0};
-    const auto reference = reference_engine(c), engine = cupg::make_gemm_engine(c, 1, 2);
+    const auto reference = reference_engine(c), engine = library_engine(c, 1, 2);
     for (cupg::Engine* e : {reference.get(), engine.get()}) {
       e->reset(0, 3);
       e->set_parameters(0, balancing(1));
@@ -222,7 +233,7 @@ TEST(GemmEngine, AnEpisodeLimitAndASummedLossAreTheReferenceEngines) {
   }
 }
 
-TEST(GemmEngine, NormalisesAndOptimisesAsTheReferenceEngine) {
+TEST(LibraryNetwork, NormalisesAndOptimisesAsTheReferenceEngine) {
   // five updates; roundings come to some 1e-6 of the largest parameter, every setting changes 1e-3 of it
   constexpr double kRoundings = 2e-5;
   std::vector<std::vector<float>> ends;
@@ -233,19 +244,46 @@ TEST(GemmEngine, NormalisesAndOptimisesAsTheReferenceEngine) {
       c.optimizer = {.kind = kind, .learning_rate = 0.02f, .schedule = cupg::Schedule::linear, .max_grad_norm = 1};
       c.optimizer.rmsprop_eps = normalize ? cupg::RmspropEps::inside : cupg::RmspropEps::outside;
       c.steps = 8 * c.batch();
-      const auto reference = reference_engine(c), engine = cupg::make_gemm_engine(c, 1, 1);
+      const auto reference = reference_engine(c), engine = library_engine(c, 1, 1);
       EXPECT_FALSE(!(distance(trained(*reference, 3, 5), trained(*engine, 3, 5)) <= kRoundings)) << normalize << static_cast<int>(kind);
       for (const std::vector<float>& other : ends) EXPECT_GT(distance(other, engine->parameters(0)), 10 * kRoundings);
       ends.push_back(parameters(*engine));
     }
 }
 
-TEST(GemmEngine, EvaluatesAsTheReferenceEngine) {
+TEST(LibraryNetwork, FirstUpdateOfEveryAlgorithmIsTheReferences) {
+  for (const std::int64_t slab : {23, 4096})
+    expect_first_updates([&](const Config& c) { return cupg::make_library_engine(c, 1, 1, {.slab = slab, .keep = false}); });
+}
+
+TEST(LibraryNetwork, EverySettingOfPpoAndReinforceIsTheReferences) {
+  expect_every_setting([](const Config& c) {
+    const bool keep = c.minibatches == 1 && c.collect == cupg::Collect::steps;
+    return cupg::make_library_engine(c, 1, 2, {.slab = 50, .keep = keep});
+  });
+}
+
+TEST(LibraryNetwork, TakesTheDerivativesOfARegisteredObjective) {
+  const cupg::ObjectiveInfo& ppo = cupg::find_objective("ppo");
+  cupg::register_objective({"ppo-again", "", ppo.value, ppo.entropy, ppo.ratio},
+                           {.generic = cupg::cpu_ops_generic().objective(cupg::objective_number("ppo"))});
+  Config c = engine_config(shared_shape({65}), 40, 9);
+  c.epochs = c.minibatches = 2;
+  c.isa = cupg::Isa::scalar;
+  std::vector<std::vector<float>> ends;
+  for (const char* algorithm : {"ppo", "ppo-again"}) {
+    c.algorithm = algorithm;
+    ends.push_back(trained(*library_engine(c), 3, 2));
+  }
+  EXPECT_TRUE(same_bits(ends[0], ends[1])) << "the same derivatives, one thread";
+}
+
+TEST(LibraryNetwork, EvaluatesAsTheReferenceEngine) {
   Config c = plain_config();
   c.hidden = {};
   for (const float quality : {1.0f, 0.05f, -1.0f})
     for (const bool greedy : {true, false}) {
-      const auto reference = reference_engine(c), engine = cupg::make_gemm_engine(c, 1, 1);
+      const auto reference = reference_engine(c), engine = library_engine(c, 1, 1);
       for (cupg::Engine* e : {reference.get(), engine.get()}) {
         e->reset(0, 5);
         e->set_parameters(0, balancing(quality));
@@ -258,12 +296,12 @@ TEST(GemmEngine, EvaluatesAsTheReferenceEngine) {
     }
 }
 
-TEST(GemmEngine, KUpdatesAreKTimesOneAndPopulationsAreIndependent) {
+TEST(LibraryNetwork, KUpdatesAreKTimesOneAndPopulationsAreIndependent) {
   Config c = plain_config();
   c.hidden = {30, 20, 10};
   c.envs = 40;
   c.horizon = 5;
-  const auto whole = cupg::make_gemm_engine(c, 1, 1), parts = cupg::make_gemm_engine(c, 2, 1);
+  const auto whole = library_engine(c, 1, 1), parts = library_engine(c, 2, 1);
   whole->reset(0, 1), parts->reset(0, 8), parts->reset(1, 1);
   update(*whole, 6);
   for (const std::int64_t updates : {1, 3, 2}) {
@@ -276,10 +314,10 @@ TEST(GemmEngine, KUpdatesAreKTimesOneAndPopulationsAreIndependent) {
   EXPECT_FALSE(same_bits(whole->parameters(0), parts->parameters(0)));
 }
 
-TEST(GemmEngine, AGradientThatIsNotFiniteChangesNothing) {
+TEST(LibraryNetwork, AGradientThatIsNotFiniteChangesNothing) {
   Config c = plain_config();
   c.hidden = {70};
-  const auto engine = cupg::make_gemm_engine(c, 1, 1);
+  const auto engine = library_engine(c, 1, 1);
   for (const float bad : {std::nanf(""), 1e38f}) {
     engine->reset(0, 1);
     update(*engine, 2);
@@ -293,7 +331,7 @@ TEST(GemmEngine, AGradientThatIsNotFiniteChangesNothing) {
   }
 }
 
-TEST(GemmEngine, AnUpdateThatIsGivenUpLeavesTheOneBefore) {
+TEST(LibraryNetwork, AnUpdateThatIsGivenUpLeavesTheOneBefore) {
   cupg::Config c = plain_config();
   c.hidden = {70};
   c.envs = 300;
@@ -301,7 +339,7 @@ TEST(GemmEngine, AnUpdateThatIsGivenUpLeavesTheOneBefore) {
   expect_whole_updates([&] { return cpu_engine(c); });
 }
 
-TEST(GemmEngine, IsChosenBeyondTheFusedKernelsAlone) {
+TEST(LibraryNetwork, IsChosenBeyondTheFusedKernelsAlone) {
   Config c = plain_config();
   const auto math = [&](const std::vector<int>& hidden) {
     c.hidden = hidden;
@@ -318,7 +356,7 @@ TEST(GemmEngine, IsChosenBeyondTheFusedKernelsAlone) {
   EXPECT_EQ(reference_engine(c)->math(), "exact");
 }
 
-TEST(GemmEngine, TakesTheMemoryThatItSays) {
+TEST(LibraryNetwork, TakesTheMemoryThatItSays) {
   Config c = plain_config();
   c.hidden = {512, 512};
   c.envs = 64;
@@ -335,7 +373,7 @@ TEST(GemmEngine, TakesTheMemoryThatItSays) {
   EXPECT_GT(cupg::engine_bytes(c, 1, 1), 4ll * 4 * 31 * 4096 * 4096);
 }
 
-TEST(GemmEngine, SeedsSideBySideAreThoseOfEachAlone) {
+TEST(LibraryNetwork, SeedsSideBySideAreThoseOfEachAlone) {
   Config c = plain_config();
   c.hidden = {40, 70};
   c.steps = 10 * c.batch();
@@ -352,7 +390,7 @@ TEST(GemmEngine, SeedsSideBySideAreThoseOfEachAlone) {
   }
 }
 
-TEST(GemmEngine, SolvesCartPoleWithTwoLayersOf256) {
+TEST(LibraryNetwork, SolvesCartPoleWithTwoLayersOf256) {
   if (scale() < 1) GTEST_SKIP() << "minutes under a sanitizer";
   Config c;
   c.hidden = {256, 256};

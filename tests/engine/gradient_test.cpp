@@ -229,7 +229,7 @@ TEST(GradientOp, IsTheReferenceNetworksInDoubleToItsRounding) {
       for (const cupg::TensorInfo& t : parameter_layout(shape)) {
         const auto begin = magnitude.begin() + t.offset;
         // A path from input to sum has at most 64 + 64 + 64 roundings forward and back and some 20 in loss and reduction, each at most
-        // 2^-24 of what is summed; the tensor's largest sum of magnitudes stands for what cancelled inside a sample.
+        // 2^-24 of what is summed; the tensor's largest sum of magnitudes stands for what canceled inside a sample.
         const double tolerance = 256 * 0x1p-24 * *std::max_element(begin, begin + t.elements());
         for (int i = t.offset; i < t.offset + t.elements(); ++i) {
           const auto at = static_cast<std::size_t>(i);

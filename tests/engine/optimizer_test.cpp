@@ -1,4 +1,4 @@
-// Clip, schedules and the three optimisers: element steps in double against PyTorch, the op in float against them.
+// Clip, schedules and the three optimizers: element steps in double against PyTorch, the op in float against them.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -97,7 +97,7 @@ TEST(Tape, TheFirstStepOfTheSquare) {
   EXPECT_NEAR(cupg::sgd_step(3.0, 2 * (3.0 + 1), 0.01), 2.92, 1e-15);
 }
 
-/// An agent's optimiser arrays between guards; elements beyond `used` are padding.
+/// An agent's optimizer arrays between guards; elements beyond `used` are padding.
 struct Arrays {
   Guarded<float> gradient, parameters, first, second;
   cupg::OptimizerState state;

@@ -94,7 +94,7 @@ struct Follower {
     network.forward(scene.parameters.data(), r.x, r.d, r.value);
     const std::uint32_t word = cupg::philox4x32(environment, step / 4, kAction, 0, scene.seed).word[step % 4];
     r.right = cupg::TwoActions<float>::sample(r.d, static_cast<float>(word >> 8) * 0x1p-24f);
-    r.terminated = cupg::CartPole::step(state, r.right);
+    r.terminated = cupg::CartPole::step(state, {r.right}).terminated;
     r.length = ++age;
     r.truncated = !r.terminated && age >= static_cast<std::uint32_t>(limit);  // termination on the last step wins
     r.done = r.terminated || r.truncated;

@@ -18,8 +18,6 @@ constexpr cupg::SampleRow kRow{4};
 /// One environment's samples; advantage, target and everything that is no input are poison.
 struct Problem {
   Guarded<float> samples;
-  float reward = 1;
-
   explicit Problem(std::int64_t count) : samples(count * kRow.stride()) {}
   Problem(const std::vector<float>& values, const std::vector<float>& next_values, const std::vector<bool>& done)
       : Problem(static_cast<std::int64_t>(values.size())) {
@@ -46,6 +44,7 @@ struct Problem {
     at(t, kRow.value()) = value;
     at(t, kRow.next_value()) = next;
     at(t, kRow.done()) = cupg::bits_float(done ? 1u : 0u);
+    at(t, kRow.reward()) = 1;
   }
 
   struct Result {
@@ -59,7 +58,6 @@ struct Problem {
     a.count = count();
     a.estimator = estimator;
     a.has_value = has_value;
-    a.reward = reward;
     a.gamma = gamma;
     a.gamma_lambda = gamma * lambda;
     a.nstep = nstep;
@@ -123,10 +121,12 @@ TEST(RowAdvantage, OneStepAndNone) {
   }
 }
 TEST(RowAdvantage, TheRewardIsTheEnvironments) {
+  // -3 + 8/2 = 1, then 8; each step has its own
   Problem p({0, 0}, {0, 0}, {false, true});
-  p.reward = -3;
+  p.at(0, kRow.reward()) = -3;
+  p.at(1, kRow.reward()) = 8;
   for (const Estimator e : {Estimator::gae, Estimator::nstep, Estimator::returns})
-    EXPECT_EQ(p.solve(e, 0.5f, 1, 2).advantage, (Floats{-4.5f, -3}));
+    EXPECT_EQ(p.solve(e, 0.5f, 1, 2).advantage, (Floats{1, 8}));
 }
 
 TEST(RowAdvantage, LambdaZeroIsTheTemporalDifferenceToTheBit) {

@@ -9,6 +9,8 @@
 #include <map>
 
 #include "cupg/environment.hpp"
+#include "cupg/error.hpp"
+#include "envs/registry.hpp"
 #include "tests/support/golden.hpp"
 
 namespace {
@@ -42,7 +44,7 @@ Four numbers(State<S> s) {
 }
 template <class S>
 State<S> stepped(State<S> s, bool right) {
-  CartPole::step(s, right);
+  CartPole::step(s, {right});
   return s;
 }
 
@@ -71,15 +73,15 @@ TEST(CartPole, EveryDoubleStepIsGymnasiums) {
   double worst = 0;
   for (std::size_t row = 0; row < oracle().rows(); ++row) {
     State<double> s = make_state<double>(oracle_state("", row));
-    const bool terminated = CartPole::step(s, oracle().text("action", row) == "1");
+    const auto [reward, terminated] = CartPole::step(s, {oracle().text("action", row) == "1"});
     EXPECT_EQ(terminated, oracle_flag("terminated", row)) << "row " << row;
+    EXPECT_EQ(reward, oracle().number("reward", row));
     const Four want = oracle_state("next_", row), got = numbers(s);
     for (std::size_t i = 0; i < 4; ++i) {
       worst = std::max(worst, std::abs(got[i] - want[i]));
       // velocities stay below 4, where an ulp is 4.4e-16; the two forms of the equations round some ten times each
       EXPECT_FALSE(!(std::abs(got[i] - want[i]) <= 1e-14)) << "row " << row << " " << kFields[i] << ": " << got[i] << " for " << want[i];
     }
-    EXPECT_EQ(oracle().number("reward", row), CartPole::kReward);
   }
   RecordProperty("worst_difference", std::to_string(worst));
 }
@@ -91,7 +93,7 @@ TEST(CartPole, EveryFloatStepIsExactToItsRounding) {
     const bool right = oracle().text("action", row) == "1";
     const Four exact = numbers(stepped(make_state<double>(numbers(start)), right)), bound = float_step_bound(numbers(start), exact);
     State<float> s = start;
-    const bool terminated = CartPole::step(s, right);
+    const bool terminated = CartPole::step(s, {right}).terminated;
     const Four got = numbers(s);
     for (std::size_t i = 0; i < 4; ++i)
       EXPECT_FALSE(!(std::abs(got[i] - exact[i]) <= bound[i]))
@@ -111,7 +113,7 @@ TEST(CartPole, WholeDoubleEpisodesAreGymnasiums) {
     const std::string& policy = oracle().text("policy", row);
     if (policy != "random" && policy != "left" && policy != "right") continue;
     if (oracle().text("t", row) == "0") s = make_state<double>(oracle_state("", row)), ++episodes;
-    const bool terminated = CartPole::step(s, oracle().text("action", row) == "1");
+    const bool terminated = CartPole::step(s, {oracle().text("action", row) == "1"}).terminated;
     EXPECT_EQ(terminated, oracle_flag("terminated", row)) << "row " << row;
     const Four want = oracle_state("next_", row), got = numbers(s);
     for (std::size_t i = 0; i < 4; ++i)
@@ -125,7 +127,7 @@ TEST(CartPole, OneStepFromRestByHand) {
   // At rest: temp = 10/1.1 = 100/11; theta_acc = -(100/11) / (1/2 (4/3 - 0.1/1.1)) = -(100/11)(66/41) = -600/41;
   // x_acc = 100/11 + (0.05/1.1)(600/41) = 400/41. Positions use the old velocities, so they stay.
   State<double> s{0, 0, 0, 0};
-  EXPECT_FALSE(CartPole::step(s, true));
+  EXPECT_FALSE(CartPole::step(s, {true}).terminated);
   EXPECT_EQ(s.x, 0.0);
   EXPECT_EQ(s.theta, 0.0);
   EXPECT_NEAR(s.x_dot, 0.02 * 400 / 41, 1e-16);
@@ -158,11 +160,11 @@ void expect_strict_limits() {
   for (const S sign : {S(1), S(-1)})
     for (const bool right : {false, true}) {
       State<S> at_x{sign * x, 0, 0, 0}, past_x{sign * std::nextafter(x, kInfinity), 0, 0, 0};
-      EXPECT_FALSE(CartPole::step(at_x, right)) << "|x| = 2.4 is inside";
-      EXPECT_TRUE(CartPole::step(past_x, right));
+      EXPECT_FALSE(CartPole::step(at_x, {right}).terminated) << "|x| = 2.4 is inside";
+      EXPECT_TRUE(CartPole::step(past_x, {right}).terminated);
       State<S> at_theta{0, 0, sign * theta, 0}, past_theta{0, 0, sign * std::nextafter(theta, kInfinity), 0};
-      EXPECT_FALSE(CartPole::step(at_theta, right)) << "|theta| = 12 degrees is inside";
-      EXPECT_TRUE(CartPole::step(past_theta, right));
+      EXPECT_FALSE(CartPole::step(at_theta, {right}).terminated) << "|theta| = 12 degrees is inside";
+      EXPECT_TRUE(CartPole::step(past_theta, {right}).terminated);
     }
 }
 TEST(CartPole, LimitsAreStrictInDouble) { expect_strict_limits<double>(); }
@@ -170,7 +172,8 @@ TEST(CartPole, LimitsAreStrictInFloat) { expect_strict_limits<float>(); }
 
 TEST(CartPole, ConstantsAreGymnasiums) {
   EXPECT_EQ(CartPole::kThetaLimit, 0.20943951023931953);
-  EXPECT_EQ(CartPole::kReward, 1.0);
+  EXPECT_EQ(CartPole::kMinReward, 1.0);
+  EXPECT_EQ(CartPole::kMaxReward, 1.0);
   EXPECT_EQ(CartPole::kObservations, 4);
   EXPECT_EQ(CartPole::kActions, 2);
 }
@@ -202,6 +205,25 @@ TEST(Environments, LimitsAndThresholdsAreGymnasiums) {
   EXPECT_EQ(v1.max_episode_steps, 500);
   EXPECT_EQ(v1.reward_threshold, 475.0);
   EXPECT_EQ(v1.max_return, 500.0);
+  const cupg::EnvironmentInfo &car = cupg::find_environment("MountainCar-v0"), &acrobot = cupg::find_environment("Acrobot-v1");
+  EXPECT_EQ(car.max_episode_steps, 200);
+  EXPECT_EQ(car.reward_threshold, -110.0);
+  EXPECT_EQ(car.min_return, -200.0);
+  EXPECT_EQ(car.max_return, -1.0) << "a step has been taken";
+  EXPECT_EQ(acrobot.max_episode_steps, 500);
+  EXPECT_EQ(acrobot.reward_threshold, -100.0);
+  EXPECT_EQ(acrobot.min_return, -500.0);
+  EXPECT_EQ(acrobot.max_return, 0.0) << "the step that reaches the goal costs nothing";
+}
+
+TEST(Environments, ANumberThatNoneHasThrows) {
+  const auto nothing = []<class Env>() {};
+  for (const int id : {-1, static_cast<int>(cupg::environments().size()), 1 << 30}) {
+    EXPECT_THROW(cupg::with_environment(id, nothing), cupg::Error) << id;
+    EXPECT_THROW(cupg::with_counting_environment(id, nothing), cupg::Error) << id;
+  }
+  EXPECT_THROW(cupg::with_counting_environment(cupg::find_environment("Acrobot-v1").id, nothing), cupg::Error);
+  EXPECT_NO_THROW(cupg::with_counting_environment(cupg::find_environment("CartPole-v1").id, nothing));
 }
 
 TEST(Environments, EachKnowsItsPlace) {

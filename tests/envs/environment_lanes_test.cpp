@@ -160,7 +160,7 @@ TEST(Stepping, EndsEpisodesAtTheLimitOrAtTheEdgeAndStartsAfresh) {
     for (int t = 0; t < steps; ++t) {
       const std::uint32_t now = static_cast<std::uint32_t>(t);
       const bool right = (draw(now / 128, 5, 0).word[now / 32 % 4] >> (now % 32) & 1u) == 0;
-      const bool terminated = cupg::CartPole::step(state, right), truncated = ++age >= limit;
+      const bool terminated = cupg::CartPole::step(state, {right}).terminated, truncated = ++age >= limit;
       const std::int64_t row = warp * steps + t;
       float x[4];
       cupg::CartPole::observe(state, x);

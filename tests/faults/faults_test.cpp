@@ -20,6 +20,7 @@
 #include "cupg/run.hpp"
 #include "tests/cli/child_process.hpp"
 #include "tests/faults/traced.hpp"
+#include "tests/support/parse.hpp"
 #include "tests/support/sanitized.hpp"
 
 namespace cupg::test {
@@ -77,7 +78,7 @@ State state_of(const TemporaryFolder& folder, const std::string& run) {
     return State::unfinished;
   }
   EXPECT_EQ(files_of(path), (std::vector<std::string>{"config.toml", "curve.csv", "policy.safetensors", "result.json"}));
-  const auto result = nlohmann::json::parse(folder.read(run + "/result.json"), nullptr, false);
+  const auto result = cupg_test::parse_json(folder.read(run + "/result.json"));
   EXPECT_FALSE(result.is_discarded());
   if (result.is_discarded()) return State::whole;
   EXPECT_EQ(parameters_sha256(Run::policy(path).parameters), result["agents"][0]["parameters_sha256"]);
@@ -119,7 +120,7 @@ TEST(Faults, ACallThatFailsOnceLeavesAWholeRunOrIsTold) {
       const std::string message = folder.read("err");
       if (end.status == 0) {
         EXPECT_EQ(state, State::whole);
-        EXPECT_FALSE(nlohmann::json::parse(folder.read("out"), nullptr, false).is_discarded());
+        EXPECT_FALSE(cupg_test::parse_json(folder.read("out")).is_discarded());
         continue;
       }
       told.insert(end.call);

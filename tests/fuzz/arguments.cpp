@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "cupg/error.hpp"
+#include "src/api/text.hpp"
 #include "src/cli/arguments.hpp"
 #include "src/io/config_file.hpp"
 #include "src/io/options.hpp"
-#include "src/text.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::vector<std::string> words{"cupg", ""};

@@ -4,10 +4,10 @@
 #include <string_view>
 
 #include "cupg/error.hpp"
+#include "src/api/text.hpp"
 #include "src/io/config_file.hpp"
 #include "src/io/memory.hpp"
 #include "src/io/options.hpp"
-#include "src/text.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   cupg::Config config;

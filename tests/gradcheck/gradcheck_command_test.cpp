@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/child_process.hpp"
+#include "tests/support/parse.hpp"
 
 namespace cupg {
 namespace {
@@ -51,7 +52,7 @@ TEST(GradcheckCommand, PrintsOneJsonObjectAndDrawsThePlot) {
   EXPECT_EQ(r.status, 0) << r.err;
   EXPECT_EQ(r.err, "");
   EXPECT_EQ(std::count(r.out.begin(), r.out.end(), '\n'), 1);
-  const auto json = nlohmann::json::parse(r.out);
+  const auto json = cupg_test::parse_json(r.out);
   EXPECT_EQ(json["methods"].size(), 5u);
   EXPECT_EQ(json["config"]["hidden"], nlohmann::json::array({4}));
   EXPECT_EQ(json["samples"], 8);

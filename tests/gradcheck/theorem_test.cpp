@@ -204,7 +204,7 @@ double plain_episode(const std::vector<double>& weights, std::uint32_t episode, 
     const double p = 1 / (1 + std::exp(-static_cast<double>(d)));
     Vector& score = scores.emplace_back();
     for (const float value : x) score.push_back(((right ? 1 : 0) - p) * static_cast<double>(value));
-    if (cupg::CartPole::step(state, right)) break;
+    if (cupg::CartPole::step(state, {right}).terminated) break;
   }
   double to_go = 0;
   for (std::size_t t = scores.size(); t-- > 0;) {

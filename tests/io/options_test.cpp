@@ -127,7 +127,7 @@ TEST(ConfigFile, ASearchTakesNoSettingOfAGradient) {
     for (const char* algorithm : {"random-search", "hill-climbing"}) {
       Config c;
       c.algorithm = algorithm;
-      EXPECT_EQ(missing(*find_option(name), c), "an algo that learns by gradients, as a2c") << name;
+      EXPECT_EQ(missing(*find_option(name), c), "an algo that learns by gradients, such as a2c") << name;
     }
   Config c;
   c.algorithm = "hill-climbing";
@@ -513,13 +513,6 @@ const std::vector<Refusal>& refusals() {
       {"value-bias: true with separate = false; expected separate = true", [](Config& c) { c.value_bias = true; }},
       {"nstep: 25 with horizon = 24; expected at most the horizon",
        [](Config& c) { c.advantage.estimator = Estimator::nstep, c.advantage.nstep = 25; }},
-      {"hidden: [65] with these settings; expected at most 2 layers of 64 units", [](Config& c) { c.algorithm = "ppo", c.hidden = {65}; }},
-      {"hidden: [8, 8, 8] with these settings; expected at most 2 layers",
-       [](Config& c) {
-         c.algorithm = "ppo", c.hidden = {8, 8, 8};
-       }},
-      {"value-hidden: [65] with these settings; expected at most 2 layers of 64 units",
-       [](Config& c) { c.algorithm = "ppo", c.shared = false, c.value_hidden = std::vector<int>{65}; }},
       {"envs: 16777216 with horizon = 256; expected fewer than 2^32 samples",
        [](Config& c) { c.algorithm = "ppo", c.envs = 1 << 24, c.horizon = 256; }},
       {"envs: 8000 with episode-limit = 617332; expected fewer than 2^32 samples",
@@ -559,7 +552,11 @@ TEST(CheckConfig, TakesWhatIsNextToARefusal) {
   taken("no limit on fixed horizons", [](Config& c) { c.episode_limit = 0; });
   taken("a value's own rate and biases", [](Config& c) { c.shared = false, c.optimizer.value_learning_rate = 0.1f, c.value_bias = false; });
   taken("random actions of a2c", [](Config& c) { c.exploration.start = 0.4f, c.exploration.end = 0.15f; });
-  taken("wide networks on fixed horizons", [](Config& c) { c.hidden = {65, 65, 65}; });
+  taken("wide networks", [](Config& c) { c.hidden = {65, 65, 65}; });
+  taken("wide networks of ppo", [](Config& c) { c.algorithm = "ppo", c.epochs = 4, c.minibatches = 4, c.hidden = {65}; });
+  taken("wide networks of whole episodes", [](Config& c) {
+    c.algorithm = "reinforce-baseline", c.collect = Collect::episodes, c.advantage.estimator = Estimator::returns, c.hidden = {8, 8, 8};
+  });
   taken("a baseline on fixed horizons", [](Config& c) { c.algorithm = "reinforce-baseline"; });
 }
 

@@ -16,6 +16,7 @@
 #include "cupg/config.hpp"
 #include "cupg/error.hpp"
 #include "src/io/safetensors.hpp"
+#include "tests/support/scale.hpp"
 
 namespace cupg {
 namespace {
@@ -28,7 +29,8 @@ Policy make_policy(const std::vector<int>& hidden, bool separate, bool bias, Act
   config.bias = bias;
   config.activation = activation;
   Policy policy{config.environment, config.network(), {}};
-  for (int i = 0; i < parameter_count(policy.shape); ++i) policy.parameters.push_back(0.01f * static_cast<float>(i) - 0.2f);
+  const int count = parameter_count(policy.shape);
+  for (int i = 0; i < count; ++i) policy.parameters.push_back(0.01f * static_cast<float>(i) - 0.2f);
   return policy;
 }
 
@@ -247,7 +249,8 @@ TEST(Safetensors, EveryChangedByteIsReadOrRefused) {
     }
   std::uint32_t state = 2024;
   const auto next = [&] { return (state = state * 1664525u + 1013904223u) >> 8; };
-  for (int round = 0; round < 20000; ++round) {
+  const int rounds = cupg_test::scaled(20000);
+  for (int round = 0; round < rounds; ++round) {
     std::string changed = bytes;
     for (std::uint32_t i = next() % 8; i < 8; ++i) changed[next() % changed.size()] = static_cast<char>(next());
     changed.resize(next() % 4 == 0 ? next() % changed.size() : changed.size());

@@ -6,12 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "src/api/text.hpp"
 #include "src/report/curve.hpp"
 #include "src/report/json.hpp"
 #include "src/report/summary.hpp"
 #include "src/report/text.hpp"
-#include "src/text.hpp"
 #include "src/train/statistics.hpp"
+#include "tests/support/parse.hpp"
 
 namespace cupg {
 namespace {
@@ -177,7 +178,7 @@ TEST(Json, HasNoNan) {
   config.advantage.gamma = 0.99f;
   const std::string line = dump_line(train_json(config, result));
   EXPECT_EQ(line.find("nan"), std::string::npos) << line;
-  const auto json = nlohmann::json::parse(line);
+  const auto json = cupg_test::parse_json(line);
   EXPECT_TRUE(json["summary"]["iqm"].is_null());
   EXPECT_TRUE(json["env_steps_per_second"].is_null());  // 0 steps in 0 seconds
   EXPECT_EQ(json["agents"][0]["message"], "because");
@@ -189,7 +190,7 @@ TEST(Json, HasNullForWhatWasNotMeasured) {
   AgentResult& agent = result.agents.emplace_back();
   agent.outcome = Outcome::interrupted;
   result.summary = summarise(result.agents);
-  const auto json = nlohmann::json::parse(dump_line(train_json({}, result)));
+  const auto json = cupg_test::parse_json(dump_line(train_json({}, result)));
   EXPECT_EQ(json["summary"]["n"], 1);
   EXPECT_EQ(json["summary"]["measured"], 0);
   for (const char* key : {"iqm", "ci95", "worst", "solved_fraction_ci95", "holding_fraction", "solved_seconds_median"})
@@ -207,7 +208,7 @@ TEST(Json, HasStepsToSolveAndTheCurveOfTheUnsolved) {
     if (steps != 200) agent.outcome = Outcome::solved, agent.solved_env_steps = steps;
   }
   result.summary = summarise(result.agents);
-  const auto json = nlohmann::json::parse(dump_line(train_json({}, result)));
+  const auto json = cupg_test::parse_json(dump_line(train_json({}, result)));
   const auto& steps = json["summary"]["steps_to_solve"];
   EXPECT_EQ(steps["median"], 300);  // 3/4 left at 100; 3/8 at 300, as the one of 200 was censored
   EXPECT_EQ(steps["censored"], 1);
@@ -269,7 +270,7 @@ TEST(Json, IsPrintedWithoutWhatATerminalActsOn) {
       "31m\xe2\x80\xae\x7f\xf3\xa0\x80\x81\u00e9";
   const std::string line = dump_line({{"run", path}});
   EXPECT_EQ(line, "{\"run\":\"a\\u009b31m\\u202e\\u007f\\udb40\\udc01\u00e9\"}\n");
-  EXPECT_EQ(nlohmann::json::parse(line)["run"], path);
+  EXPECT_EQ(cupg_test::parse_json(line)["run"], path);
 }
 
 TrainResult agents(int n, int solved) {

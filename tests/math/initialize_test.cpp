@@ -1,4 +1,4 @@
-// Weight initialisation: the distributions' moments and limits, orthonormality, gains, and frozen bits.
+// Weight initialization: the distributions' moments and limits, orthonormality, gains, and frozen bits.
 #include "kernels/math/initialize.hpp"
 
 #include <gtest/gtest.h>

@@ -98,7 +98,7 @@ struct Fairness {
     sigmas = (chi - freedom) / std::sqrt(2 * freedom);
   }
 };
-/// Over many keys: which number comes in which position, and which pairs are neighbours.
+/// Over many keys: which number comes in which position, and which pairs are neighbors.
 std::pair<Fairness, Fairness> fairness(std::uint32_t n, int rounds, std::uint64_t key) {
   std::vector<int> positions(n * n), pairs(n * n), neighbours;
   for (int k = 0; k < rounds; ++k) {

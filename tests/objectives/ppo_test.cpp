@@ -94,13 +94,13 @@ TEST(Ppo, ValueClipByHand) {
   // inside the clip: V_c = V
   EXPECT_NEAR(value(1.25, 3).loss, 1.75 * 1.75, 1e-15);
   EXPECT_EQ(value(1.25, 3).grad_value, 2 * -1.75);
-  // moved by 1 towards R = 3: V_c = 1.5, and 1.5^2 > 1^2: the clipped one, which does not depend on V
+  // moved by 1 toward R = 3: V_c = 1.5, and 1.5^2 > 1^2: the clipped one, which does not depend on V
   EXPECT_NEAR(value(2, 3).loss, 1.5 * 1.5, 1e-15);
   EXPECT_EQ(value(2, 3).grad_value, 0);
   // moved by 1 away from R = 0: V_c = 1.5, and 2^2 > 1.5^2
   EXPECT_NEAR(value(2, 0).loss, 4, 1e-15);
   EXPECT_EQ(value(2, 0).grad_value, 4);
-  // downwards: V = -1, V_c = 1/2; towards R = -3 it is clipped (3.5^2 > 2^2), away from R = 2 it is not
+  // downwards: V = -1, V_c = 1/2; toward R = -3 it is clipped (3.5^2 > 2^2), away from R = 2 it is not
   EXPECT_NEAR(value(-1, -3).loss, 3.5 * 3.5, 1e-15);
   EXPECT_EQ(value(-1, -3).grad_value, 0);
   EXPECT_NEAR(value(-1, 2).loss, 9, 1e-15);

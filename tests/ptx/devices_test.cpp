@@ -11,6 +11,7 @@
 #include "tests/cli/child_process.hpp"
 #include "tests/support/bits.hpp"
 #include "tests/support/engines.hpp"
+#include "tests/support/parse.hpp"
 
 extern "C" int cupg_ptx_has_context(int device);
 extern "C" int cupg_ptx_graphs();
@@ -47,7 +48,7 @@ TEST(Auto, TakesTheNextDeviceWhereOneCannotBeUsed) {
   for (const char* bad : {"sm_90:unavailable", "sm_90:broken", "sm_90:memory=100", "sm_75"}) {
     const ProcessResult r = with_devices(std::string(bad) + ",sm_90", train({"--device", "auto"}));
     ASSERT_EQ(r.status, 0) << bad << r.err;
-    EXPECT_EQ(json::parse(r.out).at("device"), "cuda") << bad << r.out;
+    EXPECT_EQ(cupg_test::parse_json(r.out).at("device"), "cuda") << bad << r.out;
   }
 }
 
@@ -60,7 +61,7 @@ TEST(Auto, FallsBackToTheCpuAndSaysWhy) {
   for (const auto& [devices, why] : cases) {
     const ProcessResult r = with_devices(devices, train({"--device", "auto"}));
     ASSERT_EQ(r.status, 0) << devices << r.err;
-    const json out = json::parse(r.out);
+    const json out = cupg_test::parse_json(r.out);
     EXPECT_EQ(out.at("device"), "cpu");
     EXPECT_NE(out.dump().find(why), std::string::npos) << devices << out;
     const ProcessResult strict = with_devices(devices, train({"--device", "cuda"}));
@@ -74,11 +75,11 @@ TEST(Auto, KnowsBeforehandThatANetworkIsTooLargeForADevice) {
   const std::initializer_list<std::string> large{"--algo", "ppo", "--envs", "2", "--horizon", "16"};
   const ProcessResult cpu = with_devices("sm_75", train(large), true);
   ASSERT_EQ(cpu.status, 0) << cpu.err;
-  EXPECT_EQ(json::parse(cpu.out).at("device"), "cpu");
+  EXPECT_EQ(cupg_test::parse_json(cpu.out).at("device"), "cpu");
   EXPECT_NE(cpu.out.find("shared memory"), std::string::npos) << cpu.out;
   const ProcessResult next = with_devices("sm_75,sm_90", train(large), true);
   ASSERT_EQ(next.status, 0) << next.err;
-  EXPECT_EQ(json::parse(next.out).at("device"), "cuda");
+  EXPECT_EQ(cupg_test::parse_json(next.out).at("device"), "cuda");
   EXPECT_EQ(with_devices("sm_75", {"train", "--algo", "ppo", "--device", "cuda"}, true).status, 2);
   const ProcessResult small = with_devices("sm_75", train({"--device", "cuda"}), true);
   EXPECT_EQ(small.status, 0) << "the default network fits: " << small.err;
@@ -89,7 +90,7 @@ TEST(Auto, KnowsBeforehandThatABatchIsTooLargeForADevice) {
   const std::initializer_list<std::string> large{"--envs", "2000", "--horizon", "50"};  // 2.8 MB of trajectories
   const ProcessResult next = with_devices("sm_90:memory=2000000,sm_90", train(large));
   ASSERT_EQ(next.status, 0) << next.err;
-  EXPECT_EQ(json::parse(next.out).at("device"), "cuda");
+  EXPECT_EQ(cupg_test::parse_json(next.out).at("device"), "cuda");
   const ProcessResult cpu = with_devices("sm_90:memory=2000000", train(large));
   ASSERT_EQ(cpu.status, 0) << cpu.err;
   EXPECT_NE(cpu.out.find("too little memory is free"), std::string::npos) << cpu.out;

@@ -56,7 +56,7 @@ Forms products() {
   };
 }
 
-// Quotients are cut towards zero and remainders have the dividend's sign: -7 = 2 * -3 - 1, and 7 = -2 * -3 + 1.
+// Quotients are cut toward zero and remainders have the dividend's sign: -7 = 2 * -3 - 1, and 7 = -2 * -3 + 1.
 Forms quotients() {
   return {
       {"div.s32",

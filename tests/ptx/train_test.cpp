@@ -11,6 +11,7 @@
 #include "tests/cli/child_process.hpp"
 #include "tests/support/comparisons.hpp"
 #include "tests/support/pairwise.hpp"
+#include "tests/support/parse.hpp"
 #include "tests/support/wide.hpp"
 
 namespace {
@@ -58,7 +59,7 @@ Trained train(const TemporaryFolder& folder, const std::string& device, const st
       t.policies[file.substr(device.size())] = folder.read(file);
       t.parameters[file.substr(device.size())] = cupg::load_policy((folder.path() / file).string()).parameters;
     }
-  t.math = nlohmann::json::parse(t.result.out).at("math");
+  t.math = cupg_test::parse_json(t.result.out).at("math");
   return t;
 }
 

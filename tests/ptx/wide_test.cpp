@@ -33,6 +33,21 @@ constexpr WideCase kCases[] = {
        c.optimizer.kind = cupg::OptimizerKind::sgd, c.optimizer.schedule = cupg::Schedule::linear;
      }},
     {"130, sum, limit 20", [](Config& c) { c.hidden = {130}, c.objective.loss = cupg::LossSum::sum, c.episode_limit = 20; }},
+    {"70, ppo, 2 x 2 minibatches, normalized",
+     [](Config& c) {
+       c.hidden = {70}, c.algorithm = "ppo", c.epochs = c.minibatches = 2, c.advantage.normalize = true;
+       c.advantage.normalize_over = cupg::NormalizeOver::minibatch, c.objective.target_kl = 1e-4f;
+     }},
+    {"70 beside 8, reinforce with baseline, episodes, a value's own rate",
+     [](Config& c) {
+       c = cupg_test::episodes_config(5);
+       c.hidden = {70}, c.shared = false, c.value_hidden = std::vector<int>{8}, c.optimizer.value_learning_rate = 0.1f;
+     }},
+    {"70, reinforce, episodes, limit 20",
+     [](Config& c) {
+       c = cupg_test::episodes_config(33);
+       c.hidden = {70}, c.algorithm = "reinforce", c.advantage.truncation = cupg::Truncation::terminal, c.episode_limit = 20;
+     }},
     {"130, 33 x 200 with time limits", [](Config& c) { c.hidden = {130}, c.envs = 33, c.horizon = 200, c.environment = "CartPole-v0"; }},
 };
 

@@ -38,7 +38,7 @@ int episode(const float (&w)[4], std::uint32_t trial, std::uint64_t key, int lim
   auto s = cupg::CartPole::reset(u);
   for (int t = 1;; ++t) {
     const float push = std::fma(w[3], s.theta_dot, std::fma(w[2], s.theta, std::fma(w[1], s.x_dot, w[0] * s.x)));
-    if (cupg::CartPole::step(s, push >= 0) || t == limit) return t;
+    if (cupg::CartPole::step(s, {push >= 0}).terminated || t == limit) return t;
   }
 }
 

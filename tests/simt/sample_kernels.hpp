@@ -109,7 +109,7 @@ __global__ void half_warps_kernel(const int* x, int* out, int rounds_low, int ro
   out[lane] = slots[lane ^ 16];
 }
 
-/// *sum = all of x: the block that finishes last adds the partial sums of all blocks. `ticket` is 0 before and afterwards.
+/// *sum = all of x: the block that finishes last adds the partial sums of all blocks. `ticket` is 0 before and afterward.
 __global__ void last_block_sum_kernel(const int* x, int* partial, unsigned* ticket, int* sum) {
   __shared__ bool last;
   const int value = __syncthreads_count(x[blockIdx.x * blockDim.x + threadIdx.x]);

@@ -41,6 +41,7 @@ inline const std::vector<ChunkFactor>& chunk_factors() {
         {"1x12", [](Config& c) { c.envs = 1, c.horizon = 12; }},
         {"33x12", [](Config& c) { c.envs = 33, c.horizon = 12; }},
         {"70x12", [](Config& c) { c.envs = 70, c.horizon = 12; }},
+        {"101x7", [](Config& c) { c.envs = 101, c.horizon = 7; }},
         {"1 episode", [](Config& c) { c.envs = 1, c.collect = cupg::Collect::episodes; }},
         {"35 episodes", [](Config& c) { c.envs = 35, c.collect = cupg::Collect::episodes; }}}},
       {"hidden",
@@ -96,6 +97,10 @@ inline const std::vector<ChunkFactor>& chunk_factors() {
        {{"constant", [](Config&) {}},
         {"linear", [](Config& c) { c.optimizer.schedule = cupg::Schedule::linear; }},
         {"exponential", [](Config& c) { c.optimizer.schedule = cupg::Schedule::exponential, c.optimizer.decay = 0.9f; }}}},
+      {"environment",
+       {{"CartPole-v1", [](Config&) {}},
+        {"MountainCar-v0", [](Config& c) { c.environment = "MountainCar-v0"; }},
+        {"Acrobot-v1", [](Config& c) { c.environment = "Acrobot-v1"; }}}},
   };
   return all;
 }

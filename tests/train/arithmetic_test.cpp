@@ -1,5 +1,5 @@
 // The floating-point environment of the caller changes no bit, on whichever thread, and is the same after a call.
-#include "src/arithmetic.hpp"
+#include "src/api/arithmetic.hpp"
 
 #include <gtest/gtest.h>
 
@@ -42,7 +42,7 @@ class Environments : public testing::TestWithParam<Environment> {
   void SetUp() override { std::fegetenv(&before_); }
   void TearDown() override { std::fesetenv(&before_); }
 
-  /// f() in the parameter's environment, which must be there afterwards.
+  /// f() in the parameter's environment, which must be there afterward.
   template <class F>
   auto within(F f) {
     GetParam().enter();

@@ -10,7 +10,7 @@ const cupg::EnvironmentInfo& cartpole() { return cupg::find_environment("CartPol
 
 /// `steps` steps in which an episode terminated every `length` steps.
 void live(CheckSchedule& schedule, int steps, int length) {
-  for (int s = 0; s < steps; s += 1000) schedule.add(1000, {1000 / length, 1000 / length, 1000});
+  for (int s = 0; s < steps; s += 1000) schedule.add(1000, {1000 / length, 1000 / length, 1000, 1000 * cupg::kReturnUnit});
 }
 
 TEST(CheckSchedule, ABeginnerIsNotChecked) {
@@ -29,7 +29,25 @@ TEST(CheckSchedule, LongEpisodesMakeACheckDue) {
 
 TEST(CheckSchedule, TruncatedEpisodesAreNoFailures) {
   CheckSchedule schedule(cartpole());
-  for (int i = 0; i < 100; ++i) schedule.add(1000, {50, 0, 1000});
+  for (int i = 0; i < 100; ++i) schedule.add(1000, {50, 0, 1000, 1000 * cupg::kReturnUnit});
+  EXPECT_TRUE(schedule.due());
+}
+
+/// `steps` steps of Acrobot, rewarded with -1 each, in which the goal was reached every `length` steps; the limit cut episodes in between.
+void swing(CheckSchedule& schedule, int steps, int length) {
+  for (int s = 0; s < steps; s += 5000) {
+    const std::int64_t goals = 5000 / length, all = std::max<std::int64_t>(10, goals);
+    schedule.add(5000, {all, goals, 5000, (goals - 5000) * cupg::kReturnUnit});
+  }
+}
+
+TEST(CheckSchedule, WhereATerminationIsTheGoalManyMakeACheckDue) {
+  CheckSchedule schedule(cupg::find_environment("Acrobot-v1"));
+  swing(schedule, 100000, 10000);  // never
+  EXPECT_FALSE(schedule.due());
+  swing(schedule, 100000, 1000);
+  EXPECT_FALSE(schedule.due());
+  swing(schedule, 100000, 100);
   EXPECT_TRUE(schedule.due());
 }
 

@@ -7,11 +7,16 @@ namespace {
 using cupg::CurvePoint;
 using cupg::CurveRecorder;
 
+/// Episodes whose returns are their lengths.
+cupg::EpisodeTally tally(std::int64_t episodes, std::int64_t terminated, std::int64_t steps) {
+  return {episodes, terminated, steps, steps * cupg::kReturnUnit};
+}
+
 TEST(CurveRecorder, APointIsTheMeanOfTheEpisodesSinceTheLast) {
   CurveRecorder recorder(100);
-  recorder.add(10, 0.5, {2, 2, 30});
-  recorder.add(50, 0.6, {1, 1, 7});  // within the spacing: waits
-  recorder.add(110, 0.7, {1, 0, 13});
+  recorder.add(10, 0.5, tally(2, 2, 30));
+  recorder.add(50, 0.6, tally(1, 1, 7));  // within the spacing: waits
+  recorder.add(110, 0.7, tally(1, 0, 13));
   const auto points = recorder.take(110, 0.7);
   ASSERT_EQ(points.size(), 2u);
   EXPECT_EQ(points[0].env_steps, 10);
@@ -30,8 +35,8 @@ TEST(CurveRecorder, NoPointWithoutAnEpisode) {
 
 TEST(CurveRecorder, TheLastPointIsAtTheEnd) {
   CurveRecorder recorder(100);
-  recorder.add(10, 0.5, {2, 2, 30});
-  recorder.add(50, 0.6, {1, 1, 7});  // within the spacing: the end must not lose it
+  recorder.add(10, 0.5, tally(2, 2, 30));
+  recorder.add(50, 0.6, tally(1, 1, 7));  // within the spacing: the end must not lose it
   recorder.add(90, 0.7, {});
   auto points = recorder.take(90, 0.75);
   ASSERT_EQ(points.size(), 2u);
@@ -42,7 +47,7 @@ TEST(CurveRecorder, TheLastPointIsAtTheEnd) {
 
   // no episode ended since the first point: its episodes are still the last ones
   CurveRecorder quiet(100);
-  quiet.add(10, 0.5, {2, 2, 30});
+  quiet.add(10, 0.5, tally(2, 2, 30));
   quiet.add(500, 0.6, {});
   points = quiet.take(500, 0.6);
   ASSERT_EQ(points.size(), 1u);
@@ -56,7 +61,7 @@ TEST(CurveRecorder, ALongRunKeepsFewPointsAndLosesNoEpisode) {
   double returns = 0;
   const int updates = 100000;
   for (int i = 1; i <= updates; ++i) {
-    recorder.add(i, i, {1 + i % 3, 0, (1 + i % 3) * (10 + i % 7)});
+    recorder.add(i, i, tally(1 + i % 3, 0, (1 + i % 3) * (10 + i % 7)));
     episodes += 1 + i % 3;
     returns += (1 + i % 3) * (10 + i % 7);
   }
@@ -78,7 +83,7 @@ TEST(CurveRecorder, ALongRunKeepsFewPointsAndLosesNoEpisode) {
 TEST(CurveRecorder, MergedPointsAreWeightedByTheirEpisodes) {
   // points of 1 episode of 10 steps and of 3 episodes of 110 take turns, long enough to be merged once
   CurveRecorder recorder(1);
-  for (int i = 1; i <= 512; ++i) recorder.add(i, i, i % 2 == 1 ? cupg::EpisodeTally{1, 1, 10} : cupg::EpisodeTally{3, 3, 330});
+  for (int i = 1; i <= 512; ++i) recorder.add(i, i, i % 2 == 1 ? tally(1, 1, 10) : tally(3, 3, 330));
   const auto points = recorder.take(512, 512);
   ASSERT_EQ(points.size(), 256u);
   for (const CurvePoint& p : points) {
@@ -91,7 +96,7 @@ TEST(CurveRecorder, MergedPointsAreWeightedByTheirEpisodes) {
 TEST(CurveRecorder, EqualRunsHaveEqualCurves) {
   const auto run = [] {
     CurveRecorder recorder(4);
-    for (int i = 1; i <= 5000; ++i) recorder.add(i, 0, {1, 1, i % 100});
+    for (int i = 1; i <= 5000; ++i) recorder.add(i, 0, tally(1, 1, i % 100));
     return recorder.take(5000, 0);
   };
   const auto a = run(), b = run();

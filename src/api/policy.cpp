@@ -9,7 +9,7 @@
 #include "cupg/environment.hpp"
 #include "cupg/error.hpp"
 #include "kernels/math/tanh.hpp"
-#include "src/arithmetic.hpp"
+#include "src/api/arithmetic.hpp"
 #include "src/io/files.hpp"
 #include "src/io/safetensors.hpp"
 #include "src/io/sha256.hpp"

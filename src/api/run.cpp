@@ -8,7 +8,7 @@
 
 #include "cupg/environment.hpp"
 #include "cupg/error.hpp"
-#include "src/arithmetic.hpp"
+#include "src/api/arithmetic.hpp"
 #include "src/io/config_file.hpp"
 #include "src/io/options.hpp"
 #include "src/io/safetensors.hpp"

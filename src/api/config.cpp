@@ -19,7 +19,7 @@ namespace {
 /// Settings that the objective gives no meaning to.
 void check_objective(const Config& c, const ObjectiveInfo& objective) {
   if (!objective.ratio && (c.epochs > 1 || c.minibatches > 1))
-    refuse(fmt::format("{}: {} with algo = {}; expected 1: learning from a sample twice needs a probability ratio, as algo = ppo has",
+    refuse(fmt::format("{}: {} with algo = {}; expected 1: learning from a sample twice needs a probability ratio, which algo = ppo has",
                        c.epochs > 1 ? "epochs" : "minibatches", c.epochs > 1 ? c.epochs : c.minibatches, c.algorithm));
   if (objective.ratio && (c.exploration.start > 0 || c.exploration.end > 0))
     refuse(fmt::format("{}: {} with algo = {}; expected 0: the probability ratio is that of the policy itself",
@@ -47,7 +47,7 @@ void check_batches(const Config& c) {
   if (c.batch() > (std::int64_t{1} << 31) - 1 && c.minibatches > 1)
     refuse(fmt::format("minibatches: {} of a batch of {}; expected a batch below 2^31", c.minibatches, c.batch()));
   if (episodes && c.episode_limit == 0)
-    refuse("episode-limit: 0 with batch = episodes; expected a limit, as 617332: whole episodes are kept until they end");
+    refuse("episode-limit: 0 with batch = episodes; expected a limit, such as 617332: whole episodes are kept until they end");
   if (!episodes && c.advantage.normalize && c.advantage.normalize_over == NormalizeOver::episode)
     refuse("normalize-over: episode with batch = steps; expected batch = episodes, or normalize-over = batch");
   if (c.shared && c.optimizer.value_learning_rate > 0)
@@ -64,7 +64,12 @@ void check_combinations(const Config& c) {
     refuse(fmt::format("value-bias: {} with separate = false; expected separate = true, or value-bias = \"same\"", *c.value_bias));
   if (c.advantage.estimator == Estimator::nstep && c.collect == Collect::steps && c.advantage.nstep > c.horizon)
     refuse(fmt::format("nstep: {} with horizon = {}; expected at most the horizon", c.advantage.nstep, c.horizon));
+  const EnvironmentInfo& environment = find_environment(c.environment);
   if (searches(c)) {
+    if (!counts_steps(environment))
+      refuse(
+          fmt::format("environment: {} with algo = {}; expected one with two actions and a reward of 1 for every step, such as CartPole-v1",
+                      c.environment, c.algorithm));
     if (c.shared || !c.hidden.empty() || c.bias || c.value_hidden || c.value_bias)
       refuse(fmt::format("hidden: {} with algo = {}; expected separate = true, hidden = none and bias = false: it searches linear policies",
                          toml_value(c.hidden), c.algorithm));
@@ -73,15 +78,6 @@ void check_combinations(const Config& c) {
   } else {
     check_objective(c, find_objective(c.algorithm));
     check_batches(c);
-  }
-  if (!searches(c) && chunked(c) && !fused(c.network())) {
-    NetworkShape policy = c.network();
-    policy.shared = true;
-    refuse(
-        fmt::format("{}: {} with these settings; expected at most {} layers of {} units: wider networks train with algo = a2c on "
-                    "fixed horizons alone",
-                    fused(policy) ? "value-hidden" : "hidden", toml_value(fused(policy) ? *c.value_hidden : c.hidden), kMaxFusedLayers,
-                    kMaxFusedWidth));
   }
   if (!searches(c) && chunked(c) && most_steps_of_an_update(c) > std::int64_t{0xffffffff} / c.envs)  // samples are numbered in 32 bits
     refuse(fmt::format("envs: {} with {} = {}; expected fewer than 2^32 samples an update", c.envs,

@@ -5,21 +5,27 @@
 #include <iterator>
 
 #include "envs/registry.hpp"
+#include "kernels/chunk/plan.hpp"
+#include "src/api/text.hpp"
 #include "src/engine/warp_memory.hpp"
-#include "src/text.hpp"
 
 namespace cupg {
 namespace {
 template <class Env>
 EnvironmentInfo make_info(int& next, std::string_view name, int limit, double threshold) {
-  static_assert(Env::kReward > 0, "returns are counted as steps times this reward, and a termination as a failure");
+  static_assert(Env::kMinReward <= Env::kMaxReward && Env::kActions >= 2 && Env::kActions < kMaxOutputs);
+  // the shortest episode has one step, the longest `limit`
+  const auto extreme = [limit](double reward, bool longest) { return reward * (longest ? limit : 1); };
   return {.name = name,
           .observations = Env::kObservations,
           .actions = Env::kActions,
           .max_episode_steps = limit,
-          .reward = Env::kReward,
+          .min_reward = Env::kMinReward,
+          .max_reward = Env::kMaxReward,
           .reward_threshold = threshold,
-          .max_return = Env::kReward * limit,
+          .min_return = extreme(Env::kMinReward, Env::kMinReward < 0),
+          .max_return = extreme(Env::kMaxReward, Env::kMaxReward > 0),
+          .balances = kBalances<Env>,
           .id = next++};
 }
 }  // namespace
@@ -39,6 +45,15 @@ const EnvironmentInfo& find_environment(std::string_view name) {
     names.emplace_back(e.name);
   }
   throw Error(ErrorKind::usage, unknown_name("environment", name, names));
+}
+
+bool counts_steps(const EnvironmentInfo& e) { return e.actions == 2 && e.min_reward == 1 && e.max_reward == 1; }
+
+void refuse_rewards(int id) {
+  if (id < 0 || id >= std::ssize(environments())) refuse_environment(id);
+  throw Error(ErrorKind::usage,
+              fmt::format("environment: {}; expected one with two actions and a reward of 1 for every step, such as CartPole-v1",
+                          environments()[static_cast<std::size_t>(id)].name));
 }
 
 void refuse_environment(int id) {

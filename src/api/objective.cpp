@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "objectives/registry.hpp"
-#include "src/text.hpp"
+#include "src/api/text.hpp"
 
 namespace cupg {
 namespace {

@@ -1,4 +1,4 @@
-#include "src/text.hpp"
+#include "src/api/text.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
