@@ -21,7 +21,7 @@ if(CUPG_SANITIZE)
   add_link_options(-fsanitize=${CUPG_SANITIZE})
 endif()
 
-# Sources that neither compute nor wait for what computes, but read, write and format: a third less to compile, and nothing to notice.
+# Sources that neither compute nor wait for what computes, but read, write and format: a third less to compile.
 set(cupg_words_options $<$<CONFIG:Release>:-O1>)
 
 # Hardening of what reads files, arguments and the environment, in optimized builds without sanitizers, which see more. It costs nothing:
@@ -45,8 +45,8 @@ else()
   target_link_libraries(cupg_fmt INTERFACE fmt::fmt-header-only)
 endif()
 
-# Precompiled headers save a third of the time to compile what is no kernel. ccache keeps nothing that is compiled with one (unless its own
-# settings allow it), so where it serves they are left out.
+# Precompiled headers, of sources that are no kernels (src/engine/cgroups.cpp: 1.3 s of processor time without, .5 s with). ccache keeps
+# nothing that is compiled with one (unless its own settings allow it), so where it serves they are left out.
 set(precompile ON)
 if(CMAKE_CXX_COMPILER_LAUNCHER MATCHES ccache)
   set(precompile OFF)
