@@ -41,7 +41,7 @@ inline const std::vector<ChunkFactor>& chunk_factors() {
         {"1x12", [](Config& c) { c.envs = 1, c.horizon = 12; }},
         {"33x12", [](Config& c) { c.envs = 33, c.horizon = 12; }},
         {"70x12", [](Config& c) { c.envs = 70, c.horizon = 12; }},
-        {"101x7", [](Config& c) { c.envs = 101, c.horizon = 7; }},
+        {"84x7", [](Config& c) { c.envs = 84, c.horizon = 7; }},
         {"1 episode", [](Config& c) { c.envs = 1, c.collect = cupg::Collect::episodes; }},
         {"35 episodes", [](Config& c) { c.envs = 35, c.collect = cupg::Collect::episodes; }}}},
       {"hidden",
@@ -115,6 +115,7 @@ inline void make_consistent(cupg::Config& c) {
   if (c.collect == cupg::Collect::episodes) {
     c.minibatches = 1;
     if (c.episode_limit == 0) c.episode_limit = 40;
+    if (c.environment != "CartPole-v1" && !c.episode_limit) c.episode_limit = 50;  // no action ends such an episode soon
   } else if (c.advantage.normalize_over == cupg::NormalizeOver::episode) {
     c.advantage.normalize_over = cupg::NormalizeOver::minibatch;
   }
@@ -135,9 +136,9 @@ inline std::vector<ChunkCase> chunk_cases(double budget) {
       c.name.append(chunk_factors()[k].name).append("=").append(level);
     }
     make_consistent(c.config);
-    double work = 100, in = 4;
+    double work = c.config.environment == "Acrobot-v1" ? 2000 : 100, in = 4;  // its Runge-Kutta
     for (const int w : c.config.hidden) work += 12 * in * w, in = w;
-    const std::int64_t batch = c.config.collect == cupg::Collect::steps ? c.config.batch() : 30 * c.config.envs;
+    const std::int64_t batch = c.config.collect == cupg::Collect::steps ? c.config.batch() : 40 * c.config.envs;
     c.updates = std::clamp<std::int64_t>(static_cast<std::int64_t>(budget / (work * static_cast<double>(batch * c.config.epochs))), 2, 40);
     if (c.config.collect == cupg::Collect::episodes && cases.size() % 2 == 0)
       c.config.steps = 30 * c.config.envs * (c.updates + 2);  // schedules go by the steps; some agents come to their end
