@@ -95,7 +95,7 @@ void ChunkEngine::number_samples(Workspace& w) const {
       w.rows.push_back(static_cast<std::uint32_t>(e * capacity_ + i));
 }
 
-std::int64_t ChunkEngine::warp_rollout(Agent& a, int warp, float* rows, std::uint32_t* done, ChunkMemory& memory, std::int64_t* lengths) {
+std::int64_t ChunkEngine::warp_rollout(Agent& a, Workspace& w, int warp, float* rows, std::uint32_t* done) {
   std::uint32_t length[kWarp] = {};
   RowsArgs r;
   r.plan = &plan_;
@@ -111,14 +111,15 @@ std::int64_t ChunkEngine::warp_rollout(Agent& a, int warp, float* rows, std::uin
   r.episodes = config_.collect == Collect::episodes;
   r.episode_limit = lane_episode_limit(config_);
   r.bootstrap = config_.advantage.truncation == Truncation::bootstrap;
-  r.log_probabilities = objective_.ratio || config_.objective.target_kl > 0;
+  r.log_probabilities = log_probabilities_;
   r.key = a.seed;
   r.step = a.step;
   r.epsilon = behaviour_epsilon(config_.exploration, a.taken);
-  r.tally = &memory.tally;
+  r.tally = &w.tallies[static_cast<std::size_t>(warp)];
   const std::int64_t count = ops_.rollout_rows(environment_.id, r, warp);
-  memory.longest = std::max(memory.longest, count);
-  for (int l = 0; l < kWarp && warp * kWarp + l < config_.envs; ++l) lengths[l] = r.episodes ? length[l] : capacity_;
+  w.row_counts[static_cast<std::size_t>(warp)] = count;
+  if (r.episodes)
+    for (int l = 0; l < kWarp && warp * kWarp + l < config_.envs; ++l) w.lengths[static_cast<std::size_t>(warp * kWarp + l)] = length[l];
   RowAdvantages v;
   v.estimator = config_.advantage.estimator;
   v.has_value = objective_.value;
@@ -131,19 +132,13 @@ std::int64_t ChunkEngine::warp_rollout(Agent& a, int warp, float* rows, std::uin
 
 void ChunkEngine::begin_rows(Workspace& w) {
   w.lengths.assign(static_cast<std::size_t>(config_.envs), capacity_);
-  for (ChunkMemory& m : memory_) {
-    m.tally = {};
-    m.longest = 0;
-  }
+  w.tallies.assign(static_cast<std::size_t>(warps_), {});
+  w.row_counts.assign(static_cast<std::size_t>(warps_), 0);
 }
 
-void ChunkEngine::end_rows(Agent& a, EpisodeTally& tally) {
-  std::int64_t steps = 0;
-  for (ChunkMemory& m : memory_) {
-    tally += m.tally;
-    steps = std::max(steps, m.longest);
-  }
-  a.step += static_cast<std::uint32_t>(steps);
+void ChunkEngine::end_rows(Agent& a, const Workspace& w, EpisodeTally& tally) {
+  for (const EpisodeTally& t : w.tallies) tally += t;
+  a.step += static_cast<std::uint32_t>(*std::max_element(w.row_counts.begin(), w.row_counts.end()));
 }
 
 void ChunkEngine::collect_rows(Agent& a, Workspace& w, int member, EpisodeTally& tally) {
@@ -154,13 +149,13 @@ void ChunkEngine::collect_rows(Agent& a, Workspace& w, int member, EpisodeTally&
     const bool samples = way_ == Way::samples;
     float* const rows = samples ? m.row_features.data() : warp_rows(w, warp);
     std::uint32_t* const done = samples ? m.row_done.data() : w.row_done + warp * capacity_;
-    const std::int64_t count = warp_rollout(a, warp, rows, done, m, w.lengths.data() + warp * kWarp);
+    const std::int64_t count = warp_rollout(a, w, warp, rows, done);
     if (!samples) return;
     const int lanes = std::min(kWarp, config_.envs - warp * kWarp);
     for (std::int64_t t = 0; t < count; ++t)
       ops_.unpack_row(f, rows + t * f.floats(), lanes, sample(w, warp * kWarp, t), capacity_ * plan_.row().stride());
   });
-  end_rows(a, tally);
+  end_rows(a, w, tally);
   number_samples(w);
 }
 

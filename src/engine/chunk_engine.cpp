@@ -19,6 +19,7 @@ ChunkEngine::ChunkEngine(const Config& config, int agents, int threads, const st
       warps_(warps_of(config.envs)),
       capacity_(most_steps_of_an_update(config)),
       way_(library ? Way::tiles : choose_way(config, plan_)),
+      log_probabilities_(objective_.ratio || config.objective.target_kl > 0 || registered(objective_)),
       group_(warps_of_a_group(config, way_)),
       agents_(static_cast<std::size_t>(agents)),
       workspaces_(static_cast<std::size_t>(workspaces(agents, threads, library.has_value()))),
@@ -150,6 +151,10 @@ std::span<const float> ChunkEngine::parameters(int agent) const {
 void ChunkEngine::set_parameters(int agent, std::span<const float> parameters) {
   std::copy(parameters.begin(), parameters.end(), at(agent).parameters.data());
   pack(at(agent));
+}
+
+bool ChunkEngine::registered(const ObjectiveInfo& objective) {
+  return objective_kernels(static_cast<std::size_t>(objective_number(objective.name))).generic != nullptr;
 }
 
 ObjectiveRows ChunkEngine::rows_of(const ObjectiveInfo& objective, const CpuOps& ops) {

@@ -34,7 +34,7 @@ bool ChunkEngine::fused_update(Agent& a, Workspace& w, int member, EpisodeTally&
     const int first = group * group_;
     for (int warp = first; warp < std::min(first + group_, warps_); ++warp) {
       float* const rows = m.row_features + (warp - first) * stride;
-      warp_rollout(a, warp, rows, m.row_done + (warp - first) * capacity_, m, w.lengths.data() + warp * kWarp);
+      warp_rollout(a, w, warp, rows, m.row_done + (warp - first) * capacity_);
       rows_objective(rows, capacity_, coefficients, {}, scale);
     }
     const std::int64_t begin = group * group_samples, end = std::min(n, begin + group_samples);
@@ -43,7 +43,7 @@ bool ChunkEngine::fused_update(Agent& a, Workspace& w, int member, EpisodeTally&
           a, w, static_cast<int>(i / capacity_), i % capacity_, std::min<std::int64_t>(kChunk, end - i),
           [&](int warp) { return m.row_features + (warp - first) * stride; }, w.partials + i / kChunk * plan_.partial);
   });
-  end_rows(a, tally);
+  end_rows(a, w, tally);
   w.first.assign(2, 0);
   w.first.back() = n;
   finish_gradient(w, tiles_of(n));
@@ -58,9 +58,7 @@ float ChunkEngine::rows_gradient(const Agent& a, Workspace& w, int epoch, const 
   const float scale = config_.objective.loss == LossSum::mean ? 1.0f / static_cast<float>(n) : 1.0f;
   each_chunk(warps_, member, [&](int warp, int) {
     float* const rows = warp_rows(w, warp);
-    std::int64_t count = 0;
-    for (int e = warp * kWarp; e < std::min(config_.envs, (warp + 1) * kWarp); ++e)
-      count = std::max(count, w.lengths[static_cast<std::size_t>(e)]);
+    const std::int64_t count = w.row_counts[static_cast<std::size_t>(warp)];
     if (epoch > 0) ops_.rows_forward(environment_.id, plan_, a.packed.data(), rows, 0, count);
     rows_objective(rows, count, coefficients, m, scale);
   });

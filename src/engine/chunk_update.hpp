@@ -100,6 +100,8 @@ class ChunkEngine final : public Engine {
     std::vector<int> cut;                                  // environments that the limit cut in this step
     AlignedArray<float> row_features;                      // [warps][capacity] rows of small networks, where one minibatch is everything
     AlignedArray<std::uint32_t> row_done;                  // [warps][capacity]
+    std::vector<EpisodeTally> tallies;                     // [warps] episodes that ended in rows
+    std::vector<std::int64_t> row_counts;                  // [warps] rows that they fill
     AlignedArray<float> partials;                          // [chunks of a minibatch][plan.partial]
     AlignedArray<float> gradient;                          // [padded(parameters)]
     AlignedArray<float> advantages;                        // where they are normalised: [B, in whole warps], then their sums
@@ -112,8 +114,6 @@ class ChunkEngine final : public Engine {
     AlignedArray<float> evaluate{kEvaluateScratch};
     AlignedArray<float> row_features;  // rows of a group of warps, where nobody needs them any longer
     AlignedArray<std::uint32_t> row_done;
-    EpisodeTally tally;
-    std::int64_t longest = 0;
   };
 
   Agent& at(int agent) { return agents_[static_cast<std::size_t>(agent)]; }
@@ -121,6 +121,8 @@ class ChunkEngine final : public Engine {
   static int workspaces(int agents, int threads, bool library) { return agents == 1 || library ? 1 : std::min(agents, threads); }
   static int most_chunks(const Config& config, std::int64_t capacity) { return tiles_of(config.envs * capacity / config.minibatches); }
 
+  /// Whether a project registered it; what such an objective reads nobody knows.
+  static bool registered(const ObjectiveInfo& objective);
   /// The derivatives in this instruction set: a built-in objective's from the ops, another's from where it was registered.
   static ObjectiveRows rows_of(const ObjectiveInfo& objective, const CpuOps& ops);
 
@@ -147,10 +149,10 @@ class ChunkEngine final : public Engine {
   RowFeatures features() const { return {plan_.row(), plan_.actions}; }
 
   /// A warp's rollout and advantages into `rows`; returns how many rows it fills.
-  std::int64_t warp_rollout(Agent& a, int warp, float* rows, std::uint32_t* done, ChunkMemory& memory, std::int64_t* lengths);
+  std::int64_t warp_rollout(Agent& a, Workspace& w, int warp, float* rows, std::uint32_t* done);
 
   void begin_rows(Workspace& w);
-  void end_rows(Agent& a, EpisodeTally& tally);
+  void end_rows(Agent& a, const Workspace& w, EpisodeTally& tally);
 
   void collect_rows(Agent& a, Workspace& w, int member, EpisodeTally& tally);
   float* warp_rows(Workspace& w, int warp) const { return w.row_features + warp * capacity_ * features().floats(); }
@@ -249,6 +251,7 @@ class ChunkEngine final : public Engine {
   const int warps_;
   const std::int64_t capacity_;
   const Way way_;
+  const bool log_probabilities_;  // of actions: somebody reads them
   const int group_;
   std::vector<Agent> agents_;
   std::vector<Workspace> workspaces_;
