@@ -85,7 +85,7 @@ TEST(Help, ShowsWhatGoingOnWhenSolvedBeginsWith) {
 }
 
 TEST(Help, ShowsWhatAnAlgorithmPresetOrFileBeginsWith) {
-  EXPECT_EQ(told(help({"train"}), "--envs N"), "--envs N environments stepped side by side (32) ");
+  EXPECT_EQ(told(help({"train"}), "--envs N"), "--envs N environments that run side by side (32) ");
   EXPECT_NE(help({"train"}).find("\nSettings, the defaults in parentheses:\n"), std::string::npos);
   const test::TemporaryFolder folder;
   folder.write("c.toml", "algo = \"ppo\"\nenvs = 7\n");

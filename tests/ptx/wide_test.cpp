@@ -48,6 +48,22 @@ constexpr WideCase kCases[] = {
        c = cupg_test::episodes_config(33);
        c.hidden = {70}, c.algorithm = "reinforce", c.advantage.truncation = cupg::Truncation::terminal, c.episode_limit = 20;
      }},
+    {"70, Acrobot", [](Config& c) { c.hidden = {70}, c.environment = "Acrobot-v1", c.envs = 5, c.horizon = 6; }},
+    {"70, MountainCar, ppo",
+     [](Config& c) {
+       c.hidden = {70}, c.environment = "MountainCar-v0", c.envs = 4, c.horizon = 6, c.algorithm = "ppo", c.epochs = c.minibatches = 2;
+     }},
+    {"70, Acrobot, reinforce, episodes, limit 20",
+     [](Config& c) {
+       c = cupg_test::episodes_config(3);
+       c.hidden = {70}, c.environment = "Acrobot-v1", c.algorithm = "reinforce", c.advantage.truncation = cupg::Truncation::terminal;
+       c.episode_limit = 20;
+     }},
+    {"70, MountainCar, reinforce with baseline, episodes, limit 20",
+     [](Config& c) {
+       c = cupg_test::episodes_config(3);
+       c.hidden = {70}, c.environment = "MountainCar-v0", c.episode_limit = 20;
+     }},
     {"130, 33 x 200 with time limits", [](Config& c) { c.hidden = {130}, c.envs = 33, c.horizon = 200, c.environment = "CartPole-v0"; }},
 };
 
