@@ -45,13 +45,6 @@ struct RowsArgs {
   EpisodeTally* tally = nullptr;    ///< added to
 };
 
-struct RowAdvantages {
-  Estimator estimator = Estimator::gae;
-  bool has_value = true;
-  float gamma = 0, gamma_lambda = 0;
-  int nstep = 0;
-};
-
 }  // namespace cupg
 
 CUPG_BEGIN_COPY
@@ -119,7 +112,7 @@ CUPG_FN std::int64_t rollout_rows(const RowsArgs& a, int warp, int first_lane) {
     const Action<A, S> action = draw_action(logits, p, u, splat<S>(a.epsilon));
     store(row + sample.action() * kWarp, bits_float(action.number()));
     if (a.log_probabilities) store(row + sample.log_probability() * kWarp, chosen(log_p, action.number()));
-    const auto before = s;
+    auto before = s;
     const StepResult<S> result = Env::step(s, action);
     store(row + sample.reward() * kWarp, result.reward);
     std::uint32_t terminated = to_bits(result.terminated);
@@ -127,9 +120,8 @@ CUPG_FN std::int64_t rollout_rows(const RowsArgs& a, int warp, int first_lane) {
     std::uint32_t truncated = to_bits(at_least(next_age, Int<S>(a.episode_limit))) & ~terminated;
     if (a.episodes) {  // the others have stopped
       const Mask<S> plays = from_bits<S>(playing);
-      auto old = before;
       Env::each_field(s, [&](S& field, int i) {
-        Env::each_field(old, [&](S& kept, int j) {
+        Env::each_field(before, [&](S& kept, int j) {
           if (i == j) field = select(plays, field, kept);
         });
       });
@@ -166,9 +158,10 @@ CUPG_FN std::int64_t rollout_rows(const RowsArgs& a, int warp, int first_lane) {
   return t;
 }
 
-/// Advantages and targets of the lanes of one warp, from the last row to the first (kernels/advantage/rows.hpp has the formulas).
+/// Advantages and targets of the lanes of one warp, from the last row to the first (kernels/advantage/rows.hpp has the formulas). Of `a`
+/// the settings count, not the samples.
 template <class S>
-CUPG_FN void rows_advantages(const RowAdvantages& a, RowFeatures f, float* rows, const std::uint32_t* done, std::int64_t count,
+CUPG_FN void rows_advantages(const RowAdvantageArgs& a, RowFeatures f, float* rows, const std::uint32_t* done, std::int64_t count,
                              int first_lane) {
   const SampleRow at = f.sample;
   const S gamma = splat<S>(a.gamma), gamma_lambda = splat<S>(a.gamma_lambda);
@@ -200,11 +193,11 @@ CUPG_FN void rows_advantages(const RowAdvantages& a, RowFeatures f, float* rows,
   }
 }
 
-/// Outputs of rows [begin, end) with the present weights.
+/// Outputs of `count` rows with the present weights.
 template <class Act, int O, int A, bool Shared, class S>
-inline void rows_forward(const ChunkPlan& plan, const float* weights, float* rows, std::int64_t begin, std::int64_t end) {
+inline void rows_forward(const ChunkPlan& plan, const float* weights, float* rows, std::int64_t count) {
   constexpr RowFeatures at{{O}, A};
-  for (std::int64_t t = begin; t < end; ++t)
+  for (std::int64_t t = 0; t < count; ++t)
     for (int lo = 0; lo < kWarp; lo += kWidth<S>) {
       float* const row = rows + t * at.floats() + lo;
       S x[O], z[A + 1];

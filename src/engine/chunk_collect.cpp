@@ -89,6 +89,7 @@ void ChunkEngine::number_samples(Workspace& w) const {
   w.first.assign(1, 0);
   for (const std::int64_t length : w.lengths) w.first.push_back(w.first.back() + length);
   if (way_ == Way::rows || way_ == Way::fused) return;
+  if (config_.collect == Collect::steps && !w.rows.empty()) return;  // they are always the same
   w.rows.clear();
   for (int e = 0; e < config_.envs; ++e)
     for (std::int64_t i = 0; i < w.lengths[static_cast<std::size_t>(e)]; ++i)
@@ -120,13 +121,7 @@ std::int64_t ChunkEngine::warp_rollout(Agent& a, Workspace& w, int warp, float* 
   w.row_counts[static_cast<std::size_t>(warp)] = count;
   if (r.episodes)
     for (int l = 0; l < kWarp && warp * kWarp + l < config_.envs; ++l) w.lengths[static_cast<std::size_t>(warp * kWarp + l)] = length[l];
-  RowAdvantages v;
-  v.estimator = config_.advantage.estimator;
-  v.has_value = objective_.value;
-  v.gamma = config_.advantage.gamma;
-  v.gamma_lambda = config_.advantage.gamma * config_.advantage.lambda;
-  v.nstep = config_.advantage.nstep;
-  ops_.rows_advantages(v, features(), rows, done, count);
+  ops_.rows_advantages(advantage_, features(), rows, done, count);
   return count;
 }
 
@@ -136,9 +131,10 @@ void ChunkEngine::begin_rows(Workspace& w) {
   w.row_counts.assign(static_cast<std::size_t>(warps_), 0);
 }
 
-void ChunkEngine::end_rows(Agent& a, const Workspace& w, EpisodeTally& tally) {
+void ChunkEngine::end_rows(Agent& a, Workspace& w, EpisodeTally& tally) {
   for (const EpisodeTally& t : w.tallies) tally += t;
   a.step += static_cast<std::uint32_t>(*std::max_element(w.row_counts.begin(), w.row_counts.end()));
+  number_samples(w);
 }
 
 void ChunkEngine::collect_rows(Agent& a, Workspace& w, int member, EpisodeTally& tally) {
@@ -156,7 +152,6 @@ void ChunkEngine::collect_rows(Agent& a, Workspace& w, int member, EpisodeTally&
       ops_.unpack_row(f, rows + t * f.floats(), lanes, sample(w, warp * kWarp, t), capacity_ * plan_.row().stride());
   });
   end_rows(a, w, tally);
-  number_samples(w);
 }
 
 void ChunkEngine::bootstrap(const Agent& a, Workspace& w, std::int64_t t, int member) {

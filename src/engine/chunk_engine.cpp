@@ -13,12 +13,13 @@ ChunkEngine::ChunkEngine(const Config& config, int agents, int threads, const st
       objective_(find_objective(config.algorithm)),  // by name: a reference into a registry that is complete by now
       plan_(make_chunk_plan(config.network())),
       value_network_(value_network_bits(config.network())),
+      advantage_(row_advantage_args(config)),
       ops_(cpu_ops_for(config.isa)),
       rows_(rows_of(objective_, ops_)),
       team_(threads),
       warps_(warps_of(config.envs)),
       capacity_(most_steps_of_an_update(config)),
-      way_(library ? Way::tiles : choose_way(config, plan_)),
+      way_(choose_way(config, plan_, library.has_value())),
       log_probabilities_(objective_.ratio || config.objective.target_kl > 0 || registered(objective_)),
       group_(warps_of_a_group(config, way_)),
       agents_(static_cast<std::size_t>(agents)),
@@ -77,7 +78,7 @@ std::int64_t ChunkEngine::bytes(const Config& config, int agents, int threads) {
   const std::int64_t capacity = most_steps_of_an_update(config), n = padded(plan.parameters), warps = warps_of(config.envs);
   const std::int64_t agent = 4 * (4 * n + 2 * plan.packed) + WarpMemory::bytes(find_environment(config.environment).id, warps);
   const bool library = !fused(config.network());
-  const Way way = choose_way(config, plan);
+  const Way way = choose_way(config, plan, library);
   const std::int64_t samples = config.envs * capacity, row = RowFeatures{plan.row(), plan.actions}.floats() + 1;
   std::int64_t workspace = 6 * std::int64_t{config.envs} + 2 * samples + n;
   workspace += static_cast<std::int64_t>(most_chunks(config, capacity)) * plan.partial;

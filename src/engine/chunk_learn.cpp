@@ -27,7 +27,7 @@ void ChunkEngine::rows_objective(float* rows, std::int64_t count, const Coeffici
 bool ChunkEngine::fused_update(Agent& a, Workspace& w, int member, EpisodeTally& tally) {
   begin_rows(w);
   const Coefficients<float> coefficients = present_coefficients(a);
-  const float scale = config_.objective.loss == LossSum::mean ? 1.0f / static_cast<float>(config_.batch()) : 1.0f;
+  const float scale = gradient_scale(config_, config_.batch());
   const std::int64_t stride = capacity_ * features().floats(), group_samples = group_ * kWarp * capacity_, n = config_.batch();
   each_chunk((warps_ + group_ - 1) / group_, member, [&](int group, int thread) {
     ChunkMemory& m = memory_[static_cast<std::size_t>(thread)];
@@ -44,8 +44,6 @@ bool ChunkEngine::fused_update(Agent& a, Workspace& w, int member, EpisodeTally&
           [&](int warp) { return m.row_features + (warp - first) * stride; }, w.partials + i / kChunk * plan_.partial);
   });
   end_rows(a, w, tally);
-  w.first.assign(2, 0);
-  w.first.back() = n;
   finish_gradient(w, tiles_of(n));
   return step(a, w);
 }
@@ -55,11 +53,11 @@ float ChunkEngine::rows_gradient(const Agent& a, Workspace& w, int epoch, const 
   Moments m;
   if (config_.advantage.normalize && config_.advantage.normalize_over == NormalizeOver::minibatch)
     m = moments(w, n, [&](auto f) { each_advantage(w, 0, config_.envs, f); });
-  const float scale = config_.objective.loss == LossSum::mean ? 1.0f / static_cast<float>(n) : 1.0f;
+  const float scale = gradient_scale(config_, n);
   each_chunk(warps_, member, [&](int warp, int) {
     float* const rows = warp_rows(w, warp);
     const std::int64_t count = w.row_counts[static_cast<std::size_t>(warp)];
-    if (epoch > 0) ops_.rows_forward(environment_.id, plan_, a.packed.data(), rows, 0, count);
+    if (epoch > 0) ops_.rows_forward(environment_.id, plan_, a.packed.data(), rows, count);
     rows_objective(rows, count, coefficients, m, scale);
   });
   each_chunk(tiles_of(n), member, [&](int chunk, int) {
@@ -87,13 +85,7 @@ Coefficients<float> ChunkEngine::present_coefficients(const Agent& a) const {
 
 void ChunkEngine::advantages(Workspace& w) {
   if (way_ == Way::tiles) {
-    RowAdvantageArgs r;
-    r.row = plan_.row();
-    r.estimator = config_.advantage.estimator;
-    r.has_value = objective_.value;
-    r.gamma = config_.advantage.gamma;
-    r.gamma_lambda = config_.advantage.gamma * config_.advantage.lambda;
-    r.nstep = config_.advantage.nstep;
+    RowAdvantageArgs r = advantage_;
     for (std::size_t e = 0; e + 1 < w.first.size(); ++e) {
       r.samples = sample(w, static_cast<int>(e), 0);
       r.count = w.first[e + 1] - w.first[e];
@@ -101,7 +93,7 @@ void ChunkEngine::advantages(Workspace& w) {
     }
   }
   if (!config_.advantage.normalize || config_.advantage.normalize_over == NormalizeOver::minibatch) return;
-  const auto normalise = [&](int begin, int end) {  // environments
+  const auto normalize = [&](int begin, int end) {  // environments
     const auto each = [&](auto f) {
       if (way_ == Way::rows) return each_advantage(w, begin, end, f);
       for (std::int64_t i = w.first[static_cast<std::size_t>(begin)]; i < w.first[static_cast<std::size_t>(end)]; ++i)
@@ -110,8 +102,8 @@ void ChunkEngine::advantages(Workspace& w) {
     const Moments m = moments(w, w.first[static_cast<std::size_t>(end)] - w.first[static_cast<std::size_t>(begin)], each);
     each([&](float& advantage) { advantage = (advantage - m.mean) * m.inverse_sd; });
   };
-  if (config_.advantage.normalize_over == NormalizeOver::batch) return normalise(0, config_.envs);
-  for (int e = 0; e < config_.envs; ++e) normalise(e, e + 1);
+  if (config_.advantage.normalize_over == NormalizeOver::batch) return normalize(0, config_.envs);
+  for (int e = 0; e < config_.envs; ++e) normalize(e, e + 1);
 }
 
 bool ChunkEngine::optimize(Agent& a, Workspace& w, int member) {
@@ -123,7 +115,7 @@ bool ChunkEngine::optimize(Agent& a, Workspace& w, int member) {
     if (config_.minibatches > 1) {
       const Permutation p = make_permutation(n, static_cast<std::uint32_t>(a.updates), static_cast<std::uint32_t>(epoch), a.seed);
       std::uint32_t* const permutation = w.order.data();
-      ops_.permute(p, 0, n, permutation);
+      ops_.permute(p, permutation);
       if (config_.collect == Collect::episodes)  // otherwise sample number i is row i
         for (std::uint32_t i = 0; i < n; ++i) permutation[i] = w.rows[permutation[i]];
       order = w.order.data();
@@ -159,7 +151,7 @@ float ChunkEngine::gradient(const Agent& a, Workspace& w, const std::uint32_t* r
   all.mean = m.mean;
   all.inverse_sd = m.inverse_sd;
   all.kl = config_.objective.target_kl > 0;
-  all.scale = config_.objective.loss == LossSum::mean ? 1.0f / static_cast<float>(count) : 1.0f;
+  all.scale = gradient_scale(config_, count);
   if (library_) {
     all.weights = a.parameters.data();
     all.index = rows;

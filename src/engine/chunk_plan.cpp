@@ -123,8 +123,19 @@ std::uint32_t lane_episode_limit(const Config& config) {
   return limit == 0 ? kNeverCut : limit;
 }
 
-float gradient_scale(const Config& config) {
-  return config.objective.loss == LossSum::mean ? 1.0f / static_cast<float>(config.batch()) : 1.0f;
+float gradient_scale(const Config& config, std::int64_t samples) {
+  return config.objective.loss == LossSum::mean ? 1.0f / static_cast<float>(samples) : 1.0f;
+}
+
+RowAdvantageArgs row_advantage_args(const Config& config) {
+  RowAdvantageArgs a;
+  a.row = {find_environment(config.environment).observations};
+  a.estimator = config.advantage.estimator;
+  a.has_value = find_objective(config.algorithm).value;
+  a.gamma = config.advantage.gamma;
+  a.gamma_lambda = config.advantage.gamma * config.advantage.lambda;
+  a.nstep = config.advantage.nstep;
+  return a;
 }
 
 std::int64_t most_steps_of_an_update(const Config& config) {

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "cupg/config.hpp"
+#include "kernels/advantage/rows.hpp"
 #include "kernels/chunk/plan.hpp"
 
 namespace cupg {
@@ -23,8 +24,11 @@ std::int64_t training_episode_limit(const Config& config);
 /// The same for updates in lanes, kNeverCut for never.
 std::uint32_t lane_episode_limit(const Config& config);
 
-/// What a sample's gradient is multiplied by in an update of one pass: 1 / B, or 1 where the loss is a sum.
-float gradient_scale(const Config& config);
+/// What a sample's gradient is multiplied by in a step from so many samples: 1 / samples, or 1 where the loss is a sum.
+float gradient_scale(const Config& config, std::int64_t samples);
+
+/// How advantages are estimated, without `samples` and `count`.
+RowAdvantageArgs row_advantage_args(const Config& config);
 
 /// Steps that an environment can take in an update: the horizon, or the longest episode.
 std::int64_t most_steps_of_an_update(const Config& config);

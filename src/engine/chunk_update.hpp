@@ -40,8 +40,8 @@ enum class Way {
 };
 
 /// The cheapest that the network and the settings allow.
-inline Way choose_way(const Config& config, const ChunkPlan& plan) {
-  if (!fused(config.network()) || !small_network(plan)) return Way::tiles;
+inline Way choose_way(const Config& config, const ChunkPlan& plan, bool library) {
+  if (library || !small_network(plan)) return Way::tiles;
   if (config.minibatches > 1) return Way::samples;
   return config.collect == Collect::steps && config.epochs == 1 && !config.advantage.normalize ? Way::fused : Way::rows;
 }
@@ -104,7 +104,7 @@ class ChunkEngine final : public Engine {
     std::vector<std::int64_t> row_counts;                  // [warps] rows that they fill
     AlignedArray<float> partials;                          // [chunks of a minibatch][plan.partial]
     AlignedArray<float> gradient;                          // [padded(parameters)]
-    AlignedArray<float> advantages;                        // where they are normalised: [B, in whole warps], then their sums
+    AlignedArray<float> advantages;                        // where they are normalized: [B, in whole warps], then their sums
   };
 
   /// Scratch of any thread that takes a chunk.
@@ -152,7 +152,7 @@ class ChunkEngine final : public Engine {
   std::int64_t warp_rollout(Agent& a, Workspace& w, int warp, float* rows, std::uint32_t* done);
 
   void begin_rows(Workspace& w);
-  void end_rows(Agent& a, const Workspace& w, EpisodeTally& tally);
+  void end_rows(Agent& a, Workspace& w, EpisodeTally& tally);
 
   void collect_rows(Agent& a, Workspace& w, int member, EpisodeTally& tally);
   float* warp_rows(Workspace& w, int warp) const { return w.row_features + warp * capacity_ * features().floats(); }
@@ -243,6 +243,7 @@ class ChunkEngine final : public Engine {
   const ChunkPlan plan_;
   std::optional<PackedNetwork> network_;  // as evaluations read it
   const std::vector<std::uint32_t> value_network_;
+  const RowAdvantageArgs advantage_;
   const CpuOps& ops_;
   const ObjectiveRows rows_;
   Team team_;

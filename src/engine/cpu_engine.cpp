@@ -184,7 +184,7 @@ class CpuEngine final : public Engine {
     g.horizon = config_.horizon;
     g.mean = moments.mean;
     g.inverse_sd = moments.inverse_sd;
-    g.scale = gradient_scale(config_);
+    g.scale = gradient_scale(config_, config_.batch());
     g.coefficients = {.entropy = config_.objective.entropy_coef, .value = config_.objective.value_coef};
     g.partials = a.partials.data();
     g.workspace = workspace.gradient.data();

@@ -18,11 +18,11 @@ using Wide = float;
 using Narrow = float;
 #endif
 
-/// f.template operator()<Activation, shared>() for the network of this plan.
+/// f.template operator()<Activation, shared>().
 template <class F>
-auto with_network(const NetworkPlan& plan, F f) {
-  if (plan.tanh) return plan.shared ? f.template operator()<Tanh, true>() : f.template operator()<Tanh, false>();
-  return plan.shared ? f.template operator()<Relu, true>() : f.template operator()<Relu, false>();
+auto with_network(bool tanh, bool shared, F f) {
+  if (tanh) return shared ? f.template operator()<Tanh, true>() : f.template operator()<Tanh, false>();
+  return shared ? f.template operator()<Relu, true>() : f.template operator()<Relu, false>();
 }
 
 void initialise(Initialisation kind, float gain, int rows, int columns, std::uint32_t tensor, std::uint64_t key, float* out,
@@ -55,7 +55,8 @@ template <class Env, class Act, bool Shared>
 
 EpisodeTally rollout(int environment, const RolloutArgs& a, int warp, float* scratch) {
   return with_counting_environment(environment, [&]<class Env>() {
-    return with_network(*a.plan, [&]<class Act, bool Shared>() { return rollout_warp<Env, Act, Shared>(a, warp, scratch); });
+    return with_network(a.plan->tanh, a.plan->shared,
+                        [&]<class Act, bool Shared>() { return rollout_warp<Env, Act, Shared>(a, warp, scratch); });
   });
 }
 
@@ -75,7 +76,7 @@ template <int O, class Act, bool Shared>
 
 void gradient(int environment, const GradientArgs& a, int warp) {
   with_counting_environment(environment, [&]<class Env>() {
-    with_network(*a.plan, [&]<class Act, bool Shared>() { gradient_warp<Env::kObservations, Act, Shared>(a, warp); });
+    with_network(a.plan->tanh, a.plan->shared, [&]<class Act, bool Shared>() { gradient_warp<Env::kObservations, Act, Shared>(a, warp); });
   });
 }
 
@@ -93,7 +94,8 @@ template <class Env, class Act, bool Shared>
 
 bool evaluate(int environment, const EvaluateArgs& a, int warp, float* scratch, double& deficit) {
   return with_environment(environment, [&]<class Env>() {
-    return with_network(*a.plan, [&]<class Act, bool Shared>() { return evaluate_warp<Env, Act, Shared>(a, warp, scratch, deficit); });
+    return with_network(a.plan->tanh, a.plan->shared,
+                        [&]<class Act, bool Shared>() { return evaluate_warp<Env, Act, Shared>(a, warp, scratch, deficit); });
   });
 }
 
@@ -132,12 +134,6 @@ void gradient_of_chunk(const ChunkGradientArgs& a) { a.plan->tanh ? chunk_gradie
 void pack_chunks(const ChunkPlan& plan, const float* parameters, float* packed) { chunk_pack(plan, parameters, packed); }
 void unpack_chunks(const ChunkPlan& plan, const float* partial, float* gradient) { chunk_unpack(plan, partial, gradient); }
 
-template <class F>
-auto with_plan(const ChunkPlan& plan, F f) {
-  const bool shared = plan.towers == 1;
-  if (plan.tanh) return shared ? f.template operator()<Tanh, true>() : f.template operator()<Tanh, false>();
-  return shared ? f.template operator()<Relu, true>() : f.template operator()<Relu, false>();
-}
 template <class Env, class Act, bool Shared>
 [[gnu::noinline]] std::int64_t rollout_rows_of(const RowsArgs& a, int warp) {
   for (std::int64_t t = 0; t < a.steps; ++t) a.done[t] = 0;
@@ -150,40 +146,42 @@ template <class Env, class Act, bool Shared>
 }
 std::int64_t warp_rows(int environment, const RowsArgs& a, int warp) {
   return with_environment(environment, [&]<class Env>() {
-    return with_plan(*a.plan, [&]<class Act, bool Shared>() { return rollout_rows_of<Env, Act, Shared>(a, warp); });
+    return with_network(a.plan->tanh, a.plan->towers == 1,
+                        [&]<class Act, bool Shared>() { return rollout_rows_of<Env, Act, Shared>(a, warp); });
   });
 }
-void advantages_of_rows(const RowAdvantages& a, RowFeatures f, float* rows, const std::uint32_t* done, std::int64_t count) {
+void advantages_of_rows(const RowAdvantageArgs& a, RowFeatures f, float* rows, const std::uint32_t* done, std::int64_t count) {
   for (int lo = 0; lo < kWarp; lo += kWidth<Wide>) rows_advantages<Wide>(a, f, rows, done, count, lo);
 }
-void forward_rows(int environment, const ChunkPlan& plan, const float* weights, float* rows, std::int64_t begin, std::int64_t end) {
+void forward_rows(int environment, const ChunkPlan& plan, const float* weights, float* rows, std::int64_t count) {
   with_environment(environment, [&]<class Env>() {
-    with_plan(plan, [&]<class Act, bool Shared>() {
-      rows_forward<Act, Env::kObservations, Env::kActions, Shared, Wide>(plan, weights, rows, begin, end);
+    with_network(plan.tanh, plan.towers == 1, [&]<class Act, bool Shared>() {
+      rows_forward<Act, Env::kObservations, Env::kActions, Shared, Wide>(plan, weights, rows, count);
     });
   });
 }
 void row_to_samples(RowFeatures f, const float* row, int lanes, float* to, std::int64_t stride) { unpack_row(f, row, lanes, to, stride); }
 void backward_small(int environment, const ChunkPlan& plan, const float* weights, const TileRuns& runs, int grad, float* partial) {
   with_environment(environment, [&]<class Env>() {
-    with_plan(plan, [&]<class Act, bool Shared>() {
+    with_network(plan.tanh, plan.towers == 1, [&]<class Act, bool Shared>() {
       small_backward<Act, Env::kObservations, Env::kActions, Shared, kWarp, false, Narrow>(plan, weights, runs, grad, {}, partial);
     });
   });
 }
 void gradient_small(int environment, const ChunkGradientArgs& a) {
   with_environment(environment, [&]<class Env>() {
-    with_plan(*a.plan, [&]<class Act, bool Shared>() { small_gradient<Act, Env::kObservations, Env::kActions, Shared, Wide, Narrow>(a); });
+    with_network(a.plan->tanh, a.plan->towers == 1,
+                 [&]<class Act, bool Shared>() { small_gradient<Act, Env::kObservations, Env::kActions, Shared, Wide, Narrow>(a); });
   });
 }
 
 void moments_of_tiles(const float* x, std::int64_t count, float center, bool square, float* partials) {
   square ? tile_moments<true>(x, count, center, partials) : tile_moments<false>(x, count, center, partials);
 }
-void permute(const Permutation& p, std::uint32_t begin, std::uint32_t count, std::uint32_t* out) {
+void permute(const Permutation& p, std::uint32_t* out) {
   const Int<Wide> none(0u);  // in place of the positions behind the last one, from which no turn might lead below n
-  for (std::uint32_t i = 0; i < count; i += kWidth<Wide>) {
-    const Int<Wide> position = iota<Wide>(begin + i);
+  for (std::uint32_t i = 0; i < p.n; i += kWidth<Wide>) {
+    const Int<Wide> position = iota<Wide>(i);
     store_int(out + i, permuted<Wide>(p, select(at_least(position, Int<Wide>(p.n)), none, position)));
   }
 }

@@ -60,15 +60,15 @@ struct CpuOps {
   void (*chunk_unpack)(const ChunkPlan&, const float* partial, float* gradient);
   // The same of small networks (kernels/network/small.hpp): rows of one warp, or a tile.
   std::int64_t (*rollout_rows)(int environment, const RowsArgs&, int warp);
-  void (*rows_advantages)(const RowAdvantages&, RowFeatures, float* rows, const std::uint32_t* done, std::int64_t count);
-  void (*rows_forward)(int environment, const ChunkPlan&, const float* weights, float* rows, std::int64_t begin, std::int64_t end);
+  void (*rows_advantages)(const RowAdvantageArgs&, RowFeatures, float* rows, const std::uint32_t* done, std::int64_t count);
+  void (*rows_forward)(int environment, const ChunkPlan&, const float* weights, float* rows, std::int64_t count);
   void (*unpack_row)(RowFeatures, const float* row, int lanes, float* to, std::int64_t stride);
   void (*small_backward)(int environment, const ChunkPlan&, const float* weights, const TileRuns&, int grad, float* partial);
   void (*small_gradient)(int environment, const ChunkGradientArgs&);
   /// The sums of (x - center), or of their squares, over every 64 of `count` numbers.
   void (*tile_moments)(const float* x, std::int64_t count, float center, bool square, float* partials);
-  /// The numbers at positions begin, begin + 1, ...; `out` has room for 31 more than `count`.
-  void (*permute)(const Permutation&, std::uint32_t begin, std::uint32_t count, std::uint32_t* out);
+  /// The numbers at all positions; `out` has room for whole warps.
+  void (*permute)(const Permutation&, std::uint32_t* out);
   /// The derivatives of the registered objective of this number.
   ObjectiveRows (*objective)(int id);
 

@@ -40,12 +40,7 @@ inline ChunkAgents chunk_settings(const Config& config, const EnvironmentInfo& e
   a.gradient = row_layout(a.plan, kChunk);
   a.objective = config.objective;
   a.exploration = config.exploration;
-  a.advantage.row = a.plan.row();
-  a.advantage.estimator = config.advantage.estimator;
-  a.advantage.has_value = find_objective(config.algorithm).value;
-  a.advantage.gamma = config.advantage.gamma;
-  a.advantage.gamma_lambda = config.advantage.gamma * config.advantage.lambda;
-  a.advantage.nstep = config.advantage.nstep;
+  a.advantage = row_advantage_args(config);
   a.episodes = config.collect == Collect::episodes;
   a.capacity = most_steps_of_an_update(config);
   a.episode_limit = static_cast<std::uint32_t>(training_episode_limit(config));

@@ -34,7 +34,7 @@ inline Agents agent_settings(const Config& config, const EnvironmentInfo& enviro
   a.gamma_lambda = config.advantage.gamma * config.advantage.lambda;
   a.constant_reward = static_cast<float>(environment.max_reward);
   a.batch = static_cast<float>(config.batch());
-  a.gradient_scale = gradient_scale(config);
+  a.gradient_scale = gradient_scale(config, config.batch());
   a.normalize = config.advantage.normalize;
   a.bootstrap = config.advantage.truncation == Truncation::bootstrap;
   a.state_size = state_size(environment.id);

@@ -22,7 +22,7 @@ TEST(Rows, EveryCopyPermutesAlike) {
     for (std::uint32_t i = 0; i < n; ++i) expected[i] = cupg::permuted(p, i);
     for (const cupg::Isa isa : cupg::available_isas()) {
       cupg::AlignedArray<std::uint32_t> order((n + 31) / 32 * 32);
-      cupg::cpu_ops_for(isa).permute(p, 0, n, order.data());
+      cupg::cpu_ops_for(isa).permute(p, order.data());
       EXPECT_EQ(std::vector<std::uint32_t>(order.data(), order.data() + n), expected) << n;
       count_comparison("permute", cupg::isa_name(cupg::cpu_ops_for(isa)));
     }
