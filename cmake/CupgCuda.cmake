@@ -37,9 +37,9 @@ set(CUPG_HAVE_CUDA ON)
 message(STATUS "CUDA ${CMAKE_CUDA_COMPILER_VERSION}: the plug-in is compiled for ${CMAKE_CUDA_ARCHITECTURES}")
 
 # What device code is compiled with: nothing contracted on either side; division and root round to nearest, denormals stay
-# (nvcc's defaults). The copy's name keeps its symbols apart from the CPU's.
+# (nvcc's defaults). The target's name keeps its symbols apart from the CPU's.
 add_library(cupg_cuda_options INTERFACE)
-target_compile_definitions(cupg_cuda_options INTERFACE CUPG_COPY=cuda CUPG_THREAD_LANES)
+target_compile_definitions(cupg_cuda_options INTERFACE CUPG_TARGET=cuda CUPG_THREAD_LANES)
 set(cupg_host_options -ffp-contract=off,-fno-math-errno,-fno-trapping-math,-Wall,-Wextra)
 if(CUPG_WARNINGS_AS_ERRORS)
   set(cupg_werror --Werror=all-warnings)

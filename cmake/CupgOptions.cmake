@@ -25,7 +25,7 @@ endif()
 set(cupg_words_options $<$<CONFIG:Release>:-O1>)
 
 # Hardening of what reads files, arguments and the environment, in optimized builds without sanitizers, which see more. It costs nothing:
-# 13.9 M instructions an update of 2,048 x 32 as before (valgrind --tool=cachegrind). The copies of the kernels read none of these and go
+# 13.9 M instructions an update of 2,048 x 32 as before (valgrind --tool=cachegrind). The ISA targets of the kernels read none of these and go
 # without.
 add_library(cupg_hardened INTERFACE)
 if(NOT CUPG_SANITIZE)
@@ -64,7 +64,7 @@ option(CUPG_FUZZ "Build the fuzz targets for libFuzzer; CUPG_SANITIZE needs fuzz
 
 include(CupgIsa)
 
-# cupg_emulated_options(TARGET): its sources hold CUDA kernels and are compiled as the copy `emulated`, for the host executor. With fma
+# cupg_emulated_options(TARGET): its sources hold CUDA kernels and are compiled as the target `emulated`, for the host executor. With fma
 # instructions where this machine has them: a call of libm for each fma takes longer than everything else.
 function(cupg_emulated_options target)
   if(NOT DEFINED CUPG_BUILDER_HAS_FMA AND NOT CMAKE_CROSSCOMPILING)
@@ -72,7 +72,7 @@ function(cupg_emulated_options target)
     set(CMAKE_REQUIRED_QUIET ON)
     check_cxx_source_runs("int main() { return __builtin_cpu_supports(\"fma\") ? 0 : 1; }" CUPG_BUILDER_HAS_FMA)
   endif()
-  target_compile_definitions(${target} PRIVATE CUPG_COPY=emulated CUPG_THREAD_LANES)
+  target_compile_definitions(${target} PRIVATE CUPG_TARGET=emulated CUPG_THREAD_LANES)
   set(options -O2)
   if(CUPG_SANITIZE)
     set(options -O1)
@@ -83,19 +83,19 @@ function(cupg_emulated_options target)
   target_compile_options(${target} PRIVATE ${options})
 endfunction()
 
-# cupg_add_copy(TARGET COPY SOURCE...): the sources as an OBJECT library of the copy COPY.
-function(cupg_add_copy target copy)
+# cupg_add_isa(TARGET ISA SOURCE...): the sources as an OBJECT library for the instruction set ISA.
+function(cupg_add_isa target isa)
   add_library(${target} OBJECT ${ARGN})
-  cupg_isa_options(options ${copy})
+  cupg_isa_options(options ${isa})
   target_compile_options(${target} PRIVATE ${options})
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
   target_link_libraries(${target} PRIVATE cupg_numerics cupg_warnings hwy::hwy)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
-  set_property(GLOBAL APPEND PROPERTY CUPG_OBJECTS_OF_${copy} ${target})
+  set_property(GLOBAL APPEND PROPERTY CUPG_OBJECTS_OF_${isa} ${target})
 endfunction()
 
-# The copies that this build has.
-set(CUPG_COPIES generic)
+# The instruction sets that this build has.
+set(CUPG_ISAS generic)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  list(APPEND CUPG_COPIES scalar_fma avx2 avx512)
+  list(APPEND CUPG_ISAS scalar_fma avx2 avx512)
 endif()

@@ -13,7 +13,7 @@
 #include "kernels/math/sincos.hpp"
 #include "kernels/transition/action.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 struct Acrobot {
   static constexpr int kObservations = 6;  // cos and sin of theta1, cos and sin of theta2, theta1_dot, theta2_dot [rad/s]
@@ -108,4 +108,4 @@ struct Acrobot {
   }
 };
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -11,7 +11,7 @@
 #include "kernels/math/sincos.hpp"
 #include "kernels/transition/action.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 struct CartPole {
   static constexpr int kObservations = 4;                      // x [m], x_dot [m/s], theta [rad], theta_dot [rad/s]
@@ -96,4 +96,4 @@ struct CartPole {
   static constexpr double kChordOffset = kF0 - kChordSlope * kC0;
 };
 
-CUPG_END_COPY
+CUPG_END_TARGET

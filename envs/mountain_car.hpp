@@ -8,7 +8,7 @@
 #include "kernels/math/sincos.hpp"
 #include "kernels/transition/action.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 struct MountainCar {
   static constexpr int kObservations = 2;                        // position, velocity
@@ -58,4 +58,4 @@ struct MountainCar {
   }
 };
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -12,12 +12,12 @@
   X(Acrobot, "Acrobot-v1", 500, -100.0)
 
 namespace cupg {
-/// Throw Error (usage). In src/api/environment.cpp, so that the copies of the kernels share no code for them.
+/// Throw Error (usage). In src/api/environment.cpp, so that the targets of the kernels share no code for them.
 [[noreturn]] void refuse_environment(int id);
 [[noreturn]] void refuse_rewards(int id);
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// f.template operator()<Env>() for the environment of this id; throws where there is none.
 template <class F>
@@ -64,4 +64,4 @@ auto with_actions(int actions, F f) {
   refuse_environment(-1);
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -9,7 +9,7 @@
 #include "kernels/math/softmax.hpp"
 #include "objectives/sample.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 struct A2c {
   static constexpr ObjectiveTraits kTraits{.name = "a2c", .source = "Mnih et al., 2016", .value = true, .entropy = true};
@@ -48,4 +48,4 @@ struct A2c {
   }
 };
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -3,7 +3,7 @@
 #include "kernels/math/dual.hpp"
 #include "objectives/sample.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// dJ/dz_j and dJ/dV by duals: one evaluation of the loss with A + 1 derivatives beside every number, in registers.
 template <class Objective, int A, class S>
@@ -38,4 +38,4 @@ CUPG_FN void objective_gradient(const LossSample<A, S>& s, const Coefficients<Sc
   }
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

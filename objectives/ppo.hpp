@@ -12,7 +12,7 @@
 #include "kernels/math/softmax.hpp"
 #include "objectives/sample.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 struct Ppo {
   static constexpr ObjectiveTraits kTraits{.name = "ppo", .source = "Schulman et al., 2017", .value = true, .entropy = true, .ratio = true};
@@ -63,4 +63,4 @@ struct Ppo {
   }
 };
 
-CUPG_END_COPY
+CUPG_END_TARGET

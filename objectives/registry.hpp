@@ -22,11 +22,11 @@
 #define CUPG_OBJECTIVES(X) CUPG_BUILT_IN_OBJECTIVES(X) CUPG_USER_OBJECTIVES(X)
 
 namespace cupg {
-/// Throws Error (usage). In src/api/objective.cpp, so that the copies of the kernels share no code for it.
+/// Throws Error (usage). In src/api/objective.cpp, so that the targets of the kernels share no code for it.
 [[noreturn]] void refuse_objective_number(int number);
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// f.template operator()<Objective>() for the objective of this number; unknown(), which should throw, where it was not compiled in.
 template <class F, class Unknown>
@@ -40,4 +40,4 @@ auto with_objective(int number, F f, Unknown unknown) {
   refuse_objective_number(number);
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -8,7 +8,7 @@
 #include "kernels/math/softmax.hpp"
 #include "objectives/sample.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 struct Reinforce {
   static constexpr ObjectiveTraits kTraits{.name = "reinforce", .source = "Williams, 1992"};
@@ -29,4 +29,4 @@ struct Reinforce {
   }
 };
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -10,7 +10,7 @@
 #include "kernels/math/softmax.hpp"
 #include "objectives/sample.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 struct ReinforceBaseline {
   static constexpr ObjectiveTraits kTraits{.name = "reinforce-baseline", .source = "Williams, 1992; Sutton, Barto, 2018", .value = true};
@@ -32,4 +32,4 @@ struct ReinforceBaseline {
   }
 };
 
-CUPG_END_COPY
+CUPG_END_TARGET

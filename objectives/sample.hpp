@@ -33,7 +33,7 @@ struct Coefficients {
 
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 template <int A, class S>
 struct LossSample {
@@ -60,4 +60,4 @@ CUPG_FN S chosen(const S (&x)[A], Int<S> action) {
   return y;
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -5,7 +5,7 @@
 #include "kernels/reduce/reduce.cuh"
 #include "kernels/runtime/runtime.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 inline constexpr int kAdvantageWarps = 4;
 
@@ -16,4 +16,4 @@ __global__ void __launch_bounds__(kAdvantageWarps* kWarp) advantage_kernel(const
   advantages<float>(advantage_args(agents, trajectory_of(agents, slot, O)), static_cast<std::int64_t>(warp) * agents.horizon, lane_index());
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

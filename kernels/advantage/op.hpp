@@ -23,7 +23,7 @@ struct AdvantageArgs {
 
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 template <class S>
 CUPG_FN S reward_at(const AdvantageArgs& a, std::int64_t at) {
@@ -71,4 +71,4 @@ CUPG_FN void advantages(const AdvantageArgs& a, std::int64_t row0, int first_lan
   }
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -4,7 +4,7 @@
 #include "kernels/chunk/agents.hpp"
 #include "kernels/runtime/runtime.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 inline constexpr int kRowAdvantageThreads = 64;
 
@@ -17,4 +17,4 @@ __global__ void __launch_bounds__(kRowAdvantageThreads) row_advantage_kernel(con
   row_advantages(mine);
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -21,7 +21,7 @@ struct RowAdvantageArgs {
 
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 CUPG_FN void row_advantages(const RowAdvantageArgs& a) {
   const int stride = a.row.stride();
@@ -51,4 +51,4 @@ CUPG_FN void row_advantages(const RowAdvantageArgs& a) {
   }
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -131,7 +131,7 @@ CUPG_FN int minibatch_group(const ChunkAgents& a, int epoch, int minibatch) {
 
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// The samples of one minibatch.
 struct Minibatch {
@@ -153,4 +153,4 @@ CUPG_FN Minibatch make_minibatch(const ChunkAgents& a, int slot, int epoch, int 
 /// The number of the sample at position i < size.
 CUPG_FN std::uint32_t sample_at(const Minibatch& m, std::uint32_t i) { return m.permuted ? permuted(m.order, m.first + i) : i; }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -14,7 +14,7 @@
 #include "kernels/chunk/objective.hpp"
 #include "kernels/chunk/tiles.cuh"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 inline constexpr int kChunkThreads = 256;
 
@@ -128,4 +128,4 @@ __global__ void __launch_bounds__(kChunkThreads, 3) chunk_gradient_kernel(const 
   backward_block(a, weights, rows, f, base, partials_of(a, slot) + static_cast<std::int64_t>(blockIdx.x) * partial_stride(a));
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -24,7 +24,7 @@ struct LibrarySlab {
 
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 inline constexpr int kGatherThreads = 128;
 
@@ -68,4 +68,4 @@ __global__ void __launch_bounds__(kChunk) objective_kernel(const __grid_constant
   s.kl[blockIdx.x] = sum;
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

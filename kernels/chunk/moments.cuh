@@ -12,7 +12,7 @@
 #include "kernels/reduce/reduce.cuh"
 #include "kernels/runtime/runtime.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 inline constexpr int kMomentChunks = 4, kChunkMomentThreads = kMomentChunks * kChunk, kFinishChunkMomentThreads = 64;
 
@@ -80,4 +80,4 @@ __global__ void __launch_bounds__(kFinishChunkMomentThreads) finish_chunk_moment
   }
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

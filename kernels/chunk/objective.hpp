@@ -27,7 +27,7 @@ struct ObjectiveArgs {
   int stride = kChunk;    ///< of outputs and grad
 };
 
-/// One copy's derivatives of one objective.
+/// One target's derivatives of one objective.
 using ObjectiveRows = void (*)(const ObjectiveArgs&);
 
 /// What the objective reads and leaves of one chunk, where the network's rows lie elsewhere.
@@ -49,7 +49,7 @@ struct alignas(16) ChunkFields {
 
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// The samples [at, at + kWidth<S>).
 template <class Objective, int A, class S>
@@ -82,4 +82,4 @@ inline void objective_rows(const ObjectiveArgs& a) {
   });
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

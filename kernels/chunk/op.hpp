@@ -55,7 +55,7 @@ struct ChunkGradientArgs {
 
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// acc[q][v] += a(q, k) b[k][v] over k in order: a(q, k) = a[q row_a + k step_a], and row k of b begins at b + k row_b.
 template <int Q, int V, class S>
@@ -338,4 +338,4 @@ inline void chunk_unpack(const ChunkPlan& plan, const float* partial, float* gra
   }
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -4,7 +4,7 @@
 #include "kernels/network/small.hpp"
 #include "kernels/rollout/rows.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// The samples that `index` names to features [feature][64].
 CUPG_FN void gather_features(const ChunkGradientArgs& a, float* lines, float* features) {
@@ -51,4 +51,4 @@ inline void small_gradient(const ChunkGradientArgs& a) {
   a.partial[a.plan->kl] = kl_sum(a);
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -22,7 +22,7 @@ struct ChunkStepArgs {
 
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 inline constexpr int kChunkStepThreads = 256;
 
@@ -95,4 +95,4 @@ __global__ void __launch_bounds__(kChunkStepThreads) chunk_pack_kernel(const __g
   pack_block(a.agents.plan, parameters, a.agents.packed + static_cast<std::int64_t>(slot) * packed_stride(a.agents));
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -13,7 +13,7 @@
 #include "kernels/network/forward.hpp"
 #include "kernels/runtime/runtime.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// x[N] from memory; four floats are one load and must be aligned to it.
 __device__ __forceinline__ void load_floats(const float* from, float (&x)[1]) { x[0] = *from; }
@@ -181,4 +181,4 @@ __device__ __forceinline__ void forward_block(const ChunkPlan& plan, const RowLa
   __syncthreads();
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

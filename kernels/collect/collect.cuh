@@ -11,7 +11,7 @@
 #include "kernels/collect/op.hpp"
 #include "kernels/step/step.cuh"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 inline constexpr int kCollectThreads = 256, kCountThreads = 256;
 
@@ -177,4 +177,4 @@ __global__ void __launch_bounds__(kCountThreads) count_kernel(const __grid_const
   progress.stopped = 0;
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -24,7 +24,7 @@ struct LibraryCollectBuffers {
 
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// s_0, and an empty list.
 template <class Env>
@@ -111,4 +111,4 @@ __global__ void __launch_bounds__(kStepWarps* kWarp)
   samples_of(a, slot)[b.cut_at[i] * at.stride() + at.next_value()] = b.cut_out[(i + 1) * b.outputs - 1];
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -35,7 +35,7 @@ struct CollectArgs {
 
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// The behaviour's epsilon in an update before which the agent has taken `taken` steps.
 CUPG_FN float behaviour_epsilon(const Exploration& e, std::int64_t taken) {
@@ -134,4 +134,4 @@ CUPG_FN void observe_warp(const float* states, int warp, int envs, float* observ
   }
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

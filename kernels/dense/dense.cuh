@@ -10,7 +10,7 @@
 #include "kernels/reduce/reduce.cuh"
 #include "kernels/runtime/runtime.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 inline constexpr int kDenseThreads = 256, kDenseElements = 4, kSumWarps = 16;
 
@@ -73,4 +73,4 @@ __global__ void __launch_bounds__(kDenseThreads) copy_kernel(std::int64_t count,
   each_element(count, [&](std::int64_t i) { out[i] = in[i]; });
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

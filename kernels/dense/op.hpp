@@ -28,7 +28,7 @@ struct DenseArgs {
 
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 template <class Act, class S>
 CUPG_FN void dense_activate(const DenseArgs& a) {
@@ -50,4 +50,4 @@ CUPG_FN void dense_backward(const DenseArgs& a) {
     }
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -21,7 +21,7 @@ struct EvaluateKernelArgs {
 
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 inline constexpr int kEvaluateWarps = 4;
 
@@ -54,4 +54,4 @@ __global__ void __launch_bounds__(kEvaluateWarps* kWarp, 3)
   }
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -20,7 +20,7 @@ struct EvaluateArgs {
 
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// Plays the lanes [first_lane, first_lane + kWidth<S>) of `warp`; `deficit` gathers max_return - return of finished episodes.
 /// Returns false if it stopped early.
@@ -65,4 +65,4 @@ CUPG_FN bool play(const EvaluateArgs& a, const Plan& plan, const float* weights,
   return true;
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

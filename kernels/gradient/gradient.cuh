@@ -12,7 +12,7 @@
 #include "kernels/rollout/rollout.cuh"
 #include "kernels/runtime/runtime.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 inline constexpr int kGradientWarps = 4;
 /// Units of a hidden layer in one pass over the rows: what 168 registers hold beside addresses that depend on a run-time width.
@@ -105,4 +105,4 @@ __global__ void __launch_bounds__(kGradientWarps* kWarp, 3) gradient_kernel(cons
   }
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -42,7 +42,7 @@ CUPG_FN std::int64_t gradient_workspace(const NetworkPlan& plan) {
 
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// dJ/d(policy output) and dJ/dV of every row of the warp, scaled by 1/B, over the outputs themselves. The target is A + V.
 template <class S>
@@ -280,4 +280,4 @@ inline void warp_gradient(const GradientArgs& a, int warp) {
   sum_lanes<G>(sums, plan.packed, a.partials + static_cast<std::int64_t>(warp) * padded(plan.packed));
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

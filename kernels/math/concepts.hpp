@@ -4,7 +4,7 @@
 
 #include "lanes.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// Every float lane type: one whose bits can be taken apart and put together again. double and the differentiation scalars
 /// are left out, so that they bring their own exp, log, ... and oracles never share our polynomials.
@@ -14,4 +14,4 @@ concept SinglePrecision = requires(S x, Int<S> bits) {
   { bits_float(bits) } -> std::same_as<S>;
 };
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -11,7 +11,7 @@
 #include "log.hpp"
 #include "tanh.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 template <int N, class S>
 struct Dual {
@@ -133,4 +133,4 @@ struct Splat<Dual<N, S>> {
   static CUPG_FN Dual<N, S> of(Scalar<S> x) { return Dual<N, S>::constant(splat<S>(x)); }
 };
 
-CUPG_END_COPY
+CUPG_END_TARGET

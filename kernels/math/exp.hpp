@@ -4,7 +4,7 @@
 #include "concepts.hpp"
 #include "lanes.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// The part that both functions share: x = n ln 2 + r and e^r = 1 + r p, for |x| <= 104. The returned bits end in n + offset.
 ///
@@ -50,4 +50,4 @@ CUPG_FN S exp(S x) {
 }
 CUPG_FN double exp(double x) { return std::exp(x); }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -18,7 +18,7 @@ constexpr std::int64_t initialise_scratch(int rows, int columns) {
 }
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// Two independent standard normal numbers from two words (Box and Muller, 1958): radius sqrt(-2 ln u) with u in (0, 1],
 /// angle 2 pi v with v in [0, 1). |values| <= sqrt(-2 ln 2^-24) = 5.77.
@@ -183,4 +183,4 @@ inline void initialize_matrix_panels(Initialisation kind, float gain, int rows, 
   initialize_matrix(kind, gain, rows, columns, tensor, key, out, scratch);
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

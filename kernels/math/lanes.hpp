@@ -26,16 +26,16 @@
 #define CUPG_UNROLL_FIXED
 #endif
 
-// The same source is compiled several times, for several instruction sets. Each copy is a namespace of its own, so
+// The same source is compiled several times, for several instruction sets. Each target is a namespace of its own, so
 // that the linker can never mix code for one processor into a function meant for another (docs/architecture.md).
-#ifndef CUPG_COPY
-#define CUPG_COPY generic
+#ifndef CUPG_TARGET
+#define CUPG_TARGET generic
 #endif
-#define CUPG_BEGIN_COPY \
-  namespace cupg {      \
-  inline namespace CUPG_COPY {
-#define CUPG_END_COPY \
-  }                   \
+#define CUPG_BEGIN_TARGET \
+  namespace cupg {        \
+  inline namespace CUPG_TARGET {
+#define CUPG_END_TARGET \
+  }                     \
   }
 
 namespace cupg {
@@ -43,7 +43,7 @@ namespace cupg {
 inline constexpr int kWarp = 32;
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// What belongs to a lane type: its comparison result, its 32-bit unsigned integers, the number of lanes.
 template <class S>
@@ -253,4 +253,4 @@ CUPG_FN std::uint32_t iota<double>(std::uint32_t base) {
   return base;
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -4,7 +4,7 @@
 #include "concepts.hpp"
 #include "lanes.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// log x for every x: log 0 = -inf, NaN for negative x, right for denormals. 27 operations; worst 1.064 ulp.
 template <SinglePrecision S>
@@ -29,4 +29,4 @@ CUPG_FN S log(S x) {
 }
 CUPG_FN double log(double x) { return std::log(x); }
 
-CUPG_END_COPY
+CUPG_END_TARGET

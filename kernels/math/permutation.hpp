@@ -8,7 +8,7 @@
 #pragma once
 #include "philox.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 inline constexpr int kFeistelRounds = 6;
 
@@ -65,4 +65,4 @@ CUPG_FN Int<S> permuted(const Permutation& p, Int<S> i) {
 /// The number at position i < n.
 CUPG_FN std::uint32_t permuted(const Permutation& p, std::uint32_t i) { return permuted<float>(p, i); }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -22,7 +22,7 @@ enum class Purpose : std::uint32_t {
 };
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 inline constexpr std::uint32_t kPhiloxMultiplier0 = 0xD2511F53u, kPhiloxMultiplier1 = 0xCD9E8D57u;
 inline constexpr std::uint32_t kPhiloxWeyl0 = 0x9E3779B9u, kPhiloxWeyl1 = 0xBB67AE85u;
@@ -89,4 +89,4 @@ CUPG_FN S uniform01(Int<S> word) {
 }
 CUPG_FN float uniform01(std::uint32_t word) { return uniform01<float>(word); }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -3,7 +3,7 @@
 #pragma once
 #include "lanes.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 template <class S>
 CUPG_FN S reciprocal_from(S x, S guess) {
@@ -11,4 +11,4 @@ CUPG_FN S reciprocal_from(S x, S guess) {
 }
 CUPG_FN double reciprocal_from(double x, double) { return 1.0 / x; }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -9,7 +9,7 @@
 static_assert(HWY_NATIVE_FMA, "an unfused multiply-add would leave the numerics contract");
 static_assert(HWY_LANES(float) == CUPG_VECTOR_FLOATS, "Highway chose another vector width than the build asked for");
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 namespace hn = hwy::HWY_NAMESPACE;
 using FloatTag = hn::ScalableTag<float>;
@@ -254,4 +254,4 @@ CUPG_FN void store_int(std::uint32_t* p, IntLanes<N> x) {
   for (int i = 0; i < N; ++i) hn::Store(x.r[i], IntTag(), p + i * kRegisterFloats);
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -5,7 +5,7 @@
 #include "concepts.hpp"
 #include "lanes.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// s = sin x, c = cos x for |x| <= pi/4: no reduction, 8 operations. Worst 0.683 ulp in s, 1.327 in c.
 /// Odd and even bit by bit, but for s = +0 at x = -0 (keeping that sign would cost two operations); |c| <= 1.
@@ -49,4 +49,4 @@ CUPG_FN void sincos(S x, S& s, S& c) {
 }
 CUPG_FN void sincos(double x, double& s, double& c) { sincos_quarter(x, s, c); }
 
-CUPG_END_COPY
+CUPG_END_TARGET

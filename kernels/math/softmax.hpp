@@ -8,7 +8,7 @@
 #include "kernels/math/lanes.hpp"
 #include "kernels/math/log.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 inline constexpr double kLogitClamp = 30.0;
 
@@ -67,4 +67,4 @@ CUPG_FN S entropy(const S (&log_p)[A], const S (&p)[A]) {
   return S(0.0) - sum;
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

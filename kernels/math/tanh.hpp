@@ -4,7 +4,7 @@
 #include "concepts.hpp"
 #include "lanes.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// tanh x for every x: odd bit by bit, tanh(-0) = -0, +-1 at the ends, never beyond. 24 operations, one of them a division;
 /// worst 1.821 ulp.
@@ -43,4 +43,4 @@ CUPG_FN S tanh(S x) {
 }
 CUPG_FN double tanh(double x) { return std::tanh(x); }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -5,7 +5,7 @@
 #include "simd.hpp"
 #endif
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// out[c][r] = in[r][c] for r < rows, c < columns; rows and columns are multiples of 4, the matrices' rows `in_stride` and
 /// `out_stride` floats long (multiples of 4 too, so that every four are aligned).
@@ -32,4 +32,4 @@ CUPG_FN void transpose(const float* in, int in_stride, int rows, int columns, fl
 #endif
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -12,7 +12,7 @@
 #include <vector>
 #endif
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 #if defined(__CUDACC__) || defined(CUPG_HAVE_THRUST)
 
@@ -53,4 +53,4 @@ ReturnQuantiles return_quantiles(const float* values, std::int64_t n) {
 
 #endif
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -24,10 +24,10 @@ double quantile_of_sorted(std::int64_t n, double q, F sorted) {
 
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
-/// kReturnQuantiles of n values in device memory (copy `cuda`: by Thrust; `emulated`: host memory, through Thrust's C++ back end where
+/// kReturnQuantiles of n values in device memory (target `cuda`: by Thrust; `emulated`: host memory, through Thrust's C++ back end where
 /// the build found Thrust, by std::sort otherwise); zeros for n = 0. What wrote the values has been waited for.
 ReturnQuantiles return_quantiles(const float* values, std::int64_t n);
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -6,7 +6,7 @@
 #include "kernels/reduce/reduce.cuh"
 #include "kernels/runtime/runtime.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 inline constexpr int kMomentWarps = 4, kFinishMomentThreads = 256;
 
@@ -40,4 +40,4 @@ __global__ void __launch_bounds__(kFinishMomentThreads) finish_moment_kernel(con
   }
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -15,7 +15,7 @@ struct Moments {
 
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// One lane group's sum of (advantage - center), or of its square, over the rows of a warp; lanes not in use have 0.
 template <class S, bool Square>
@@ -62,4 +62,4 @@ CUPG_FN Moments finish_moments(float mean, float sum_of_squares, float count) {
   return {mean, 1.0f / (sqrt(sum_of_squares / count) + 1e-8f)};
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -8,7 +8,7 @@
 #include "kernels/math/tanh.hpp"
 #include "kernels/network/plan.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 struct Relu {
   template <class S>
@@ -141,4 +141,4 @@ CUPG_COLD void network_forward_call(const NetworkPlan& plan, const Scalar<S>* we
   network_forward<Act, O, P, Shared, Keep>(plan, weights, x, policy, value, h1, keep);
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

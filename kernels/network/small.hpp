@@ -27,7 +27,7 @@ struct TileRuns {
 
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// z[K] of a tower for observations x[O]. With Keep, activations go to keep, [unit][64].
 template <class Act, bool Keep = false, int O, int K, class S>
@@ -154,4 +154,4 @@ inline void small_backward(const ChunkPlan& plan, const float* weights, const Ti
   }
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -42,7 +42,7 @@ struct OptimizerArgs {
 
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// (K - k) / K, and 0 beyond. The difference is whole, so that counts past 2^24 lose nothing.
 template <class Real>
@@ -176,4 +176,4 @@ inline bool optimize(const OptimizerArgs& a) {
   return true;
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -6,7 +6,7 @@
 #include "kernels/reduce/reduce.cuh"
 #include "kernels/runtime/runtime.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 inline constexpr int kOptimizerThreads = 128;
 
@@ -73,4 +73,4 @@ __global__ void __launch_bounds__(kOptimizerThreads) optimizer_kernel(const __gr
   state.diverged = finite ? 0 : 1;
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

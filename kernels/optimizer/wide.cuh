@@ -14,7 +14,7 @@
 #include "kernels/reduce/reduce.cuh"
 #include "kernels/runtime/runtime.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 struct WideOptimizerArgs {
   OptimizerArgs step;             ///< `state`, and the moments, are found by the agent's slot
@@ -112,4 +112,4 @@ inline void launch_wide_optimizer(runtime::Stream& stream, const ChunkAgents& ag
   runtime::launch(stream, "wide_step", wide_step_kernel, grid, block, 0, agents.agents, a);
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

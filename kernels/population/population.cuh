@@ -70,7 +70,7 @@ CUPG_FN PopulationLayout population_layout(const Agents& a, int block_warps, int
 
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 template <class Env, class Act, bool Shared, int H, bool SharedRows>
 __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
@@ -205,4 +205,4 @@ __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
   }
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

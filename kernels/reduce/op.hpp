@@ -7,7 +7,7 @@
 #pragma once
 #include "kernels/math/lanes.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// The sum of 32 lanes: x[l] + x[l ^ 16], then ^ 8, 4, 2, 1. Every lane ends with the same bits; lane 0's are returned.
 template <class Real>
@@ -36,4 +36,4 @@ inline void tree_in_place(Real* rows, std::int64_t count, int width, std::int64_
     }
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

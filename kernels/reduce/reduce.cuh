@@ -9,7 +9,7 @@
 #include "kernels/agents.hpp"
 #include "kernels/runtime/runtime.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 inline constexpr unsigned kAllLanes = 0xffffffffu;
 inline constexpr int kRun = 32;  ///< rows that one thread joins
@@ -105,4 +105,4 @@ inline void launch_reduce(runtime::Stream& stream, const Agents& agents, int cou
   }
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -4,7 +4,7 @@
 #include "kernels/math/simd.hpp"
 #include "kernels/reduce/op.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 template <>
 inline void sum_lanes<FloatLanes<1>>(const float* x, int n, float* out) {
@@ -42,4 +42,4 @@ inline void sum_lanes<FloatLanes<1>>(const float* x, int n, float* out) {
   }
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

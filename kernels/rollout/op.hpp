@@ -41,7 +41,7 @@ CUPG_FN std::uint32_t lanes_in_use(int envs, int warp) {
 
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// Index of the lowest set bit.
 CUPG_FN int lowest_bit(std::uint32_t bits) {
@@ -172,4 +172,4 @@ CUPG_FN void collect(const RolloutArgs& a, int warp, int first_lane, float* h1, 
   store_int(age_at, age);
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -10,7 +10,7 @@
 #include "kernels/reduce/reduce.cuh"
 #include "kernels/runtime/runtime.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 inline constexpr int kRolloutWarps = 4;
 
@@ -167,4 +167,4 @@ __global__ void __launch_bounds__(kRolloutWarps* kWarp, 3) rollout_kernel(const 
   }
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -47,7 +47,7 @@ struct RowsArgs {
 
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// The value of the state before the reset.
 template <class Env, class Act, bool Shared, class S>
@@ -216,4 +216,4 @@ CUPG_FN void unpack_row(RowFeatures f, const float* row, int lanes, float* to, s
     for (int i = 0; i < fields; ++i) to[l * stride + i] = row[i * kWarp + l];
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

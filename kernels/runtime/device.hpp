@@ -15,7 +15,7 @@
   T* const name = reinterpret_cast<T*>(cupg_dynamic_shared_)
 #define CUPG_STATIC_SHARED(T, name) __shared__ std::type_identity_t<T> name
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 namespace runtime {
 
 /// Throws where a call of the CUDA runtime failed. `what` names the call and what it was for.
@@ -274,4 +274,4 @@ bool has_kernels(Kernel* kernel, std::string& reason) {
 }
 
 }  // namespace runtime
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -13,7 +13,7 @@
 #include "kernels/runtime/runtime.hpp"
 #include "kernels/simt/simt.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 namespace runtime {
 
 class Stream {
@@ -176,4 +176,4 @@ bool has_kernels(Kernel*, std::string&) {
 }
 
 }  // namespace runtime
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -18,7 +18,7 @@ struct PlayStepArgs {
 
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// One step of an evaluation; returns the lanes that terminated.
 template <class Env, class S>
@@ -43,4 +43,4 @@ CUPG_FN std::uint32_t play_step_lanes(const PlayStepArgs& a, int warp, int first
   return terminated << first_lane;
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

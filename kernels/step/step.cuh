@@ -28,7 +28,7 @@ struct PlayBuffers {
 
 }  // namespace cupg
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 inline constexpr int kStepWarps = 4;
 
@@ -110,4 +110,4 @@ __global__ void __launch_bounds__(kStepWarps* kWarp)
   atomicSub(b.left, static_cast<std::uint32_t>(__popc(ended_bits)));
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -2,7 +2,7 @@
 #pragma once
 #include "kernels/math/lanes.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// One of A discrete actions in every lane. An environment asks with is(j), so that two actions can be a mask, which costs nothing.
 template <int A, class S>
@@ -30,4 +30,4 @@ struct StepResult {
   Mask<S> terminated;
 };
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -12,7 +12,7 @@
 #include "kernels/network/plan.hpp"
 #include "kernels/transition/action.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// A actions with all their logits z and probabilities p (softmax), mixed with the uniform distribution.
 template <int A, class S>
@@ -72,4 +72,4 @@ struct PolicyHead {
   }
 };
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -12,7 +12,7 @@ const CupgGemmPlugin& openblas();
 /// or the memory for them.
 const CupgGemmPlugin& openblas_for(int threads);
 
-/// MatrixBackend on the CPU: products by the plug-in, the rest by one copy of the kernels, on the threads of `team`.
+/// MatrixBackend on the CPU: products by the plug-in, the rest by one target of the kernels, on the threads of `team`.
 class CpuMatrixBackend final : public MatrixBackend {
  public:
   CpuMatrixBackend(const CupgGemmPlugin& plugin, const CpuOps& ops, Team& team) : plugin_(plugin), ops_(ops), team_(team) {}

@@ -1,4 +1,4 @@
-// Compiled once per instruction set, with CUPG_COPY as the name of the copy (src/CMakeLists.txt). Everything here is a loop over
+// Compiled once per instruction set, with CUPG_TARGET as the name of the target (src/CMakeLists.txt). Everything here is a loop over
 // the lane groups of one warp around a lane-generic body.
 #include "src/engine/cpu_ops.hpp"
 
@@ -7,7 +7,7 @@
 #include "kernels/reduce/vector.hpp"
 #endif
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 namespace {
 
 #ifdef CUPG_VECTOR_FLOATS
@@ -284,7 +284,7 @@ volatile float fma_sink;
 
 #define CUPG_NAME_(x) #x
 #define CUPG_NAME(x) CUPG_NAME_(x)
-constexpr CpuOps kOps{.isa = CUPG_NAME(CUPG_COPY),
+constexpr CpuOps kOps{.isa = CUPG_NAME(CUPG_TARGET),
                       .initialise = initialise,
                       .reset = reset,
                       .rollout = rollout,
@@ -317,8 +317,8 @@ constexpr CpuOps kOps{.isa = CUPG_NAME(CUPG_COPY),
                       .bench_fma = bench_fma};
 
 }  // namespace
-CUPG_END_COPY
+CUPG_END_TARGET
 
 #define CUPG_JOIN_(a, b) a##b
 #define CUPG_JOIN(a, b) CUPG_JOIN_(a, b)
-const cupg::CpuOps& cupg::CUPG_JOIN(cpu_ops_, CUPG_COPY)() { return kOps; }
+const cupg::CpuOps& cupg::CUPG_JOIN(cpu_ops_, CUPG_TARGET)() { return kOps; }

@@ -1,5 +1,5 @@
-// The CPU engine's table of ops: one copy of the kernels compiled for one instruction set. Plain pointers and plain structs
-// only, so that no template instance is shared between copies (docs/architecture.md).
+// The CPU engine's table of ops: the kernels compiled for one instruction set, a target. Plain pointers and plain structs
+// only, so that no template instance is shared between targets (docs/architecture.md).
 #pragma once
 #include <cstdint>
 
@@ -85,7 +85,7 @@ struct CpuOps {
   std::int64_t (*bench_fma)(std::int64_t rounds);
 };
 
-/// The copies. Each must be called only where the processor has its instruction set.
+/// The targets. Each must be called only where the processor has its instruction set.
 const CpuOps& cpu_ops_generic();     ///< scalar lanes, any processor
 const CpuOps& cpu_ops_scalar_fma();  ///< scalar lanes, fma instructions
 const CpuOps& cpu_ops_avx2();        ///< x86-64-v3, 8 lanes a register

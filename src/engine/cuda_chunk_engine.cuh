@@ -19,7 +19,7 @@
 #include "src/engine/cuda_engine.cuh"
 #include "src/engine/cuda_library_network.cuh"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// A network that the ops know nothing of but its numbers of outputs and parameters.
 inline NetworkPlan sizes_alone(const NetworkShape& shape) {
@@ -386,4 +386,4 @@ class CudaChunkEngine final : public Engine {
   GraphCache graphs_;
 };
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -9,7 +9,7 @@
 #include "kernels/chunk/step.cuh"
 #include "kernels/collect/collect.cuh"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 [[noreturn]] inline void refuse_objective() {
   throw Error(ErrorKind::missing, "algo: this CUDA engine was compiled without the objective; expected one that it knows, or device = cpu");
@@ -98,4 +98,4 @@ inline void launch_chunk_pack(runtime::Stream& stream, const ChunkAgents& a, int
   runtime::launch(stream, "chunk_pack", chunk_pack_kernel, dim3(static_cast<unsigned>(count)), dim3(kChunkStepThreads), 0, a);
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -15,7 +15,7 @@
 #include "src/engine/schedule_end.hpp"
 #include "src/engine/warp_memory.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// What all agents share, from the configuration. `entries` still points to host memory.
 inline Agents agent_settings(const Config& config, const EnvironmentInfo& environment, const NetworkPlan& plan) {
@@ -335,4 +335,4 @@ class CudaEngine final : public Engine {
   GraphCache graphs_;
 };
 
-CUPG_END_COPY
+CUPG_END_TARGET

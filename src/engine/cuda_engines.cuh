@@ -5,7 +5,7 @@
 
 #include "src/engine/cuda_chunk_engine.cuh"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// A kernel that shows that the device runs kernels.
 inline constexpr std::uint32_t kTrial = 0xcafe;
@@ -129,4 +129,4 @@ inline int most_device_agents(const Config& config, int device, int wanted) {
   return chunked(config) ? CudaChunkEngine::most_agents(config, properties, wanted) : CudaEngine::most_agents(config, properties, wanted);
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

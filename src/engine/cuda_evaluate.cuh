@@ -7,7 +7,7 @@
 #include "src/engine/cuda_launch.cuh"
 #include "src/engine/engine.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// The evaluation from the returns of all its episodes, which lie in host and in device memory. One that cannot reach stop_below
 /// counts as incomplete all the same.
@@ -76,4 +76,4 @@ class CudaEvaluator {
   runtime::PinnedBuffer<float> host_returns_;
 };
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -5,7 +5,7 @@
 
 #include "kernels/runtime/runtime.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// A graph for each of the numbers of agents that were used last. Agents that end one by one make every number an own graph, and a
 /// graph takes memory on host and device for each of its kernels, so only a few are kept.
@@ -35,4 +35,4 @@ class GraphCache {
   std::vector<Kept> kept_;
 };
 
-CUPG_END_COPY
+CUPG_END_TARGET

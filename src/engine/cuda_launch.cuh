@@ -13,7 +13,7 @@
 #include "kernels/reduce/reduce.cuh"
 #include "kernels/rollout/rollout.cuh"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// The width that has kernels of its own: the default network's, one shared layer of 16 ReLU units, keeps its weights in registers.
 inline constexpr int kFixedWidth = 16;
@@ -154,4 +154,4 @@ inline void launch_population(runtime::Stream& stream, int environment, const Ag
   });
 }
 
-CUPG_END_COPY
+CUPG_END_TARGET

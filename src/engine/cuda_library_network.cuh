@@ -19,7 +19,7 @@
 #include "src/engine/dense_network.hpp"
 #include "src/engine/library_plan.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// Larger slabs than on the CPU: what fills a device; and 1 GiB of kept activations.
 inline LibraryPlan plan_cuda_library(const Config& config) { return plan_library(config, 32 << 20, 16384, 256 << 20); }
@@ -258,4 +258,4 @@ class CudaLibraryNetwork {
   runtime::PinnedBuffer<std::uint32_t> host_left_;
 };
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -4,7 +4,7 @@
 #include "kernels/dense/dense.cuh"
 #include "src/engine/device_gemm.cuh"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 /// MatrixBackend in device memory: everything is enqueued on one stream, and can be recorded in a graph.
 class CudaMatrixBackend final : public MatrixBackend {
@@ -52,4 +52,4 @@ class CudaMatrixBackend final : public MatrixBackend {
   DeviceGemm gemm_;
 };
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -12,7 +12,7 @@
 #include "src/engine/cpu_matrix_backend.hpp"
 #endif
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 #ifdef __CUDACC__
 
@@ -83,4 +83,4 @@ class DeviceGemm {
 
 #endif
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -37,8 +37,8 @@ const CpuOps& cpu_ops_for(Isa isa) {
 }
 
 std::string isa_name(const CpuOps& ops) {
-  const std::string copy = ops.isa;
-  return copy == "generic" || copy == "scalar_fma" ? "scalar" : copy;
+  const std::string target = ops.isa;
+  return target == "generic" || target == "scalar_fma" ? "scalar" : target;
 }
 
 std::vector<Isa> available_isas() {

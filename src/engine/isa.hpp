@@ -7,7 +7,7 @@
 
 namespace cupg {
 
-/// The copy of the kernels for `isa`; automatic is the best that this processor has. Throws Error (missing) where the processor
+/// The target of the kernels for `isa`; automatic is the best that this processor has. Throws Error (missing) where the processor
 /// lacks what was asked for.
 const CpuOps& cpu_ops_for(Isa isa);
 /// "scalar", "avx2" or "avx512".

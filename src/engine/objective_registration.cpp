@@ -1,12 +1,12 @@
-// Registers the objectives of a user's project before main() (cmake/CupgObjectives.cmake). CUPG_USER_COPIES is X(avx2) X(avx512) ... for
-// the copies that are there beside the generic one.
+// Registers the objectives of a user's project before main() (cmake/CupgObjectives.cmake). CUPG_USER_TARGETS is X(avx2) X(avx512) ... for
+// the targets that are there beside the generic one.
 #include "cupg/objective.hpp"
 #include "kernels/chunk/objective.hpp"
 
 namespace cupg {
 const ObjectiveRows* user_objectives_generic();
-#define CUPG_DECLARE(copy) const ObjectiveRows* user_objectives_##copy();
-CUPG_USER_COPIES(CUPG_DECLARE)
+#define CUPG_DECLARE(isa) const ObjectiveRows* user_objectives_##isa();
+CUPG_USER_TARGETS(CUPG_DECLARE)
 #undef CUPG_DECLARE
 
 namespace {
@@ -20,8 +20,8 @@ namespace {
     const ObjectiveTraits& t = traits[i];
     ObjectiveKernels kernels;
     kernels.generic = user_objectives_generic()[i];
-#define CUPG_SET(copy) kernels.copy = user_objectives_##copy()[i];
-    CUPG_USER_COPIES(CUPG_SET)
+#define CUPG_SET(isa) kernels.isa = user_objectives_##isa()[i];
+    CUPG_USER_TARGETS(CUPG_SET)
 #undef CUPG_SET
     register_objective({t.name, t.source, t.value, t.entropy, t.ratio}, kernels);
   }

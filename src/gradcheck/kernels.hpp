@@ -1,4 +1,4 @@
-// The fp32 kernels that train, on the frozen rollout: each copy of the CPU's, and CUDA's by the host executor.
+// The fp32 kernels that train, on the frozen rollout: each target of the CPU's, and CUDA's by the host executor.
 #pragma once
 #include <string>
 #include <vector>
@@ -42,7 +42,7 @@ struct ChunkRowsOfRollout {
 };
 ChunkRowsOfRollout chunk_rows(const Frozen& f);
 
-/// By the host executor, compiled in the copy `emulated` (emulated.cpp).
+/// By the host executor, compiled as the target `emulated` (emulated.cpp).
 std::vector<float> emulated_chunk_gradient(const Frozen& f, const ChunkRowsOfRollout& rows);
 std::vector<float> emulated_lane_gradient(const Frozen& f, const LaneRows& rows);
 

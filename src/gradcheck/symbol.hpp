@@ -37,7 +37,7 @@ struct Symbolic {
 
 }  // namespace cupg::gradcheck
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 template <>
 struct LaneTraits<gradcheck::Symbolic> : LaneTraits<double> {};
@@ -46,4 +46,4 @@ struct Splat<gradcheck::Symbolic> {
   static gradcheck::Symbolic of(double x) { return gradcheck::Symbolic(x); }
 };
 
-CUPG_END_COPY
+CUPG_END_TARGET

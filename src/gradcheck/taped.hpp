@@ -44,7 +44,7 @@ struct Taped {
 
 }  // namespace cupg::gradcheck
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 template <>
 struct LaneTraits<gradcheck::Taped> : LaneTraits<double> {
@@ -55,4 +55,4 @@ struct Splat<gradcheck::Taped> {
   static gradcheck::Taped of(double x) { return gradcheck::Taped(x); }
 };
 
-CUPG_END_COPY
+CUPG_END_TARGET

@@ -265,12 +265,12 @@ TabularCheck check_tabular_theorem(const TabularMdp& mdp, std::span<const double
 
 namespace {
 
-/// The copy for `isa`: that of the CPU engine's ops.
+/// The target for `isa`: that of the CPU engine's ops.
 const TheoremOps& theorem_ops_for(Isa isa) {
 #if defined(__x86_64__)
-  const std::string_view copy = cpu_ops_for(isa).isa;
+  const std::string_view target = cpu_ops_for(isa).isa;
   for (const auto ops : {theorem_ops_avx512, theorem_ops_avx2, theorem_ops_scalar_fma})
-    if (ops().isa == copy) return ops();
+    if (ops().isa == target) return ops();
 #else
   cpu_ops_for(isa);  // throws where the processor has no such instructions
 #endif

@@ -1,4 +1,4 @@
-// Compiled once per instruction set, with CUPG_COPY as the name of the copy (src/CMakeLists.txt).
+// Compiled once per instruction set, with CUPG_TARGET as the name of the target (src/CMakeLists.txt).
 //
 // With a reward of 1 a step, G_t = L - t for an episode of L steps, and the sum over its steps needs no second pass:
 //
@@ -11,7 +11,7 @@
 #include "kernels/math/simd.hpp"
 #endif
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 namespace {
 
 #ifdef CUPG_VECTOR_FLOATS
@@ -81,11 +81,11 @@ void play(int environment, const ScoreArgs& a) {
 
 #define CUPG_NAME_(x) #x
 #define CUPG_NAME(x) CUPG_NAME_(x)
-constexpr TheoremOps kOps{.isa = CUPG_NAME(CUPG_COPY), .play = play};
+constexpr TheoremOps kOps{.isa = CUPG_NAME(CUPG_TARGET), .play = play};
 
 }  // namespace
-CUPG_END_COPY
+CUPG_END_TARGET
 
 #define CUPG_JOIN_(a, b) a##b
 #define CUPG_JOIN(a, b) CUPG_JOIN_(a, b)
-const cupg::TheoremOps& cupg::CUPG_JOIN(theorem_ops_, CUPG_COPY)() { return kOps; }
+const cupg::TheoremOps& cupg::CUPG_JOIN(theorem_ops_, CUPG_TARGET)() { return kOps; }

@@ -16,7 +16,7 @@ struct ScoreArgs {
 };
 
 struct TheoremOps {
-  const char* isa;  ///< the copy's name, as in CpuOps
+  const char* isa;  ///< the target's name, as in CpuOps
   /// Plays the episodes. Equal keys and episode numbers have equal random numbers whatever the weights.
   void (*play)(int environment, const ScoreArgs&);
 };

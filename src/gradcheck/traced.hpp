@@ -53,7 +53,7 @@ struct Traced {
 
 }  // namespace cupg::gradcheck
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 template <class Real>
 struct LaneTraits<gradcheck::Traced<Real>> : LaneTraits<Real> {};
@@ -63,4 +63,4 @@ struct Splat<gradcheck::Traced<Real>> {
   static gradcheck::Traced<Real> of(Real x) { return gradcheck::Traced<Real>::of(x); }
 };
 
-CUPG_END_COPY
+CUPG_END_TARGET

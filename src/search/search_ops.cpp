@@ -1,4 +1,4 @@
-// Compiled once per instruction set, with CUPG_COPY as the name of the copy (src/CMakeLists.txt).
+// Compiled once per instruction set, with CUPG_TARGET as the name of the target (src/CMakeLists.txt).
 //
 // One lane group plays kWidth<Wide> episodes side by side, and a lane whose episode has ended starts another one at once. Each lane
 // has a run of its own, whose trials it plays one after the other, so nothing is played in vain. When there are no more runs to
@@ -16,7 +16,7 @@
 #include "kernels/math/simd.hpp"
 #endif
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 namespace {
 
 #ifdef CUPG_VECTOR_FLOATS
@@ -271,11 +271,11 @@ std::int64_t search(int environment, const SearchArgs& args) {
 
 #define CUPG_NAME_(x) #x
 #define CUPG_NAME(x) CUPG_NAME_(x)
-constexpr SearchOps kOps{.isa = CUPG_NAME(CUPG_COPY), .search = search};
+constexpr SearchOps kOps{.isa = CUPG_NAME(CUPG_TARGET), .search = search};
 
 }  // namespace
-CUPG_END_COPY
+CUPG_END_TARGET
 
 #define CUPG_JOIN_(a, b) a##b
 #define CUPG_JOIN(a, b) CUPG_JOIN_(a, b)
-const cupg::SearchOps& cupg::CUPG_JOIN(search_ops_, CUPG_COPY)() { return kOps; }
+const cupg::SearchOps& cupg::CUPG_JOIN(search_ops_, CUPG_TARGET)() { return kOps; }

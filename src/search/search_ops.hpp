@@ -21,7 +21,7 @@ struct SearchArgs {
 };
 
 struct SearchOps {
-  const char* isa;  ///< the copy's name, as in CpuOps
+  const char* isa;  ///< the target's name, as in CpuOps
   /// Takes runs and plays them until none is left; returns the episodes played. `environment` is an id.
   std::int64_t (*search)(int environment, const SearchArgs&);
 };

@@ -11,10 +11,10 @@
 #include "tests/support/guarded.hpp"
 #include "tests/support/shapes.hpp"
 
-// CUPG_TEST_COPIES is X(copy) for each copy of the kernels (CMakeLists.txt)
+// CUPG_TEST_TARGETS is X(isa) for each target of the kernels (CMakeLists.txt)
 namespace cupg_test {
-#define X(copy) void lane_sums_##copy(const float* x, int n, float* out);
-CUPG_TEST_COPIES
+#define X(isa) void lane_sums_##isa(const float* x, int n, float* out);
+CUPG_TEST_TARGETS
 #undef X
 }  // namespace cupg_test
 
@@ -93,8 +93,8 @@ std::vector<Copy> copies() {
     for (const cupg::Isa isa : cupg::available_isas()) can_run = can_run || copy.name == cupg::cpu_ops_for(isa).isa;
     if (can_run) all.push_back(copy);
   };
-#define X(copy) add({#copy, lane_sums_##copy});
-  CUPG_TEST_COPIES
+#define X(isa) add({#isa, lane_sums_##isa});
+  CUPG_TEST_TARGETS
 #undef X
   return all;
 }

@@ -1,4 +1,4 @@
-// What updates of small networks do beside the network: the order of an epoch, and the moments of advantages. In every copy, against
+// What updates of small networks do beside the network: the order of an epoch, and the moments of advantages. For every target, against
 // what the definitions say of one number after the other.
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// Every primitive and function of kernels/math as a plain function over arrays, once for each copy of the code (scalar, AVX2,
+// Every primitive and function of kernels/math as a plain function over arrays, once for each target (scalar, AVX2,
 // AVX-512) and lane type, so that a test can compare them bit by bit, or use the fastest.
 #pragma once
 #include <cstddef>
@@ -18,7 +18,7 @@ struct LaneType {
   const char* name;
   const LaneFunction* functions;
   std::size_t count;
-  /// transpose() of the copy (kernels/math/transpose.hpp); lane types of one copy share it.
+  /// transpose() of the target (kernels/math/transpose.hpp); lane types of one target share it.
   void (*transpose)(const float* in, int in_stride, int rows, int columns, float* out, int out_stride);
 };
 

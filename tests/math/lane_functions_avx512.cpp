@@ -1,2 +1,2 @@
-// The avx512 copy of lane_functions.inc; the compiler flags come from the build.
+// The avx512 target of lane_functions.inc; the compiler flags come from the build.
 #include "lane_functions.inc"

@@ -23,7 +23,7 @@ bool has_avx512() {
 
 const std::vector<LaneType>& lane_types() {
   static const std::vector<LaneType> types = [] {
-    std::vector<LaneType> found{cupg::CUPG_COPY::lane_table(1)};
+    std::vector<LaneType> found{cupg::CUPG_TARGET::lane_table(1)};
     for (int registers = 1; has_avx2() && registers <= 2; ++registers) found.push_back(cupg::avx2::lane_table(registers));
     for (int registers = 1; has_avx512() && registers <= 2; ++registers) found.push_back(cupg::avx512::lane_table(registers));
     return found;
@@ -32,8 +32,8 @@ const std::vector<LaneType>& lane_types() {
 }
 
 std::string missing_lane_types() {
-  if (!has_avx2()) return "this processor has neither AVX2 nor AVX-512: only the scalar copy ran";
-  return has_avx512() ? "" : "this processor has no AVX-512: its copy did not run";
+  if (!has_avx2()) return "this processor has neither AVX2 nor AVX-512: only the scalar target ran";
+  return has_avx512() ? "" : "this processor has no AVX-512: its target did not run";
 }
 
 LaneFunction fastest(const std::string& name) {

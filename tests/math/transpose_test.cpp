@@ -1,4 +1,4 @@
-// Transposing in every copy: each element once, in its place, and nothing else written.
+// Transposing for every target: each element once, in its place, and nothing else written.
 #include <gtest/gtest.h>
 
 #include "tests/math/lane_functions.hpp"

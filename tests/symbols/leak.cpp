@@ -1,4 +1,4 @@
-// A weak function outside the copy's namespace, which the check must find, and one inside, which it must not.
+// A weak function outside the target's namespace, which the check must find, and one inside, which it must not.
 namespace cupg {
 [[gnu::noinline]] inline int leaked(int x) { return x + 1; }
 inline namespace avx2 {

@@ -4,7 +4,7 @@
 #include "kernels/math/softmax.hpp"
 #include "objectives/sample.hpp"
 
-CUPG_BEGIN_COPY
+CUPG_BEGIN_TARGET
 
 struct SquaredRatio {
   static constexpr ObjectiveTraits kTraits{
@@ -20,4 +20,4 @@ struct SquaredRatio {
   }
 };
 
-CUPG_END_COPY
+CUPG_END_TARGET
