@@ -6,8 +6,8 @@
 #include <string>
 
 #include "cupg/error.hpp"
-#include "src/engine/chunk_engine.hpp"
 #include "src/engine/cpu_matrix_backend.hpp"
+#include "src/engine/engine.hpp"
 
 namespace {
 
@@ -54,7 +54,7 @@ void update(benchmark::State& state, const std::vector<int>& hidden, Activation 
   config.envs = 256;
   config.horizon = 16;
   config.init.kind = Initialisation::xavier;
-  const auto engine = make_chunk_engine(config, 1, 1);
+  const auto engine = make_cpu_engine(config, 1, 1);
   engine->reset(0, 1);
   constexpr int agent = 0;
   UpdateReport r;

@@ -56,26 +56,30 @@ struct Fixture {
   Config config;
   const CpuOps& ops;
   PackedNetwork network;
+  const RowFeatures features;
   WarpMemory memory;
-  TrajectoryMemory rows;
-  AlignedArray<float> parameters, packed, hidden, workspace, partials, first, second, gradient;
+  AlignedArray<float> rows, parameters, packed, hidden, scratch, workspace, partials, first, second, gradient;
+  AlignedArray<std::uint32_t> done, used;
   OptimizerState state;
   RolloutArgs rollout;
-  GradientArgs gradients;
 
   explicit Fixture(Isa isa)
       : ops(cpu_ops_for(isa)),
         network(config.network()),
+        features{{environment.observations}, network.plan().policy_outputs + 1},
         memory(environment.id, 1),
-        rows(1, kHorizon, environment.observations, 1, static_cast<int>(kUnits)),
+        rows(kHorizon * features.floats()),
         parameters(padded(network.plan().parameters)),
         packed(padded(network.plan().packed)),
-        hidden(kMaxFusedWidth * kWarp),
-        workspace(gradient_workspace(network.plan())),
-        partials(static_cast<std::int64_t>(kWarps) * padded(network.plan().packed)),
+        hidden((kHorizon + 1) * hidden_units(network.plan()) * kWarp),
+        scratch(kMaxFusedWidth * kWarp),
+        workspace(std::int64_t{small_partial(network.plan())} * kWarp),
+        partials(std::int64_t{kWarps} * small_partial(network.plan())),
         first(parameters.size()),
         second(parameters.size()),
-        gradient(parameters.size()) {
+        gradient(parameters.size()),
+        done(kHorizon),
+        used(kHorizon) {
     initialise_parameters(config.network(), config.init, 1, {parameters.data(), static_cast<std::size_t>(network.plan().parameters)});
     network.pack(parameters.data(), packed.data());
     ops.reset(environment.id, memory.state.data(), memory.age.data(), 1, 0);
@@ -83,35 +87,25 @@ struct Fixture {
     rollout.weights = packed.data();
     rollout.state = memory.state.data();
     rollout.age = memory.age.data();
-    rollout.out = rows.view();
+    rollout.episode_return = memory.episode_return.data();
+    rollout.rows = rows.data();
+    rollout.done = done.data();
+    rollout.used = used.data();
+    rollout.hidden = hidden.data();
+    rollout.units = hidden_units(network.plan());
     rollout.envs = kWarp;
-    rollout.horizon = kHorizon;
+    rollout.steps = kHorizon;
     rollout.episode_limit = static_cast<std::uint32_t>(environment.max_episode_steps);
+    rollout.log_probabilities = false;
     rollout.key = 1;
-    gradients.plan = &network.plan();
-    gradients.weights = packed.data();
-    gradients.data = rows.view();
-    gradients.envs = kWarp;
-    gradients.horizon = kHorizon;
-    gradients.scale = 1.0f / (kWarp * kHorizon);
-    gradients.coefficients = {0.01f, 0.5f};
-    gradients.partials = partials.data();
-    gradients.workspace = workspace.data();
     collect();
   }
   void collect() {
-    ops.rollout(environment.id, rollout, 0, hidden.data());
+    EpisodeTally tally;
+    ops.rollout(environment.id, rollout, 0, tally);
     rollout.step += kHorizon;
   }
-  AdvantageArgs advantage() {
-    AdvantageArgs a;
-    a.data = rows.view();
-    a.constant_reward = 1;
-    a.gamma = 0.99f;
-    a.gamma_lambda = 0.94f;
-    a.horizon = kHorizon;
-    return a;
-  }
+  float* row(int feature) { return rows + feature * kWarp; }
 };
 
 void report(benchmark::State& state, const Fixture& f, double samples, double arithmetic, double bytes) {
@@ -130,30 +124,58 @@ void rollout(benchmark::State& state, Isa isa) {
 }
 void advantage(benchmark::State& state, Isa isa) {
   Fixture f(isa);
-  for (auto _ : state) f.ops.advantage(f.advantage(), 0);
-  report(state, f, kWarpSamples, 0, 3 * 4);
+  AdvantageArgs a;
+  a.row = f.features.sample;  // the results take their inputs' places; without a discount they stay what they are
+  for (auto _ : state) f.ops.row_advantages(a, f.features, f.rows.data(), f.done.data(), kHorizon);
+  report(state, f, kWarpSamples, 0, 5 * 4);
 }
 void moments(benchmark::State& state, Isa isa) {
   Fixture f(isa);
-  for (auto _ : state) benchmark::DoNotOptimize(f.ops.warp_moment(f.rows.advantage.data(), kHorizon, ~0u, 0.5f, true));
+  alignas(64) float center[kWarp], sums[kWarp];
+  std::fill_n(center, kWarp, 0.5f);
+  for (auto _ : state) {
+    f.ops.row_moments(f.row(f.features.sample.advantage()), f.features.floats(), f.used.data(), kHorizon, center, true, sums);
+    benchmark::DoNotOptimize(sums[0]);
+  }
   report(state, f, kWarpSamples, 0, 4);
 }
 void gradient(benchmark::State& state, Isa isa, bool keep) {
   Fixture f(isa);
-  if (!keep) f.gradients.data.hidden = nullptr;
-  const std::vector<float> policy(f.rows.policy.data(), f.rows.policy.data() + f.rows.policy.size());
-  const std::vector<float> value(f.rows.value.data(), f.rows.value.data() + f.rows.value.size());
+  const NetworkPlan& plan = f.network.plan();
+  const SampleRow at = f.features.sample;
+  // the loss overwrites the outputs, so that every round has other numbers, as good as those
+  const ObjectiveArgs loss{.count = kWarp,
+                           .coefficients = {0.01f, 0.5f},
+                           .scale = 1.0f / (kWarp * kHorizon),
+                           .policy = f.row(f.features.output()),
+                           .value = f.row(at.value()),
+                           .action = f.row(at.action()),
+                           .advantage = f.row(at.advantage()),
+                           .target = f.row(at.target()),
+                           .old_log_probability = f.row(at.log_probability()),
+                           .old_value = f.row(at.value()),
+                           .grad = f.row(f.features.output()),
+                           .policy_outputs = plan.policy_outputs,
+                           .stride = kWarp,
+                           .rows = kHorizon,
+                           .row = f.features.floats(),
+                           .used = f.used.data()};
+  const SmallArgs backward{.plan = &plan,
+                           .weights = f.packed.data(),
+                           .rows = f.rows.data(),
+                           .count = kHorizon,
+                           .hidden = keep ? f.hidden.data() : nullptr,
+                           .workspace = f.workspace.data(),
+                           .partial = f.partials.data()};
   for (auto _ : state) {
-    // the op overwrites its inputs; the copy is 1 % of it
-    std::memcpy(f.rows.policy.data(), policy.data(), policy.size() * sizeof(float));
-    std::memcpy(f.rows.value.data(), value.data(), value.size() * sizeof(float));
-    f.ops.gradient(f.environment.id, f.gradients, 0);
+    f.ops.objective(0)(loss);
+    f.ops.small_backward(f.environment.id, backward);
   }
   report(state, f, kWarpSamples, kLoss + kBackward + (keep ? 0 : kUnits * kObservations), 0);
 }
 void reduce(benchmark::State& state, Isa isa) {
   Fixture f(isa);
-  const int width = padded(f.network.plan().packed);
+  const int width = small_partial(f.network.plan());
   for (auto _ : state) f.ops.tree(f.partials.data(), kWarps, width, width);
   report(state, f, kWarpSamples * kWarps, 0, 3.0 * 4 * width / kWarpSamples);
 }
@@ -184,7 +206,7 @@ void evaluation(benchmark::State& state, Isa isa) {
   double longest = 0;
   for (auto _ : state) {
     double deficit = 0;
-    f.ops.evaluate(f.environment.id, e, 0, f.hidden.data(), deficit);
+    f.ops.evaluate(f.environment.id, e, 0, f.scratch.data(), deficit);
     longest = 0;
     for (int i = 0; i < kWarp; ++i) longest = std::max(longest, static_cast<double>(returns.data()[i]));
   }

@@ -1,26 +1,28 @@
-// The two orders of sums, on the gradient of one minibatch of PPO's 128 samples with two separate 64-64 tanh trunks:
-//   chunks   64 positions in index order, two partials (kernels/chunk)
-//   lanes    32 lanes of four rows each, then the butterfly over lanes (kernels/gradient), without gathering the samples
-// Both end in the gradient in the order of the parameters. `share`: of the fma rate measured in the same run; one fma a weight and
-// pass, three passes.
+// The two orders of sums, on the gradient of one minibatch of PPO's 128 samples with two separate trunks of 64 tanh units:
+//   tiles   64 positions in index order, two partials, as tiled networks have it (kernels/network/tiled)
+//   lanes    32 lanes of four rows each, then the butterfly over lanes, as small networks have it (kernels/network/small/op.hpp)
+// Both gather the samples and end in the gradient in the order of the parameters. `share`: of the fma rate measured in the same run; one
+// fma a weight and pass, three passes.
 #include <benchmark/benchmark.h>
 
 #include "bench/fma_rate.hpp"
-#include "src/engine/chunk_plan.hpp"
+#include "src/engine/aligned.hpp"
 #include "src/engine/engine.hpp"
 #include "src/engine/isa.hpp"
 #include "src/engine/network_plan.hpp"
-#include "src/engine/warp_memory.hpp"
+#include "src/engine/tile_plan.hpp"
 
 namespace {
 
 using namespace cupg;
 
 constexpr int kSamples = 128, kRows = kSamples / kWarp;
-constexpr double kWeights = 2 * (4 * 64 + 64 * 64) + 3 * 64;
+constexpr double kWeights = 2 * 4 * 64 + 3 * 64;
+constexpr int kPpo = 1, kRecord = 16;
+constexpr Coefficients<float> kCoefficients{.entropy = 0.01f, .value = 0.5f, .clip = 0.2f, .value_clip = 0.2f};
 
 NetworkShape shape_of_ppo() {
-  const Trunk trunk{.width = {64, 64}, .activation = Activation::tanh, .bias = true};
+  const Trunk trunk{.width = {64}, .activation = Activation::tanh, .bias = true};
   return {.observations = 4, .actions = 2, .shared = false, .policy = trunk, .value = trunk};
 }
 
@@ -36,42 +38,44 @@ AlignedArray<float> initial_parameters(const NetworkShape& shape) {
   return p;
 }
 
-void chunks(benchmark::State& state, Isa isa) {
+void set_sample(SampleRow at, int i, float* to) {
+  for (int k = 0; k < 4; ++k) to[k] = 0.01f * static_cast<float>((i * 7 + k) % 100) - 0.5f;
+  to[at.advantage()] = 0.5f;
+  to[at.log_probability()] = -0.7f;
+}
+
+void tiles(benchmark::State& state, Isa isa) {
   const NetworkShape shape = shape_of_ppo();
   const CpuOps& ops = cpu_ops_for(isa);
-  const ChunkPlan plan = make_chunk_plan(shape);
+  const TilePlan plan = make_tile_plan(shape);
   const AlignedArray<float> parameters = initial_parameters(shape);
-  AlignedArray<float> packed(plan.packed), samples(kSamples * plan.row().stride()), observation(kChunk * chunk_padded(4)),
+  AlignedArray<float> packed(plan.packed), samples(kSamples * plan.row().stride()), observation(kTile * tile_padded(4)),
       partials(2 * plan.partial), gradient(padded(plan.parameters));
-  AlignedArray<ChunkScratch> scratch(1);
+  AlignedArray<TileScratch> scratch(1);
   std::uint32_t rows[kSamples];
   for (std::uint32_t i = 0; i < kSamples; ++i) {
     rows[i] = i * 37 % kSamples;
-    for (int k = 0; k < 4; ++k)
-      samples.data()[static_cast<int>(i) * plan.row().stride() + k] =
-          0.01f * static_cast<float>((i * 7 + static_cast<std::uint32_t>(k)) % 100) - 0.5f;
-    samples.data()[static_cast<int>(i) * plan.row().stride() + plan.row().advantage()] = 0.5f;
-    samples.data()[static_cast<int>(i) * plan.row().stride() + plan.row().log_probability()] = -0.7f;
+    set_sample(plan.row(), static_cast<int>(i), samples + static_cast<std::int64_t>(i) * plan.row().stride());
   }
-  ops.chunk_pack(plan, parameters.data(), packed.data());
+  ops.tile_pack(plan, parameters.data(), packed.data());
   for (auto _ : state) {
-    for (int c = 0; c < kSamples / kChunk; ++c) {
-      ChunkGradientArgs g;
+    for (int c = 0; c < kSamples / kTile; ++c) {
+      TileGradientArgs g;
       g.plan = &plan;
       g.weights = packed.data();
       g.samples = samples.data();
-      g.index = rows + c * kChunk;
-      g.count = kChunk;
-      g.objective = ops.objective(0);
-      g.coefficients = {.entropy = 0.01f, .value = 0.5f, .clip = 0.2f, .value_clip = 0.2f};
+      g.index = rows + c * kTile;
+      g.count = kTile;
+      g.objective = ops.objective(kPpo);
+      g.coefficients = kCoefficients;
       g.scale = 1.0f / kSamples;
       g.observation = observation.data();
       g.scratch = scratch.data();
       g.partial = partials + c * plan.partial;
-      ops.chunk_gradient(g);
+      ops.tile_gradient(g);
     }
-    ops.tree(partials.data(), kSamples / kChunk, plan.partial, plan.partial);
-    ops.chunk_unpack(plan, partials.data(), gradient.data());
+    ops.tree(partials.data(), kSamples / kTile, plan.partial, plan.partial);
+    ops.tile_unpack(plan, partials.data(), gradient.data());
     benchmark::DoNotOptimize(gradient.data()[0]);
   }
   report(state, ops);
@@ -82,28 +86,47 @@ void lanes(benchmark::State& state, Isa isa) {
   const CpuOps& ops = cpu_ops_for(isa);
   const PackedNetwork network(shape);
   const NetworkPlan& plan = network.plan();
+  const RowFeatures f{{4}, plan.policy_outputs + 1};
+  const int environment = find_environment("CartPole-v1").id;
   const AlignedArray<float> parameters = initial_parameters(shape);
-  AlignedArray<float> packed(padded(plan.packed)), workspace(gradient_workspace(plan)), partials(padded(plan.packed)),
+  AlignedArray<float> packed(padded(plan.packed)), records(kSamples * kRecord), rows(kRows * f.floats()),
+      hidden(kRows * hidden_units(plan) * kWarp), workspace(std::int64_t{small_partial(plan)} * kWarp), partial(small_partial(plan)),
       gradient(padded(plan.parameters));
-  TrajectoryMemory rows(1, kRows, 4, plan.policy_outputs, 0);
-  for (int i = 0; i < rows.observation.size(); ++i) rows.observation.data()[i] = 0.01f * static_cast<float>(i * 7 % 100) - 0.5f;
+  std::uint32_t index[kSamples];
+  for (std::uint32_t i = 0; i < kSamples; ++i) {
+    index[i] = i * 37 % kSamples;
+    set_sample(f.sample, static_cast<int>(i), records + static_cast<std::int64_t>(i) * kRecord);
+  }
   network.pack(parameters.data(), packed.data());
-  GradientArgs g;
-  g.plan = &plan;
-  g.weights = packed.data();
-  g.data = rows.view();
-  g.envs = kWarp;
-  g.horizon = kRows;
-  g.scale = 1.0f / kSamples;
-  g.coefficients = {.entropy = 0.01f, .value = 0.5f};
-  g.partials = partials.data();
-  g.workspace = workspace.data();
+  const auto row = [&](int feature) { return rows + feature * kWarp; };
+  const SampleRow at = f.sample;
   for (auto _ : state) {
-    std::fill_n(rows.policy.data(), rows.policy.size(), 0.1f);
-    std::fill_n(rows.value.data(), rows.value.size(), 0.1f);
-    std::fill_n(rows.advantage.data(), rows.advantage.size(), 0.5f);
-    ops.gradient(0, g, 0);
-    network.unpack_gradient(partials.data(), gradient.data());
+    for (int t = 0; t < kRows; ++t)
+      ops.gather_row(records.data(), at.done(), kRecord, index + t * kWarp, kWarp, t + 1 < kRows ? kWarp : 0, rows + t * f.floats());
+    ops.small_forward(environment, plan, packed.data(), rows.data(), kRows, hidden.data());
+    ops.objective(kPpo)({.count = kWarp,
+                         .coefficients = kCoefficients,
+                         .scale = 1.0f / kSamples,
+                         .policy = row(f.output()),
+                         .value = row(f.output() + plan.policy_outputs),
+                         .action = row(at.action()),
+                         .advantage = row(at.advantage()),
+                         .target = row(at.target()),
+                         .old_log_probability = row(at.log_probability()),
+                         .old_value = row(at.value()),
+                         .grad = row(f.output()),
+                         .policy_outputs = plan.policy_outputs,
+                         .stride = kWarp,
+                         .rows = kRows,
+                         .row = f.floats()});
+    ops.small_backward(environment, {.plan = &plan,
+                                     .weights = packed.data(),
+                                     .rows = rows.data(),
+                                     .count = kRows,
+                                     .hidden = hidden.data(),
+                                     .workspace = workspace.data(),
+                                     .partial = partial.data()});
+    network.unpack_gradient(partial.data(), gradient.data());
     benchmark::DoNotOptimize(gradient.data()[0]);
   }
   report(state, ops);
@@ -114,7 +137,7 @@ void lanes(benchmark::State& state, Isa isa) {
 void register_order_benchmarks() {
   for (const Isa isa : available_isas()) {
     const std::string name = isa_name(cpu_ops_for(isa));
-    benchmark::RegisterBenchmark(("minibatch_gradient_chunks/" + name).c_str(), chunks, isa);
+    benchmark::RegisterBenchmark(("minibatch_gradient_tiles/" + name).c_str(), tiles, isa);
     benchmark::RegisterBenchmark(("minibatch_gradient_lanes/" + name).c_str(), lanes, isa);
   }
 }

@@ -33,8 +33,13 @@ struct A2c {
     grad_value = A2c::grad_value(s.value, s.target, c);
   }
 
-  /// Two actions, d = z1 - z0, action1 = the lanes that took action 1: dJ/dz1 = -dJ/dz0 = dJ/dd. With two actions
-  /// log p1 + H = p0 d, so the entropy term is c_e p1 p0 d. For the engines that evaluate the policy as one output.
+  template <class S>
+  static CUPG_FN void gradient_two_actions(S d, const LossSample<2, S>& s, const Coefficients<Scalar<S>>& c, S& grad_d, S& grad_value) {
+    grad_d = grad_two_actions(d, equal(s.action, Int<S>(1u)), s.advantage, c);
+    grad_value = A2c::grad_value(s.value, s.target, c);
+  }
+
+  /// dJ/dd. With two actions log p1 + H = p0 d, so the entropy term is c_e p1 p0 d.
   template <class S>
   static CUPG_FN S grad_two_actions(S d, Mask<S> action1, S advantage, const Coefficients<Scalar<S>>& c) {
     const S p1 = TwoActions<S>::probability(d), p0 = S(1.0) - p1;

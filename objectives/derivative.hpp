@@ -38,4 +38,44 @@ CUPG_FN void objective_gradient(const LossSample<A, S>& s, const Coefficients<Sc
   }
 }
 
+template <class Objective, class S>
+concept HasTwoActionForm = requires(S d, const LossSample<2, S>& s, const Coefficients<Scalar<S>>& c, S& g, S& v) {
+  Objective::gradient_two_actions(d, s, c, g, v);
+};
+
+/// dJ/d(policy output) and dJ/dV where the policy has P outputs z: A logits, or of two actions one, d = z_1 - z_0. The logits of `s` need
+/// not be set.
+template <class Objective, int A, int P, class S>
+CUPG_FN void output_gradient(const S (&z)[P], LossSample<A, S> s, const Coefficients<Scalar<S>>& c, S (&grad)[P], S& grad_value) {
+  if constexpr (P == A) {
+    for (int j = 0; j < A; ++j) s.logits[j] = z[j];
+    objective_gradient<Objective>(s, c, grad, grad_value);
+  } else if constexpr (HasTwoActionForm<Objective, S>) {
+    Objective::gradient_two_actions(z[0], s, c, grad[0], grad_value);
+  } else {
+    static_assert(A == 2 && P == 1);
+    S grad_logits[A];
+    s.logits[0] = S(0.0);
+    s.logits[1] = z[0];
+    objective_gradient<Objective>(s, c, grad_logits, grad_value);
+    grad[0] = grad_logits[1];
+  }
+}
+
+/// (r - 1) - log r with r = p(a|s) / p_old(a|s): an estimate of KL(old, new), unbiased and never negative. Source: Schulman,
+/// "Approximating KL divergence" (2020).
+template <int A, int P, class S>
+CUPG_FN S kl_estimate(const S (&z)[P], Int<S> action, S old_log_probability) {
+  S log_probability;
+  if constexpr (P == A) {
+    S log_p[A], p[A];
+    softmax(z, log_p, p);
+    log_probability = chosen(log_p, action);
+  } else {
+    log_probability = TwoActions<S>::log_probability(z[0], equal(action, Int<S>(1u)));
+  }
+  const S log_ratio = log_probability - old_log_probability;
+  return exp(log_ratio) - S(1.0) - log_ratio;
+}
+
 CUPG_END_TARGET

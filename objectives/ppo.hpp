@@ -37,24 +37,42 @@ struct Ppo {
   static CUPG_FN void gradient(const LossSample<A, S>& s, const Coefficients<Scalar<S>>& c, S (&grad_logits)[A], S& grad_value) {
     S log_p[A], p[A];
     softmax(s.logits, log_p, p);
-    const S ratio = exp(chosen(log_p, s.action) - s.old_log_probability), zero = S(0.0);
-    const S high = splat<S>(Scalar<S>(1) + c.clip), low = splat<S>(Scalar<S>(1) - c.clip);
-    const S down = select(s.advantage < zero, select(ratio < low, zero, s.advantage), s.advantage);  // a NaN is neither above nor below 0
-    const S limit = select(s.advantage > zero, select(ratio > high, zero, s.advantage), down);
-    const S weight = ratio * limit, h = entropy(log_p, p);
+    const S weight = ratio_weight(chosen(log_p, s.action), s, c), h = entropy(log_p, p);
     for (int j = 0; j < A; ++j) grad_logits[j] = fma(splat<S>(c.entropy) * p[j], log_p[j] + h, weight * (p[j] - taken<S>(s.action, j)));
+    grad_value = splat<S>(c.value) * value_slope(s, c);
+  }
 
-    const S error = s.value - s.target;
-    S slope = error;
-    if (c.value_clip > 0) {
-      const S away = clipped_error(s, c), moved = abs(s.value - s.old_value);
-      const S inside = select(moved > splat<S>(c.value_clip), zero, away);
-      slope = select(error * error < away * away, inside, error);
-    }
-    grad_value = splat<S>(c.value) * slope;
+  /// With two actions p_1 - [a = 1] is p_1 or -p_0, and the entropy term is c_e p1 p0 d.
+  template <class S>
+  static CUPG_FN void gradient_two_actions(S d, const LossSample<2, S>& s, const Coefficients<Scalar<S>>& c, S& grad_d, S& grad_value) {
+    const Mask<S> second = equal(s.action, Int<S>(1u));
+    const auto p = TwoActions<S>::both(d);
+    const S weight = ratio_weight(p.log_probability(second), s, c);
+    grad_d = fma(splat<S>(c.entropy) * p.p1 * p.p0, d, weight * select(second, S(0.0) - p.p0, p.p1));
+    grad_value = splat<S>(c.value) * value_slope(s, c);
   }
 
  private:
+  /// What p_j - [a = j] is multiplied by: A r, or 0 where the clip holds.
+  template <int A, class S>
+  static CUPG_FN S ratio_weight(S log_probability, const LossSample<A, S>& s, const Coefficients<Scalar<S>>& c) {
+    const S ratio = exp(log_probability - s.old_log_probability), zero = S(0.0);
+    const S high = splat<S>(Scalar<S>(1) + c.clip), low = splat<S>(Scalar<S>(1) - c.clip);
+    const S down = select(s.advantage < zero, select(ratio < low, zero, s.advantage), s.advantage);  // a NaN is neither above nor below 0
+    const S limit = select(s.advantage > zero, select(ratio > high, zero, s.advantage), down);
+    return ratio * limit;
+  }
+
+  /// dL_V/dV.
+  template <int A, class S>
+  static CUPG_FN S value_slope(const LossSample<A, S>& s, const Coefficients<Scalar<S>>& c) {
+    const S error = s.value - s.target;
+    if (!(c.value_clip > 0)) return error;
+    const S away = clipped_error(s, c), moved = abs(s.value - s.old_value);
+    const S inside = select(moved > splat<S>(c.value_clip), S(0.0), away);
+    return select(error * error < away * away, inside, error);
+  }
+
   /// V_c - R.
   template <int A, class S>
   static CUPG_FN S clipped_error(const LossSample<A, S>& s, const Coefficients<Scalar<S>>& c) {

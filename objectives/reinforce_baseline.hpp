@@ -30,6 +30,12 @@ struct ReinforceBaseline {
     for (int j = 0; j < A; ++j) grad_logits[j] = s.advantage * (p[j] - taken<S>(s.action, j));
     grad_value = splat<S>(c.value) * (s.value - s.target);
   }
+
+  template <class S>
+  static CUPG_FN void gradient_two_actions(S d, const LossSample<2, S>& s, const Coefficients<Scalar<S>>& c, S& grad_d, S& grad_value) {
+    grad_d = (TwoActions<S>::probability(d) - taken<S>(s.action, 1)) * s.advantage;
+    grad_value = splat<S>(c.value) * (s.value - s.target);
+  }
 };
 
 CUPG_END_TARGET

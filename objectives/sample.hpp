@@ -4,12 +4,13 @@
 //   static constexpr ObjectiveTraits kTraits     its name and what it uses
 //   loss(sample, coefficients)                   J of one sample
 //   gradient(sample, coefficients, g, g_value)   dJ/dz_j and dJ/dV; left out, forward-mode duals take its place (derivative.hpp)
+//   gradient_two_actions(d, sample, ...)         the same of d = z_1 - z_0; left out, gradient() of the logits 0 and d takes its place
 // both templates on the number of actions A and the lane type S. Advantage, target, old log-probability and old value are
 // constants: no gradient flows through them. The loss of a batch is the mean (or the sum) of J over its samples.
 #pragma once
 #include <string_view>
 
-#include "kernels/math/lanes.hpp"
+#include "kernels/math/softmax.hpp"
 
 namespace cupg {
 
@@ -50,14 +51,6 @@ struct LossSample {
 template <class S>
 CUPG_FN S taken(Int<S> action, int j) {
   return select(equal(action, Int<S>(static_cast<std::uint32_t>(j))), S(1.0), S(0.0));
-}
-
-/// x[action].
-template <int A, class S>
-CUPG_FN S chosen(const S (&x)[A], Int<S> action) {
-  S y = x[0];
-  for (int j = 1; j < A; ++j) y = select(equal(action, Int<S>(static_cast<std::uint32_t>(j))), x[j], y);
-  return y;
 }
 
 CUPG_END_TARGET

@@ -18,6 +18,18 @@ enum class Math { exact, fast };
 enum class Collect { steps, episodes };
 enum class Isa { automatic, scalar, avx2, avx512 };
 
+/// What may differ between the agents of one run, because it changes no array's size.
+struct Hyperparameters {
+  float learning_rate = 0, value_learning_rate = 0, decay = 0;
+  float beta1 = 0, beta2 = 0, alpha = 0, eps = 0;
+  float max_grad_norm = 0;
+  float gamma = 0, lambda = 0;
+  float entropy_coef = 0, value_coef = 0;
+  float clip = 0, value_clip = 0, target_kl = 0;
+  Exploration exploration;
+  std::int64_t schedule_updates = 0;  ///< where linear schedules end; 0: with the run
+};
+
 /// Everything that a training run depends on. The parameters after k updates follow from this and the agent's seed alone;
 /// device, isa and threads change the speed, never the bits.
 struct Config {
@@ -49,6 +61,9 @@ struct Config {
   Exploration exploration;
   OptimizerSettings optimizer;
 
+  /// [seeds] of each agent, in place of what is said above; empty: all are alike. Agent i has the bits that it has alone.
+  std::vector<Hyperparameters> agents;
+
   int trials = 2000;   ///< searches: episodes that an agent may play
   float noise = 0.1f;  ///< hill climbing: half the width of a trial's step in each weight
 
@@ -68,6 +83,11 @@ struct Config {
     return update_limit > 0 && update_limit < most ? update_limit : most;
   }
 };
+
+/// The configuration's own, from which an agent's may be made.
+Hyperparameters hyperparameters(const Config& config);
+/// The configuration of an agent that has these.
+Config with(Config config, const Hyperparameters& hyperparameters);
 
 /// Whether the algorithm searches linear policies at random (random-search, hill-climbing) and follows no gradient.
 bool searches(const Config& config);

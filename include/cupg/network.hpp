@@ -68,8 +68,16 @@ struct TensorInfo {
 std::vector<TensorInfo> parameter_layout(const NetworkShape& shape);
 int parameter_count(const NetworkShape& shape);
 
-/// Whether the fused kernels take it: every trunk within kMaxFusedLayers and kMaxFusedWidth.
-bool fused(const NetworkShape& shape);
+/// How a network is evaluated and differentiated, which its shape alone decides. It is also what decides in which order gradients are
+/// summed (docs/reproducibility.md).
+enum class NetworkKind {
+  small,    ///< at most one hidden layer a trunk, of up to kMaxFusedWidth units: a lane is a sample
+  tiled,    ///< two of them: 64 samples at a time, a lane is a unit
+  library,  ///< wider or deeper: matrix products of a library
+};
+NetworkKind network_kind(const NetworkShape& shape);
+/// Whether the fused kernels take it: small or tiled.
+inline bool fused(const NetworkShape& shape) { return network_kind(shape) != NetworkKind::library; }
 
 /// "4 -> 16 relu -> {softmax 2, value 1}", for people; layers of one width that follow each other are counted: "8 x 256 relu".
 std::string describe(const NetworkShape& shape);

@@ -60,9 +60,9 @@ struct ObjectiveInfo {
 };
 std::span<const ObjectiveInfo> objectives();
 
-struct ObjectiveArgs;  // kernels/chunk/objective.hpp
+struct ObjectiveArgs;  // kernels/loss/op.hpp
 
-/// An objective's derivatives for the samples of a chunk, compiled for each instruction set; null: the generic one serves, since all
+/// An objective's derivatives for rows of samples, compiled for each instruction set; null: the generic one serves, since all
 /// of them give the same bits.
 struct ObjectiveKernels {
   using Rows = void (*)(const ObjectiveArgs&);

@@ -1,74 +1,84 @@
-// Advantages of one warp's rollout, from the last row to the first.
+// Advantages and targets of the steps of one environment (one in each lane), from the last to the first.
 //
 //   GAE (Schulman et al., 2016):  delta_t = r_t + gamma V(s_{t+1}) - V(s_t),  A_t = delta_t + gamma lambda A_{t+1}
 //   n-step:                       A_t = r_t + gamma r_{t+1} + ... + gamma^k V(s_{t+k}) - V(s_t),  k <= n, by Horner's rule
+//   returns:                      G_t = r_t + gamma G_{t+1},  A_t = G_t - V(s_t), or G_t where there is no V
+//   targets:                      R_t = A_t + V(s_t), or A_t where there is no V
 //
-// Both chains are cut where an episode ended (done), the bootstrap only where it terminated: the rollout has put 0 or the value
-// of the last observation into V(s_{t+1}) already. Bound: memory; 4 floats in, 1 out per sample.
+// All chains are cut where an episode ended (done), the bootstrap only where it terminated: the rollout has put 0 or the value of the last
+// observation into V(s_{t+1}) already. Returns go on from V(s_{t+1}) where an episode was cut or the steps end.
+// Bound: memory; 3 floats in, 2 out a sample.
 #pragma once
-#include "kernels/math/lanes.hpp"
+#include "cupg/objective.hpp"
 #include "kernels/trajectory.hpp"
 
 namespace cupg {
 
 struct AdvantageArgs {
-  Trajectory data;                ///< value, done in; advantage in (V(s_{t+1})) and out (A_t)
-  const float* reward = nullptr;  ///< [rows][32], or null: every reward is constant_reward
-  float constant_reward = 0;
+  SampleRow row;  ///< numbers of the features
+  Estimator estimator = Estimator::gae;
+  bool has_value = true;  ///< the objective learns V
   float gamma = 0;
   float gamma_lambda = 0;  ///< gamma * lambda, rounded once
-  int nstep = 0;           ///< 0: GAE
-  int horizon = 0;
+  int nstep = 0;
 };
 
 }  // namespace cupg
 
 CUPG_BEGIN_TARGET
 
-template <class S>
-CUPG_FN S reward_at(const AdvantageArgs& a, std::int64_t at) {
-  return a.reward == nullptr ? splat<S>(a.constant_reward) : load<S>(a.reward + at);
-}
-
-template <class S>
-CUPG_FN void gae(const AdvantageArgs& a, std::int64_t row0, int first_lane) {
+/// at(t, feature) is where a feature of step t < count lies, ends(t) the lanes whose episode ended with it. Advantages and targets take the
+/// places of what they are made of, so n-step sums, which look ahead, go from the first step to the last.
+template <class S, class At, class Ends>
+CUPG_FN void advantages(const AdvantageArgs& a, std::int64_t count, At at, Ends ends) {
   const S gamma = splat<S>(a.gamma), gamma_lambda = splat<S>(a.gamma_lambda);
-  S advantage = S(0.0);
-  for (int t = a.horizon - 1; t >= 0; --t) {
-    const std::int64_t row = row0 + t, at = row * kWarp + first_lane;
-    const Mask<S> done = from_bits<S>(a.data.done[row] >> first_lane);
-    const S delta = fma(gamma, load<S>(a.data.advantage + at), reward_at<S>(a, at)) - load<S>(a.data.value + at);
-    advantage = fma(gamma_lambda, select(done, S(0.0), advantage), delta);
-    store(a.data.advantage + at, advantage);
-  }
-}
-
-/// Rows are written front to back: row t reads V(s_{t+1}) of rows t and later only.
-template <class S>
-CUPG_FN void nstep(const AdvantageArgs& a, std::int64_t row0, int first_lane) {
-  const S gamma = splat<S>(a.gamma);
-  for (int t = 0; t < a.horizon; ++t) {
-    const int last = t + a.nstep < a.horizon ? t + a.nstep - 1 : a.horizon - 1;
-    S value = S(0.0);
-    for (int k = last; k >= t; --k) {
-      const std::int64_t row = row0 + k, at = row * kWarp + first_lane;
-      const Mask<S> done = from_bits<S>(a.data.done[row] >> first_lane);
-      const S next = load<S>(a.data.advantage + at);
-      value = fma(gamma, k == last ? next : select(done, next, value), reward_at<S>(a, at));
+  const SampleRow f = a.row;
+  const auto put = [&](std::int64_t t, S advantage, S value) {
+    store(at(t, f.advantage()), advantage);
+    store(at(t, f.target()), a.has_value ? advantage + value : advantage);
+  };
+  if (a.estimator == Estimator::nstep) {
+    for (std::int64_t t = 0; t < count; ++t) {
+      const std::int64_t last = t + a.nstep < count ? t + a.nstep - 1 : count - 1;
+      S sum = load<S>(at(last, f.next_value()));
+      for (std::int64_t k = last; k >= t; --k) {
+        if (k < last) sum = select(ends(k), load<S>(at(k, f.next_value())), sum);
+        sum = fma(gamma, sum, load<S>(at(k, f.reward())));
+      }
+      const S value = load<S>(at(t, f.value()));
+      put(t, sum - value, value);
     }
-    const std::int64_t at = (row0 + t) * kWarp + first_lane;
-    store(a.data.advantage + at, value - load<S>(a.data.value + at));
+    return;
+  }
+  S chain = S(0.0);
+  for (std::int64_t t = count - 1; t >= 0; --t) {
+    const S value = load<S>(at(t, f.value())), next = load<S>(at(t, f.next_value())), reward = load<S>(at(t, f.reward()));
+    if (a.estimator == Estimator::gae) {
+      chain = fma(gamma_lambda, select(ends(t), S(0.0), chain), fma(gamma, next, reward) - value);
+      put(t, chain, value);
+    } else {
+      chain = fma(gamma, t + 1 == count ? next : select(ends(t), next, chain), reward);
+      put(t, a.has_value ? chain - value : chain, value);
+    }
   }
 }
 
-/// The lanes [first_lane, first_lane + kWidth<S>) of the warp whose rows begin at row0.
+/// The lanes [first_lane, first_lane + kWidth<S>) of a warp's rows.
 template <class S>
-CUPG_FN void advantages(const AdvantageArgs& a, std::int64_t row0, int first_lane) {
-  if (a.nstep == 0) {
-    gae<S>(a, row0, first_lane);
-  } else {
-    nstep<S>(a, row0, first_lane);
-  }
+CUPG_FN void row_advantages(const AdvantageArgs& a, RowFeatures f, float* rows, const std::uint32_t* done, std::int64_t count,
+                            int first_lane) {
+  const int stride = f.floats();
+  advantages<S>(
+      a, count, [&](std::int64_t t, int i) { return rows + t * stride + i * kWarp + first_lane; },
+      [&](std::int64_t t) { return from_bits<S>(done[t] >> first_lane); });
+}
+
+/// One environment's stored samples, [count][a.row.stride()].
+CUPG_FN void sample_advantages(const AdvantageArgs& a, float* samples, std::int64_t count) {
+  const int stride = a.row.stride();
+  advantages<float>(
+      a, count, [&](std::int64_t t, int i) { return samples + t * stride + i; },
+      [&](std::int64_t t) { return float_bits(samples[t * stride + a.row.done()]) != 0; });
 }
 
 CUPG_END_TARGET

@@ -27,6 +27,29 @@ struct TwoActions {
   /// P(action 1) = 1 / (1 + exp(-d)).
   static CUPG_FN S probability(S d) { return S(1.0) / (S(1.0) + odds(d)); }
 
+  /// What e = exp(-|d|) and the sign of d say of both actions.
+  struct Both {
+    S p0, p1;   ///< probabilities
+    S log_sum;  ///< log(1 + e)
+    S d;        ///< clamped
+    /// log p of action 1 in the lanes of `second`, of action 0 in the others.
+    CUPG_FN S log_probability(Mask<S> second) const { return lower_to(select(second, d, S(0.0) - d), S(0.0)) - log_sum; }
+  };
+  static CUPG_FN Both both(S d) {
+    Both b;
+    b.d = clamp_symmetric(d, kLogitClamp);
+    const S e = exp_reduced(S(0.0) - abs(b.d)), sum = S(1.0) + e, larger = S(1.0) / sum, smaller = e * larger;
+    const Mask<S> positive = b.d > S(0.0);
+    b.p0 = select(positive, smaller, larger);
+    b.p1 = select(positive, larger, smaller);
+    b.log_sum = log(sum);
+    return b;
+  }
+  static CUPG_FN S log_probability(S d, Mask<S> second) {
+    const S limited = clamp_symmetric(d, kLogitClamp);
+    return lower_to(select(second, limited, S(0.0) - limited), S(0.0)) - log(S(1.0) + exp_reduced(S(0.0) - abs(limited)));
+  }
+
   /// Draws action 1 where u < P(action 1), as u + u exp(-d) < 1: no division. u in [0, 1).
   static CUPG_FN Mask<S> sample(S d, S u) { return fma(u, odds(d), u) < S(1.0); }
 
@@ -57,6 +80,14 @@ CUPG_FN void softmax(const S (&z)[A], S (&log_p)[A], S (&p)[A]) {
     log_p[j] = log_p[j] - log_sum;
     p[j] = p[j] * inverse;
   }
+}
+
+/// x[index].
+template <int A, class S>
+CUPG_FN S chosen(const S (&x)[A], Int<S> index) {
+  S y = x[0];
+  for (int j = 1; j < A; ++j) y = select(equal(index, Int<S>(static_cast<std::uint32_t>(j))), x[j], y);
+  return y;
 }
 
 /// H = -sum p log p.

@@ -32,4 +32,33 @@ CUPG_FN void transpose(const float* in, int in_stride, int rows, int columns, fl
 #endif
 }
 
+/// Eight rows of eight floats, wherever they lie: out(c)[r] = in(r)[c], all of them aligned to 32 bytes.
+template <class In, class Out>
+CUPG_FN void transpose_eight(In in, Out out) {
+#ifdef CUPG_VECTOR_FLOATS
+  const hn::FixedTag<float, 8> eight;
+  const hn::FixedTag<double, 4> pairs;
+  const auto as_pairs = [&](auto x) __attribute__((always_inline)) { return hn::BitCast(pairs, x); };
+  using Pairs = decltype(as_pairs(hn::Zero(eight)));
+  Pairs quads[8];  // [column mod 4 and 2 rows' half]: rows 0-3 and 4-7 by turns
+  for (int half = 0; half < 2; ++half) {
+    const auto a = hn::Load(eight, in(4 * half)), b = hn::Load(eight, in(4 * half + 1)), c = hn::Load(eight, in(4 * half + 2)),
+               d = hn::Load(eight, in(4 * half + 3));
+    const auto ab = as_pairs(hn::InterleaveLower(eight, a, b)), cd = as_pairs(hn::InterleaveLower(eight, c, d));
+    const auto AB = as_pairs(hn::InterleaveUpper(eight, a, b)), CD = as_pairs(hn::InterleaveUpper(eight, c, d));
+    quads[4 * half] = hn::InterleaveLower(pairs, ab, cd);  // columns 0 and 4
+    quads[4 * half + 1] = hn::InterleaveUpper(pairs, ab, cd);
+    quads[4 * half + 2] = hn::InterleaveLower(pairs, AB, CD);
+    quads[4 * half + 3] = hn::InterleaveUpper(pairs, AB, CD);
+  }
+  for (int c = 0; c < 4; ++c) {
+    hn::Store(hn::BitCast(eight, hn::ConcatLowerLower(pairs, quads[4 + c], quads[c])), eight, out(c));
+    hn::Store(hn::BitCast(eight, hn::ConcatUpperUpper(pairs, quads[4 + c], quads[c])), eight, out(4 + c));
+  }
+#else
+  for (int r = 0; r < 8; ++r)
+    for (int c = 0; c < 8; ++c) out(c)[r] = in(r)[c];
+#endif
+}
+
 CUPG_END_TARGET

@@ -1,43 +1,104 @@
-// Moments of the advantages (op.hpp) by CUDA threads: a warp sums its rows, a block joins an agent's warps.
-// Launch: moment_kernel kMomentWarps warps a block, grid.x blocks of warps, grid.y agents; finish_moment_kernel a block an agent. Each
-// is launched twice, for the mean and for the squared deviations from it. Bound: memory; 4 bytes a sample.
+// Moments of the advantages (op.hpp) by CUDA threads, of every minibatch of an update, of the whole batch or of each episode: all groups at
+// once, before the first epoch, since advantages do not change in between. The gradient kernel normalizes what it reads, so that nothing
+// is written back.
+//
+//   sum      of a small network: a warp sums its own rows, or the positions of a minibatch that make a partial sum; once for the mean, once
+//            for the squared deviations from it. Other networks: kernels/moments/samples.cuh
+//   finish   the tree over a group's sums, by a block
+//   episode  of a small network: a thread sums its own environment's steps, and that is all
+//
+// Launch: moment kMomentWarps warps a block, grid.x groups times blocks of a group; finish a block a group; episode kMomentWarps warps a
+// block; grid.y agents. Bound: memory; 4 bytes a sample, a cache line a sample where they are gathered.
 #pragma once
-#include "kernels/agents.hpp"
+#include "kernels/agent/agents.hpp"
 #include "kernels/reduce/reduce.cuh"
 #include "kernels/runtime/runtime.hpp"
 
 CUPG_BEGIN_TARGET
 
-inline constexpr int kMomentWarps = 4, kFinishMomentThreads = 256;
+inline constexpr int kMomentWarps = 4, kFinishMomentThreads = 64;
 
-/// The warp's sum of (advantage - center), or of its square, in every lane. `advantage` points to the warp's first row.
-template <bool Square>
-__device__ __forceinline__ float warp_moment_sum(const Agents& agents, const float* advantage, int warp, float center) {
-  return butterfly_sum(lane_moment<float, Square>(advantage, lane_index(), agents.horizon, lanes_in_use(agents.envs, warp), center));
-}
-
-template <bool Square, int O>
-__global__ void __launch_bounds__(kMomentWarps* kWarp) moment_kernel(const __grid_constant__ Agents agents) {
-  const int slot = agents.chosen[blockIdx.y], warp = static_cast<int>(blockIdx.x) * kMomentWarps + warp_index();
-  if (warp >= agents.warps || agents.state[slot].halted != 0) return;
-  const float* const advantage = trajectory_of(agents, slot, O).advantage + static_cast<std::int64_t>(warp) * agents.horizon * kWarp;
-  const float sum = warp_moment_sum<Square>(agents, advantage, warp, Square ? agents.state[slot].mean : 0.0f);
-  if (lane_index() == 0) agents.moment_sums[static_cast<std::int64_t>(slot) * agents.warps + warp] = sum;
-}
-
-template <bool Square>
-__global__ void __launch_bounds__(kFinishMomentThreads) finish_moment_kernel(const __grid_constant__ Agents agents) {
-  const int slot = agents.chosen[blockIdx.x];
-  AgentState& state = agents.state[slot];
-  if (state.halted != 0) return;
-  float* const sums = agents.moment_sums + static_cast<std::int64_t>(slot) * agents.warps;
-  block_tree(sums, agents.warps);
-  if (threadIdx.x != 0) return;
-  if (Square) {
-    state.moments = finish_moments(state.mean, sums[0], agents.batch);
-  } else {
-    state.mean = sums[0] / agents.batch;
+/// Samples of a group.
+CUPG_FN std::uint32_t moment_count(const Agents& a, int slot, int group) {
+  const std::uint32_t n = a.state[slot].count;
+  switch (a.normalize_over) {
+    case MomentsOver::minibatch: return n / static_cast<std::uint32_t>(a.minibatches);
+    case MomentsOver::episode: return length_of(a, slot)[group];
+    default: return n;
   }
+}
+/// Sums of a group.
+CUPG_FN int moment_partials(const Agents& a, int slot, int group) {
+  return a.kind == NetworkKind::small && a.normalize_over == MomentsOver::batch ? a.warps
+                                                                                : partials_of_samples(a, moment_count(a, slot, group));
+}
+CUPG_FN float* moment_sums_of(const Agents& a, int slot, int group) {
+  return a.moment_sums + (static_cast<std::int64_t>(slot) * a.moment_groups + group) * a.most_moment_partials;
+}
+
+/// The lane's sum of (advantage - center), or of its square, over a warp's rows.
+template <bool Square>
+__device__ __forceinline__ float lane_sum(const Agents& a, int slot, int warp, float center) {
+  const RowFeatures f = row_features(a);
+  const std::int64_t row = row_index(a, slot, warp);
+  return lane_moment<float, Square>(a.rows + row * f.floats() + f.sample.advantage() * kWarp, f.floats(), a.used + row,
+                                    rows_of_warp(a, slot, warp), lane_index(), center);
+}
+
+/// The same over the positions of a minibatch that make a partial sum.
+template <bool Square>
+__device__ __forceinline__ float gathered_sum(const Agents& a, int slot, const Minibatch& m, int partial, float center) {
+  const RowFeatures f = row_features(a);
+  float sum = 0.0f;
+  for (int t = 0; t < kPartialRows; ++t) {
+    const std::uint32_t position = static_cast<std::uint32_t>(partial * a.partial_samples + t * kWarp + lane_index());
+    if (position >= m.size) break;
+    const float x = sample_in_rows(a, slot, sample_at(m, position), f.floats())[f.sample.advantage() * kWarp] - center;
+    sum = Square ? fma(x, x, sum) : sum + x;
+  }
+  return sum;
+}
+
+template <bool Square>
+__global__ void __launch_bounds__(kMomentWarps* kWarp) moment_kernel(const __grid_constant__ Agents a) {
+  const int slot = a.chosen[blockIdx.y], blocks = static_cast<int>(gridDim.x) / a.moment_groups,
+            group = static_cast<int>(blockIdx.x) / blocks, partial = static_cast<int>(blockIdx.x) % blocks * kMomentWarps + warp_index();
+  if (a.state[slot].halted != 0 || partial >= moment_partials(a, slot, group)) return;
+  const float mean = Square ? moments_of(a, slot)[group].mean : 0.0f;
+  float sum;
+  if (a.normalize_over == MomentsOver::minibatch) {
+    const Minibatch m = make_minibatch(a, slot, {group / a.minibatches, group % a.minibatches});
+    sum = gathered_sum<Square>(a, slot, m, partial, mean);
+  } else {
+    sum = lane_sum<Square>(a, slot, partial, mean);
+  }
+  sum = butterfly_sum(sum);
+  if (lane_index() == 0) moment_sums_of(a, slot, group)[partial] = sum;
+}
+
+/// grid.x groups.
+template <bool Square>
+__global__ void __launch_bounds__(kFinishMomentThreads) finish_moment_kernel(const __grid_constant__ Agents a) {
+  const int slot = a.chosen[blockIdx.y], group = static_cast<int>(blockIdx.x);
+  if (a.state[slot].halted != 0) return;
+  float* const sums = moment_sums_of(a, slot, group);
+  block_tree(sums, moment_partials(a, slot, group));
+  if (threadIdx.x != 0) return;
+  const float count = static_cast<float>(moment_count(a, slot, group));
+  Moments& m = moments_of(a, slot)[group];
+  if (Square) {
+    m = finish_moments(m.mean, sums[0], count);
+  } else {
+    m.mean = sums[0] / count;
+  }
+}
+
+__global__ void __launch_bounds__(kMomentWarps* kWarp) episode_moment_kernel(const __grid_constant__ Agents a) {
+  const int slot = a.chosen[blockIdx.y], warp = static_cast<int>(blockIdx.x) * kMomentWarps + warp_index(),
+            environment = warp * kWarp + lane_index();
+  if (environment >= a.envs || a.state[slot].halted != 0) return;
+  const float count = static_cast<float>(moment_count(a, slot, environment)), mean = lane_sum<false>(a, slot, warp, 0.0f) / count;
+  moments_of(a, slot)[environment] = finish_moments(mean, lane_sum<true>(a, slot, warp, mean), count);
 }
 
 CUPG_END_TARGET

@@ -5,7 +5,6 @@
 #pragma once
 #include "kernels/math/lanes.hpp"
 #include "kernels/reduce/op.hpp"
-#include "kernels/rollout/op.hpp"
 
 namespace cupg {
 
@@ -17,23 +16,16 @@ struct Moments {
 
 CUPG_BEGIN_TARGET
 
-/// One lane group's sum of (advantage - center), or of its square, over the rows of a warp; lanes not in use have 0.
+/// One lane group's sums of (x - center), or of its square, over the used lanes of rows that are `stride` floats apart.
 template <class S, bool Square>
-CUPG_FN S lane_moment(const float* advantage, int first_lane, int horizon, std::uint32_t in_use, float center) {
+CUPG_FN S lane_moment(const float* x, int stride, const std::uint32_t* used, std::int64_t rows, int first_lane, S center) {
   S sum = S(0.0);
-  for (int t = 0; t < horizon; ++t) {
-    const S a = load<S>(advantage + t * kWarp + first_lane) - splat<S>(center);
-    sum = Square ? fma(a, a, sum) : sum + a;
+  for (std::int64_t t = 0; t < rows; ++t) {
+    const S a = load<S>(x + t * stride + first_lane) - center;
+    const S next = Square ? fma(a, a, sum) : sum + a;
+    sum = used[t] == ~0u ? next : select(from_bits<S>(used[t] >> first_lane), next, sum);
   }
-  return select(from_bits<S>(in_use >> first_lane), sum, S(0.0));
-}
-
-/// A warp's partial sum.
-template <class S, bool Square>
-CUPG_FN float warp_moment(const float* advantage, int horizon, std::uint32_t in_use, float center) {
-  alignas(64) float lanes[kWarp];
-  for (int lo = 0; lo < kWarp; lo += kWidth<S>) store(lanes + lo, lane_moment<S, Square>(advantage, lo, horizon, in_use, center));
-  return butterfly(lanes);
+  return sum;
 }
 
 /// partials[i] = the sum of (x - center), or of its square, over the i-th 64 of `count` numbers, in order; several tiles side by side, to

@@ -42,7 +42,7 @@ CUPG_FN S unit_sum(const Scalar<S>* row, const S (&x)[N]) {
 
 /// The last hidden layer of two, `U` units side by side to hide the latency of their sums; h1 is [width1][lanes].
 template <class Act, int K, int U, class S>
-CUPG_FN void second_layer_units(const Scalar<S>* row, int stride, int width1, const Scalar<S>* h1, Scalar<S>* h2, S (&z)[K]) {
+CUPG_FN void second_layer_units(const Scalar<S>* row, int stride, int width1, const Scalar<S>* h1, S (&z)[K]) {
   S sum[U];
   for (int u = 0; u < U; ++u) sum[u] = splat<S>(row[u * stride + width1]);
   for (int i = 0; i < width1; ++i) {
@@ -51,7 +51,6 @@ CUPG_FN void second_layer_units(const Scalar<S>* row, int stride, int width1, co
   }
   for (int u = 0; u < U; ++u) {
     const S h = Act::apply(sum[u]);
-    if (h2 != nullptr) store(h2 + u * kScratchStride<S>, h);
     for (int k = 0; k < K; ++k) z[k] = fma(h, splat<S>(row[u * stride + width1 + 1 + k]), z[k]);
   }
 }
@@ -74,8 +73,7 @@ struct FixedPlan {
 
 /// A tower with no hidden layer or two.
 template <class Act, int O, int K, class S>
-CUPG_COLD void other_depth_forward(const TowerPlan& plan, const Scalar<S>* weights, const S (&x)[O], S (&z)[K], Scalar<S>* h1,
-                                   Scalar<S>* h2) {
+CUPG_COLD void other_depth_forward(const TowerPlan& plan, const Scalar<S>* weights, const S (&x)[O], S (&z)[K], Scalar<S>* h1) {
   const Scalar<S>* row = weights + plan.last;
   if (plan.layers == 0) {
     for (int k = 0; k < K; ++k)
@@ -86,17 +84,14 @@ CUPG_COLD void other_depth_forward(const TowerPlan& plan, const Scalar<S>* weigh
   for (int j = 0; j < plan.width1; ++j, first += O + 1) store(h1 + j * kScratchStride<S>, Act::apply(unit_sum<O>(first, x)));
   const int stride = plan.width1 + 1 + K;
   int j = 0;
-  for (; j + 4 <= plan.width2; j += 4, row += 4 * stride)
-    second_layer_units<Act, K, 4>(row, stride, plan.width1, h1, h2 == nullptr ? h2 : h2 + j * kScratchStride<S>, z);
-  for (; j < plan.width2; ++j, row += stride)
-    second_layer_units<Act, K, 1>(row, stride, plan.width1, h1, h2 == nullptr ? h2 : h2 + j * kScratchStride<S>, z);
+  for (; j + 4 <= plan.width2; j += 4, row += 4 * stride) second_layer_units<Act, K, 4>(row, stride, plan.width1, h1, z);
+  for (; j < plan.width2; ++j, row += stride) second_layer_units<Act, K, 1>(row, stride, plan.width1, h1, z);
 }
 
 /// Outputs z[K] of a tower for observations x[O]. h1 [width1][lanes] is scratch for two hidden layers and receives the first
-/// layer's activations; h2, where not null, receives the second's. With Keep, a single hidden layer's activations go to
-/// keep [width1][32].
+/// layer's activations. With Keep, a single hidden layer's activations go to keep [width1][32].
 template <class Act, bool Keep = false, class Plan, int O, int K, class S>
-CUPG_FN void tower_forward(const Plan& plan, const Scalar<S>* weights, const S (&x)[O], S (&z)[K], Scalar<S>* h1, Scalar<S>* h2 = nullptr,
+CUPG_FN void tower_forward(const Plan& plan, const Scalar<S>* weights, const S (&x)[O], S (&z)[K], Scalar<S>* h1,
                            Scalar<S>* keep = nullptr) {
   for (int k = 0; k < K; ++k) z[k] = splat<S>(weights[plan.head_bias + k]);
   if (plan.layers == 1) [[likely]] {
@@ -111,7 +106,7 @@ CUPG_FN void tower_forward(const Plan& plan, const Scalar<S>* weights, const S (
     S x_copy[O], z_copy[K];  // so that the branch above keeps its own in registers
     for (int i = 0; i < O; ++i) x_copy[i] = x[i];
     for (int k = 0; k < K; ++k) z_copy[k] = z[k];
-    other_depth_forward<Act>(plan, weights, x_copy, z_copy, h1, h2);
+    other_depth_forward<Act>(plan, weights, x_copy, z_copy, h1);
     for (int k = 0; k < K; ++k) z[k] = z_copy[k];
   }
 }
@@ -122,14 +117,14 @@ CUPG_FN void network_forward(const Plan& plan, const Scalar<S>* weights, const S
                              Scalar<S>* keep = nullptr) {
   if constexpr (Shared) {
     S z[P + 1];
-    tower_forward<Act, Keep>(plan.policy, weights, x, z, h1, nullptr, keep);
+    tower_forward<Act, Keep>(plan.policy, weights, x, z, h1, keep);
     for (int k = 0; k < P; ++k) policy[k] = z[k];
     value = z[P];
   } else {
     S v[1];
-    tower_forward<Act, Keep>(plan.policy, weights, x, policy, h1, nullptr, keep);
+    tower_forward<Act, Keep>(plan.policy, weights, x, policy, h1, keep);
     if constexpr (Keep) keep += plan.policy.width1 * kWarp;
-    tower_forward<Act, Keep>(plan.value, weights, x, v, h1, nullptr, keep);
+    tower_forward<Act, Keep>(plan.value, weights, x, v, h1, keep);
     value = v[0];
   }
 }

@@ -16,7 +16,7 @@
 namespace cupg {
 
 /// Policy outputs of a network with A actions.
-constexpr int policy_outputs(int actions) { return actions == 2 ? 1 : actions; }
+CUPG_FN constexpr int policy_outputs(int actions) { return actions == 2 ? 1 : actions; }
 
 /// One tower: where its packed rows lie and how large they are. All offsets are in floats from the packed vector's start.
 struct TowerPlan {

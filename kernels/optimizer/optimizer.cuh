@@ -1,14 +1,15 @@
-// Optimiser (op.hpp) by a block for an agent: gradient of the packed weights -> gradient of the parameters -> clip -> step -> packed
-// weights. Each warp computes the squared norm for itself, lane l adding the parameters l, l + 32, ...
-// Launch: kOptimizerThreads a block, a block an agent. Bound: latency; a network has few parameters.
+// Optimizer (op.hpp) by a block for an agent: the last run of the partial sums -> gradient of the parameters -> clip -> step -> packed
+// weights; then whether the agent halts, at the end of an epoch whether it stops, and at the end of an update its counters. Each warp
+// computes the squared norm for itself, lane l adding the parameters l, l + 32, ... The gradient stays in shared memory.
+// Launch: kOptimizerThreads a block, a block an agent. Bound: latency of the norm's chain: parameters / 32 fma one after the other.
 #pragma once
-#include "kernels/agents.hpp"
+#include "kernels/agent/tiled.hpp"
 #include "kernels/reduce/reduce.cuh"
 #include "kernels/runtime/runtime.hpp"
 
 CUPG_BEGIN_TARGET
 
-inline constexpr int kOptimizerThreads = 128;
+inline constexpr int kOptimizerThreads = 256;
 
 /// One step with a.gradient by all threads of the block; returns, in every thread, whether it was made: nothing changes where the
 /// gradient is not finite. The block must have met after the last write to the gradient, and has met when this returns.
@@ -35,19 +36,26 @@ __device__ __forceinline__ void pack_block(const NetworkPlan& plan, const float*
   }
 }
 
-/// One update from the gradient of the packed weights, likewise.
-__device__ __forceinline__ bool optimize_block(const OptimizerArgs& a, const NetworkPlan& plan, const float* packed_gradient,
-                                               float* packed) {
+/// dJ/d(parameter), padded with zeros, from sum(i) = dJ/d(packed weight i), likewise.
+template <class F>
+__device__ __forceinline__ void unpack_block(const NetworkPlan& plan, F sum, float* gradient) {
   for (int i = static_cast<int>(threadIdx.x); i < plan.packed; i += static_cast<int>(blockDim.x)) {
     const PackEntry e = plan.entries[i];
-    if (e.plus >= 0) a.gradient[e.plus] = packed_gradient[i];
-    if (e.minus >= 0) a.gradient[e.minus] = 0.0f - packed_gradient[i];
+    const float g = sum(i);
+    if (e.plus >= 0) gradient[e.plus] = g;
+    if (e.minus >= 0) gradient[e.minus] = 0.0f - g;
   }
-  __syncthreads();
-  if (!step_block(a)) return false;
-  pack_block(plan, a.parameters, packed);
-  __syncthreads();
-  return true;
+  for (int i = plan.parameters + static_cast<int>(threadIdx.x); i < padded(plan.parameters); i += static_cast<int>(blockDim.x))
+    gradient[i] = 0.0f;
+}
+
+/// Parameters -> the weights that the tile kernels read, likewise.
+__device__ __forceinline__ void pack_tile_weights(const TiledAgents& a, const float* parameters, float* weights) {
+  for (int i = static_cast<int>(threadIdx.x); i < a.tile.parameters; i += static_cast<int>(blockDim.x)) {
+    const TilePlace place = a.places[i];
+    weights[place.forward] = parameters[i];
+    if (place.backward >= 0) weights[place.backward] = parameters[i];
+  }
 }
 
 /// Whether all parameters are finite, by all threads of the block.
@@ -58,19 +66,63 @@ __device__ __forceinline__ bool parameters_finite(const float* parameters, int c
   return __syncthreads_and(finite) != 0;
 }
 
-__global__ void __launch_bounds__(kOptimizerThreads) optimizer_kernel(const __grid_constant__ Agents agents) {
-  const int slot = agents.chosen[blockIdx.x];
-  AgentState& state = agents.state[slot];
+/// Whether an update's epochs end with this minibatch, whose estimates of KL have this sum.
+CUPG_FN bool ends_epochs(const Agents& a, const AgentState& state, float kl) {
+  const float size = static_cast<float>(state.count / static_cast<std::uint32_t>(a.minibatches)),
+              target = state.settings.objective.target_kl;
+  return target > 0.0f && kl / size > target;
+}
+/// The agent's counters at the end of an update.
+CUPG_FN void count_update(AgentState& state) {
+  state.optimizer.decay_power *= state.settings.optimizer.decay;
+  state.updates += 1;
+  state.taken += state.count;
+}
+
+/// The step with a minibatch, from its partial sums, `spacing` apart, of which at most kRun are left. Shared memory: the gradient.
+__global__ void __launch_bounds__(kOptimizerThreads)
+    optimizer_kernel(const __grid_constant__ TiledAgents a, const __grid_constant__ MinibatchNumber number, int spacing) {
+  CUPG_DYNAMIC_SHARED(float, gradient);  // [padded(parameters)]
+  CUPG_STATIC_SHARED(float, kl);         // the sum of the minibatch's estimates
+  const int slot = a.chosen[blockIdx.x];
+  AgentState& state = a.state[slot];
   if (state.halted != 0) return;
-  const float* const packed_gradient = agents.partials + static_cast<std::int64_t>(slot) * agents.warps * packed_stride(agents);
-  const OptimizerArgs a = optimizer_args(agents, slot);
-  const bool made =
-      optimize_block(a, agents.plan, packed_gradient, agents.packed + static_cast<std::int64_t>(slot) * packed_stride(agents));
-  const bool finite = parameters_finite(a.parameters, agents.plan.parameters);
-  if (threadIdx.x != 0) return;
-  if (made) state.step += static_cast<std::uint32_t>(agents.horizon);
-  state.halted = made ? 0 : 1;
-  state.diverged = finite ? 0 : 1;
+  const bool ends_epoch = number.minibatch + 1 == a.minibatches, ends_update = ends_epoch && number.epoch + 1 == a.epochs;
+  if (state.stopped == 0) {
+    OptimizerArgs o = optimizer_args(a, slot);
+    o.gradient = gradient;
+    const int left = (partials_of_samples(a, state.count / static_cast<std::uint32_t>(a.minibatches)) + spacing - 1) / spacing;
+    const float* const partials = partials_of(a, slot);
+    const auto sum = [&](int column) { return run_sum(partials + column, left, static_cast<std::int64_t>(spacing) * partial_stride(a)); };
+    if (a.kind == NetworkKind::small) {
+      unpack_block(a.plan, sum, gradient);
+    } else {
+      for (int i = static_cast<int>(threadIdx.x); i < o.count; i += static_cast<int>(blockDim.x))
+        gradient[i] = i < a.plan.parameters ? sum(i) : 0.0f;
+    }
+    if (threadIdx.x + 1 == blockDim.x) kl = sum(a.partial_columns - 1);
+    __syncthreads();
+    const bool made = step_block(o);
+    const bool finite = parameters_finite(o.parameters, a.plan.parameters);
+    if (made && a.kind == NetworkKind::small)
+      pack_block(a.plan, o.parameters, a.packed + static_cast<std::int64_t>(slot) * packed_stride(a));
+    if (made && a.kind != NetworkKind::small) pack_tile_weights(a, o.parameters, weights_of(a, slot));
+    if (threadIdx.x == 0) {
+      state.halted = made ? 0 : 1;
+      state.diverged = finite ? 0 : 1;
+      if (made && ends_epoch && ends_epochs(a, state, kl)) state.stopped = 1;
+    }
+    if (!made) return;
+  }
+  if (ends_update && threadIdx.x == 0) count_update(state);
+}
+
+/// Parameters to every packed form, where they came from the host or an evaluation reads them.
+__global__ void __launch_bounds__(kOptimizerThreads) pack_kernel(const __grid_constant__ TiledAgents a) {
+  const int slot = a.chosen[blockIdx.x];
+  const float* const parameters = a.parameters + static_cast<std::int64_t>(slot) * parameter_stride(a);
+  pack_block(a.plan, parameters, a.packed + static_cast<std::int64_t>(slot) * packed_stride(a));
+  if (a.kind != NetworkKind::small) pack_tile_weights(a, parameters, weights_of(a, slot));
 }
 
 CUPG_END_TARGET

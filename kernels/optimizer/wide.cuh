@@ -2,7 +2,7 @@
 //
 //   squares      block b: the sum of squares of its elements, a tree over the block
 //   begin_step   one block: the sum of the blocks' sums; the step's size, or the agent halts and nothing changes; then, as in
-//                kernels/chunk/step.cuh, whether the epochs end here, and at the end of an update the agent's counters
+//                kernels/optimizer/optimizer.cuh, whether the epochs end here, and at the end of an update the agent's counters
 //   step         every parameter for itself; a parameter that is not finite is noted
 //
 // The norm's order is this file's own, the same in every run: networks that come here promise a tolerance, not bits.
@@ -10,7 +10,7 @@
 #pragma once
 #include <algorithm>
 
-#include "kernels/chunk/step.cuh"
+#include "kernels/optimizer/optimizer.cuh"
 #include "kernels/reduce/reduce.cuh"
 #include "kernels/runtime/runtime.hpp"
 
@@ -55,8 +55,8 @@ __global__ void __launch_bounds__(kWideThreads) squares_kernel(const float* grad
 
 /// The agent is chosen[0].
 __global__ void __launch_bounds__(kWideThreads)
-    begin_step_kernel(const __grid_constant__ ChunkAgents a, const __grid_constant__ WideOptimizerArgs w,
-                      const __grid_constant__ ChunkStepArgs step, int blocks) {
+    begin_step_kernel(const __grid_constant__ TiledAgents a, const __grid_constant__ WideOptimizerArgs w,
+                      const __grid_constant__ MinibatchNumber number, int blocks) {
   CUPG_STATIC_SHARED(float[kWideThreads / kWarp], square_sums);
   CUPG_STATIC_SHARED(float[kWideThreads / kWarp], kl_sums);
   float squares = 0.0f, estimates = 0.0f;
@@ -64,26 +64,21 @@ __global__ void __launch_bounds__(kWideThreads)
   for (int i = static_cast<int>(threadIdx.x); i < w.kl_count; i += kWideThreads) estimates = estimates + w.kl[i];
   const float norm2 = wide_block_sum(squares, square_sums), kl = wide_block_sum(estimates, kl_sums);
   if (threadIdx.x != 0) return;
-  const int slot = a.agents.chosen[0];
-  AgentState& state = a.agents.state[slot];
-  ChunkState& progress = a.progress[slot];
-  const bool ends_epoch = step.minibatch + 1 == a.minibatches, ends_update = ends_epoch && step.epoch + 1 == a.epochs;
-  bool made = state.halted == 0 && progress.stopped == 0;
+  const int slot = a.chosen[0];
+  AgentState& state = a.state[slot];
+  const bool ends_epoch = number.minibatch + 1 == a.minibatches, ends_update = ends_epoch && number.epoch + 1 == a.epochs;
+  bool made = state.halted == 0 && state.stopped == 0;
   if (made && !usable_norm(norm2)) {
     state.halted = 1;
     made = false;
   }
   if (made) {
-    *w.size = begin_step(a.agents.optimizer, {progress.updates, progress.taken}, a.agents.total, norm2, state.optimizer);
-    const float size = static_cast<float>(progress.count / static_cast<std::uint32_t>(a.minibatches)), target = a.objective.target_kl;
-    if (ends_epoch && target > 0.0f && kl / size > target) progress.stopped = 1;
+    *w.size = begin_step(state.settings.optimizer, {state.updates, state.taken}, state.settings.total, norm2, state.optimizer);
+    if (ends_epoch && ends_epochs(a, state, kl)) state.stopped = 1;
   }
   *w.made = made ? 1 : 0;
   state.diverged = 0;  // the next launch looks
-  if (state.halted != 0 || !ends_update) return;
-  state.optimizer.decay_power *= a.agents.optimizer.decay;
-  progress.updates += 1;
-  progress.taken += progress.count;
+  if (state.halted == 0 && ends_update) count_update(state);
 }
 
 __global__ void __launch_bounds__(kWideThreads)
@@ -103,13 +98,12 @@ __global__ void __launch_bounds__(kWideThreads)
 }
 
 /// One step of the agent chosen[0] from its gradient.
-inline void launch_wide_optimizer(runtime::Stream& stream, const ChunkAgents& agents, const WideOptimizerArgs& a,
-                                  const ChunkStepArgs& step) {
+inline void launch_wide_optimizer(runtime::Stream& stream, const TiledAgents& agents, const WideOptimizerArgs& a, MinibatchNumber number) {
   const int blocks = wide_blocks(a.step.count);
   const dim3 grid(static_cast<unsigned>(blocks)), block(kWideThreads);
   runtime::launch(stream, "squares", squares_kernel, grid, block, 0, a.step.gradient, a.step.count, a.squares);
-  runtime::launch(stream, "begin_step", begin_step_kernel, dim3(1), block, 0, agents, a, step, blocks);
-  runtime::launch(stream, "wide_step", wide_step_kernel, grid, block, 0, agents.agents, a);
+  runtime::launch(stream, "begin_step", begin_step_kernel, dim3(1), block, 0, agents, a, number, blocks);
+  runtime::launch(stream, "wide_step", wide_step_kernel, grid, block, 0, agents, a);
 }
 
 CUPG_END_TARGET

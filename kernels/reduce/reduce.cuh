@@ -6,7 +6,7 @@
 //           together), so that a million environments need three levels.
 // Launch: kReduceThreads columns a block; grid.x runs of 32 rows, grid.y agents, grid.z blocks of columns. Bound: memory.
 #pragma once
-#include "kernels/agents.hpp"
+#include "kernels/agent/agents.hpp"
 #include "kernels/runtime/runtime.hpp"
 
 CUPG_BEGIN_TARGET
@@ -87,22 +87,28 @@ __device__ __forceinline__ void block_tree(float* x, int count, int stride = 1) 
   }
 }
 
-/// One level: row 32 r spacing of each agent's partial sums receives the tree over the run of rows 32 r spacing, (32 r + 1) spacing, ...
-__global__ void __launch_bounds__(kReduceThreads) reduce_kernel(const __grid_constant__ Agents agents, int spacing) {
-  const int column = static_cast<int>(blockIdx.z * blockDim.x + threadIdx.x), stride = packed_stride(agents);
-  const int first = static_cast<int>(blockIdx.x) * kRun * spacing, rest = (agents.warps - first + spacing - 1) / spacing;
-  if (column >= stride) return;
-  float* const row = agents.partials + (static_cast<std::int64_t>(agents.chosen[blockIdx.y]) * agents.warps + first) * stride + column;
+/// One level: row 32 r spacing of an agent's partial sums receives the tree over the run of rows 32 r spacing, (32 r + 1) spacing, ...
+__global__ void __launch_bounds__(kReduceThreads) reduce_kernel(const __grid_constant__ Agents a, int spacing) {
+  const int slot = a.chosen[blockIdx.y], column = static_cast<int>(blockIdx.z * blockDim.x + threadIdx.x), stride = partial_stride(a);
+  const AgentState& state = a.state[slot];
+  if (state.halted != 0 || state.stopped != 0 || column >= a.partial_columns) return;
+  const int rows = partials_of_samples(a, state.count / static_cast<std::uint32_t>(a.minibatches));
+  const int first = static_cast<int>(blockIdx.x) * kRun * spacing, rest = (rows - first + spacing - 1) / spacing;
+  if (first >= rows) return;
+  float* const row = partials_of(a, slot) + static_cast<std::int64_t>(first) * stride + column;
   *row = run_sum(row, rest < kRun ? rest : kRun, static_cast<std::int64_t>(spacing) * stride);
 }
 
-/// Joins all partial sums of `count` agents into each one's row 0.
-inline void launch_reduce(runtime::Stream& stream, const Agents& agents, int count) {
-  const unsigned columns = static_cast<unsigned>((packed_stride(agents) + kReduceThreads - 1) / kReduceThreads);
-  for (int rows = agents.warps, spacing = 1; rows > 1; rows = (rows + kRun - 1) / kRun, spacing *= kRun) {
-    const dim3 grid(static_cast<unsigned>((rows + kRun - 1) / kRun), static_cast<unsigned>(count), columns);
-    runtime::launch(stream, "reduce", reduce_kernel, grid, dim3(kReduceThreads), 0, agents, spacing);
+/// Joins the partial sums of a minibatch that has at most `partials`, as long as there are more than kRun. Returns the spacing of those
+/// that are left.
+inline int launch_reduce(runtime::Stream& stream, const Agents& a, int count, int partials) {
+  const unsigned columns = static_cast<unsigned>((a.partial_columns + kReduceThreads - 1) / kReduceThreads);
+  int spacing = 1;
+  for (int left = partials; left > kRun; left = (left + kRun - 1) / kRun, spacing *= kRun) {
+    const dim3 grid(static_cast<unsigned>((left + kRun - 1) / kRun), static_cast<unsigned>(count), columns);
+    runtime::launch(stream, "reduce", reduce_kernel, grid, dim3(kReduceThreads), 0, a, spacing);
   }
+  return spacing;
 }
 
 CUPG_END_TARGET

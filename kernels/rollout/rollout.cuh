@@ -6,18 +6,13 @@
 // Launch: kRolloutWarps warps a block, as many registers as three such blocks on an SM leave (168 a thread); grid.x blocks of warps,
 // grid.y agents. Bound: instruction issue.
 #pragma once
-#include "kernels/agents.hpp"
+#include "kernels/agent/agents.hpp"
 #include "kernels/reduce/reduce.cuh"
 #include "kernels/runtime/runtime.hpp"
 
 CUPG_BEGIN_TARGET
 
 inline constexpr int kRolloutWarps = 4;
-
-/// Episodes that ended in a block.
-struct BlockEpisodes {
-  unsigned episodes, terminated, steps;
-};
 
 /// The weights where the threads of a kernel read them: in registers for a fixed plan, otherwise where they are.
 template <class Plan>
@@ -34,7 +29,7 @@ struct ThreadWeights<FixedPlan<O, H, Shared>> {
   }
 };
 
-/// x, hidden from the optimiser: what is computed from it is computed anew, and not kept in registers since it was computed before.
+/// x, hidden from the optimizer: what is computed from it is computed anew, and not kept in registers since it was computed before.
 __device__ __forceinline__ int computed_anew(int x) {
 #ifdef __CUDA_ARCH__
   asm volatile("" : "+r"(x));
@@ -42,11 +37,19 @@ __device__ __forceinline__ int computed_anew(int x) {
   return x;
 }
 
-/// Where a warp's environments and rows lie in the arrays of RolloutArgs.
+/// Rows, and their flags.
+struct RowArrays {
+  float* data;          ///< [rows][features][32]
+  std::uint32_t* done;  ///< [rows]
+  std::uint32_t* used;  ///< [rows]
+};
+
+/// A warp of an agent's environments, and where it leaves its rows. Positions count from the start of the arrays, so that those in global
+/// memory have their addresses in the constant bank, where they take no registers.
 struct WarpPlace {
-  int warp;   ///< of its agent: numbers the environments
-  int state;  ///< among the warps of `state` and `age`
-  int row;    ///< first row in `out`; a row takes a kilobyte, so there cannot be 2^31
+  int slot;
+  int warp;  ///< of its agent: numbers the environments
+  int row;   ///< first one; a row takes a kilobyte, so there cannot be 2^31
 };
 
 /// Floats of shared memory that one warp needs beside the weights: four draws a lane, and the first of two hidden layers.
@@ -55,68 +58,95 @@ CUPG_FN int warp_scratch(const NetworkPlan& plan) {
   return (4 + (policy > value ? policy : value)) * kWarp;
 }
 
-/// The warp's rows. `scratch` is the warp's.
+/// The warp's rows: what rollout_lanes does, to the bit. `scratch` is the warp's. Returns how many rows there are.
 template <class Env, class Act, bool Shared, class Plan>
-__device__ __forceinline__ void collect_rows(const RolloutArgs& a, const Plan& plan, const float* weights, WarpPlace place, float* scratch,
-                                             BlockEpisodes& tally) {
-  constexpr int O = Env::kObservations;
+__device__ __forceinline__ int collect_rows(const Agents& a, const Plan& plan, const float* weights, const AgentState& agent,
+                                            const WarpPlace& place, const RowArrays& out, float* scratch, EpisodeCounts& tally) {
+  constexpr int O = Env::kObservations, A = Env::kActions, P = policy_outputs(A);
+  constexpr RowFeatures f{{O}, P + 1};
+  constexpr SampleRow at = f.sample;
   const int lane = lane_index();
-  const std::uint32_t environment = static_cast<std::uint32_t>(place.warp * kWarp + lane), limit = a.episode_limit;
+  const std::uint32_t environment = static_cast<std::uint32_t>(place.warp * kWarp + lane), first_step = agent.step;
+  const float epsilon = behavior_epsilon(agent.settings.exploration, agent.taken);
   const ThreadWeights<Plan> w(weights);
   float *const draws = scratch + lane, *const h1 = draws + 4 * kWarp;
-  const auto forward = [&](const float(&x)[O], float(&d)[1], float& v) { network_forward<Act, O, 1, Shared>(plan, w.data, x, d, v, h1); };
+  const auto forward = [&](const float(&x)[O], float(&z)[P], float& v) { network_forward<Act, O, P, Shared>(plan, w.data, x, z, v, h1); };
 
-  const auto state_at = [&](int warp) { return a.state + static_cast<std::int64_t>(warp) * Env::kStateSize * kWarp + lane; };
-  const auto age_at = [&](int warp) { return a.age + static_cast<std::int64_t>(warp) * kWarp + lane; };
-  auto s = load_state<Env, float>(state_at(place.state));
-  std::uint32_t age = *age_at(place.state);
-  float x[O], d[1], v;
+  const auto lanes_of = [&](int slot) { return static_cast<std::int64_t>(slot) * a.warps + environment / kWarp; };
+  const auto state_at = [&](int slot) { return a.environments + lanes_of(slot) * Env::kStateSize * kWarp + lane; };
+  const auto age_at = [&](int slot) { return a.age + lanes_of(slot) * kWarp + lane; };
+  const auto return_at = [&](int slot) { return a.episode_return + lanes_of(slot) * kWarp + lane; };
+  auto s = load_state<Env, float>(state_at(place.slot));
+  std::uint32_t age = *age_at(place.slot), playing = lanes_in_use(a.envs, place.warp);
+  float sum = *return_at(place.slot), x[O], z[P], v;
   Env::observe(s, x);
-  forward(x, d, v);
-  int row = place.row;
-  for (std::uint32_t now = a.step; now != a.step + static_cast<std::uint32_t>(a.horizon); ++now, ++row) {
-    const std::int64_t at = static_cast<std::int64_t>(row) * kWarp + lane;
+  forward(x, z, v);
+  int t = 0;
+  for (; t < a.capacity && (playing != 0 || !a.episodes); ++t) {
+    const int row_number = place.row + t;
+    float* const row = out.data + static_cast<std::int64_t>(row_number) * f.floats() + lane;
+    const auto put = [&](int feature, float value) { row[feature * kWarp] = value; };
     CUPG_UNROLL_FIXED
-    for (int i = 0; i < O; ++i) a.out.observation[(static_cast<std::int64_t>(row) * O + i) * kWarp + lane] = x[i];
-    a.out.policy[at] = d[0];
-    a.out.value[at] = v;
+    for (int i = 0; i < O; ++i) put(i, x[i]);
+    CUPG_UNROLL_FIXED
+    for (int k = 0; k < P; ++k) put(f.output() + k, z[k]);
+    put(at.value(), v);
 
-    if ((now & 3u) == 0 || now == a.step) {  // one call serves four steps; kept in shared memory they take no registers
-      const Philox4 draw = philox4x32_lanes(environment, now >> 2, static_cast<std::uint32_t>(Purpose::action), 0u, a.key);
+    const std::uint32_t now = first_step + static_cast<std::uint32_t>(t);
+    if ((now & 3u) == 0 || t == 0) {  // one call serves four steps; kept in shared memory they take no registers
+      const Philox4 draw = philox4x32_lanes(environment, now >> 2, static_cast<std::uint32_t>(Purpose::action), 0u, agent.key);
       CUPG_UNROLL_FIXED
       for (int i = 0; i < 4; ++i) draws[i * kWarp] = uniform01(draw.word[i]);
     }
-    const bool right = TwoActions<float>::sample(d[0], draws[static_cast<int>(now & 3u) * kWarp]);
-    const bool terminated = Env::step(s, {right}).terminated;
+    float log_probability = 0.0f;
+    const Action<A, float> action =
+        PolicyHead<A, float>::act(z, draws[static_cast<int>(now & 3u) * kWarp], epsilon, a.log_probabilities, log_probability);
+    put(at.action(), bits_float(action.number()));
+    if (a.log_probabilities) put(at.log_probability(), log_probability);
+    const StepResult<float> result = Env::step(s, action);
+    put(at.reward(), result.reward);
     age += 1;
-    const bool truncated = !terminated && age >= limit, done = terminated || truncated;
-    const std::uint32_t action_bits = __ballot_sync(kAllLanes, right), done_bits = __ballot_sync(kAllLanes, done);
+    sum += result.reward;
+    const bool terminated = result.terminated, truncated = !terminated && age >= a.episode_limit, done = terminated || truncated;
+    const std::uint32_t done_bits = __ballot_sync(kAllLanes, done);
     if (lane == 0) {
-      a.out.action[row] = action_bits;
-      a.out.done[row] = done_bits;
+      out.done[row_number] = done_bits;
+      out.used[row_number] = playing;
     }
     float last = 0.0f;  // V(s_{t+1}) where the episode ended
     if (done) {
       if (truncated && a.bootstrap) {
         Env::observe(s, x);
-        forward(x, d, last);
+        forward(x, z, last);
       }
-      if (environment < static_cast<std::uint32_t>(a.envs)) {
-        atomicAdd(&tally.episodes, 1u);
-        atomicAdd(&tally.terminated, terminated ? 1u : 0u);
-        atomicAdd(&tally.steps, age);
+      if ((playing >> lane & 1u) != 0) {
+        atomicAdd(&tally.episodes, 1ull);
+        atomicAdd(&tally.terminated, terminated ? 1ull : 0ull);
+        atomicAdd(&tally.steps, static_cast<unsigned long long>(age));
+        atomicAdd(&tally.returns, static_cast<unsigned long long>(counted_return(sum)));
+        if (a.episodes) length_of(a, place.slot)[environment] = static_cast<std::uint32_t>(t + 1);
       }
       age = 0;
-      s = draw_state<Env, float>(environment, now, Purpose::reset, 0, a.key);
+      sum = 0.0f;
+      s = draw_state<Env, float>(environment, now, Purpose::reset, 0, agent.key);
     }
+    if (a.episodes) playing &= ~done_bits;  // lanes that are done go on, unobserved
     Env::observe(s, x);
-    forward(x, d, v);
-    a.out.advantage[at] = done ? last : v;
+    forward(x, z, v);
+    put(at.next_value(), done ? last : v);
   }
-  const int state = computed_anew(place.state);
-  store_state<Env, float>(state_at(state), s);
-  *age_at(state) = age;
+  const int slot = computed_anew(place.slot);
+  if (a.episodes) {  // every lane begins the next update with the state that followed its own end
+    if (environment < static_cast<std::uint32_t>(a.envs))
+      s = draw_state<Env, float>(environment, first_step + length_of(a, slot)[environment] - 1u, Purpose::reset, 0, agent.key);
+    age = 0;
+    sum = 0.0f;
+  }
+  store_state<Env, float>(state_at(slot), s);
+  *age_at(slot) = age;
+  *return_at(slot) = sum;
   __syncwarp();  // the flags, written by lane 0, are read by all
+  return t;
 }
 
 /// Copies the packed weights to shared memory. The block's threads must meet before they read them.
@@ -134,37 +164,47 @@ __global__ void __launch_bounds__(kReduceThreads) reset_kernel(const __grid_cons
   auto s = draw_state<Env, float>(static_cast<std::uint32_t>(environment), 0, Purpose::reset, 1, agents.state[slot].key);
   store_state<Env, float>(agents.environments + warp * Env::kStateSize * kWarp + environment % kWarp, s);
   agents.age[warp * kWarp + environment % kWarp] = 0;
+  agents.episode_return[warp * kWarp + environment % kWarp] = 0;
+}
+
+/// Adds what a block has counted.
+__device__ __forceinline__ void add_episodes(EpisodeCounts& total, const EpisodeCounts& tally) {
+  atomicAdd(&total.episodes, tally.episodes);
+  atomicAdd(&total.terminated, tally.terminated);
+  atomicAdd(&total.steps, tally.steps);
+  atomicAdd(&total.returns, tally.returns);
 }
 
 /// Shared memory: packed weights, then each warp's scratch.
 template <class Env, class Act, bool Shared, int H>
 __global__ void __launch_bounds__(kRolloutWarps* kWarp, 3) rollout_kernel(const __grid_constant__ Agents agents) {
   CUPG_DYNAMIC_SHARED(float, shared);
-  CUPG_STATIC_SHARED(BlockEpisodes, tally);
+  CUPG_STATIC_SHARED(EpisodeCounts, tally);
   const int slot = agents.chosen[blockIdx.y], warp = static_cast<int>(blockIdx.x) * kRolloutWarps + warp_index();
-  if (agents.state[slot].halted != 0) return;
+  AgentState& state = agents.state[slot];
+  if (state.halted != 0) return;
   copy_weights(agents, slot, shared);
   if (threadIdx.x == 0) tally = {};
   __syncthreads();
   if (warp < agents.warps) {
-    // positions count from slot 0, so that the arrays' addresses stay in the constant bank and take no registers
-    const RolloutArgs a = rollout_args(agents, slot, agents.trajectory);
-    const WarpPlace place{warp, slot * agents.warps + warp, static_cast<int>(slot * agents.rows) + warp * agents.horizon};
+    const WarpPlace place{slot, warp, static_cast<int>(row_index(agents, slot, warp))};
     float* const scratch = shared + packed_stride(agents) + warp_index() * warp_scratch(agents.plan);
+    const auto collect = [&](const auto& plan) {
+      return collect_rows<Env, Act, Shared>(agents, plan, shared, state, place, {agents.rows, agents.done, agents.used}, scratch, tally);
+    };
+    int rows = 0;
     if constexpr (H > 0) {
-      collect_rows<Env, Act, Shared>(a, FixedPlan<Env::kObservations, H, Shared>{}, shared, place, scratch, tally);
+      rows = collect(FixedPlan<Env::kObservations, H, Shared>{});
     } else {
-      collect_rows<Env, Act, Shared>(a, agents.plan, shared, place, scratch, tally);
+      rows = collect(agents.plan);
+    }
+    if (lane_index() == 0) {
+      atomicMax(&state.longest, static_cast<std::uint32_t>(rows));
+      if (agents.episodes) agents.row_count[static_cast<std::int64_t>(slot) * agents.warps + warp] = static_cast<std::uint32_t>(rows);
     }
   }
   __syncthreads();
-  if (threadIdx.x == 0) {
-    EpisodeCounts& total = agents.state[agents.chosen[blockIdx.y]].episodes;  // read again: kept, it would be spilled
-    atomicAdd(&total.episodes, static_cast<unsigned long long>(tally.episodes));
-    atomicAdd(&total.terminated, static_cast<unsigned long long>(tally.terminated));
-    atomicAdd(&total.steps, static_cast<unsigned long long>(tally.steps));
-    atomicAdd(&total.returns, static_cast<unsigned long long>(tally.steps) * kReturnUnit);
-  }
+  if (threadIdx.x == 0) add_episodes(agents.state[agents.chosen[blockIdx.y]].episodes, tally);  // read again: kept, it would be spilled
 }
 
 CUPG_END_TARGET

@@ -31,7 +31,7 @@ CUPG_FN Action<A, S> draw_action(const S (&z)[A], const S (&p)[A], S u, S epsilo
   }
 }
 
-/// The policy as evaluations see it: policy_outputs(A) outputs.
+/// The policy by its policy_outputs(A) outputs.
 template <int A, class S>
 struct PolicyHead {
   static constexpr int kOutputs = policy_outputs(A);
@@ -57,6 +57,34 @@ struct PolicyHead {
         index = select(better, Int<S>(static_cast<std::uint32_t>(j)), index);
       }
       return {index};
+    }
+  }
+
+  /// log p(action).
+  static CUPG_FN S log_probability(const S* z, Action<A, S> action) {
+    if constexpr (A == 2) {
+      return TwoActions<S>::log_probability(z[0], action.second);
+    } else {
+      S logits[A], log_p[A], p[A];
+      for (int j = 0; j < A; ++j) logits[j] = z[j];
+      softmax(logits, log_p, p);
+      return chosen(log_p, action.number());
+    }
+  }
+
+  /// Drawn with epsilon; its log p, of the policy without epsilon, where that is wanted.
+  static CUPG_FN Action<A, S> act(const S* z, S u, S epsilon, bool wanted, S& log_probability) {
+    if constexpr (A == 2) {
+      const Action<A, S> action{TwoActions<S>::sample_mixed(z[0], u, epsilon)};
+      if (wanted) log_probability = TwoActions<S>::log_probability(z[0], action.second);
+      return action;
+    } else {
+      S logits[A], log_p[A], p[A];
+      for (int j = 0; j < A; ++j) logits[j] = z[j];
+      softmax(logits, log_p, p);
+      const Action<A, S> action = draw_action(logits, p, u, epsilon);
+      log_probability = chosen(log_p, action.number());
+      return action;
     }
   }
 

@@ -7,7 +7,7 @@
 
 #include "cupg/environment.hpp"
 #include "cupg/error.hpp"
-#include "src/engine/chunk_plan.hpp"
+#include "src/engine/tile_plan.hpp"
 #include "src/io/memory.hpp"
 #include "src/io/options.hpp"
 
@@ -79,7 +79,11 @@ void check_combinations(const Config& c) {
     check_objective(c, find_objective(c.algorithm));
     check_batches(c);
   }
-  if (!searches(c) && chunked(c) && most_steps_of_an_update(c) > std::int64_t{0xffffffff} / c.envs)  // samples are numbered in 32 bits
+  // samples are numbered in 32 bits, but for those of a small network's one pass over a fixed horizon
+  const bool one_pass =
+      network_kind(c.network()) == NetworkKind::small && c.collect == Collect::steps && c.epochs == 1 && c.minibatches == 1;
+  const bool numbered = !searches(c) && !one_pass;
+  if (numbered && most_steps_of_an_update(c) > std::int64_t{0xffffffff} / c.envs)
     refuse(fmt::format("envs: {} with {} = {}; expected fewer than 2^32 samples an update", c.envs,
                        c.collect == Collect::steps ? "horizon" : "episode-limit", most_steps_of_an_update(c)));
   constexpr std::int64_t kMostStepsOfAnEnvironment = 0xffffffff;  // they are numbered in 32 bits
@@ -120,6 +124,52 @@ void check_choices(const Config& c) {
 
 }  // namespace
 
+Hyperparameters hyperparameters(const Config& c) {
+  const OptimizerSettings& o = c.optimizer;
+  const ObjectiveSettings& j = c.objective;
+  return {.learning_rate = o.learning_rate,
+          .value_learning_rate = o.value_learning_rate,
+          .decay = o.decay,
+          .beta1 = o.beta1,
+          .beta2 = o.beta2,
+          .alpha = o.alpha,
+          .eps = o.eps,
+          .max_grad_norm = o.max_grad_norm,
+          .gamma = c.advantage.gamma,
+          .lambda = c.advantage.lambda,
+          .entropy_coef = j.entropy_coef,
+          .value_coef = j.value_coef,
+          .clip = j.clip,
+          .value_clip = j.value_clip,
+          .target_kl = j.target_kl,
+          .exploration = c.exploration,
+          .schedule_updates = 0};
+}
+
+Config with(Config c, const Hyperparameters& h) {
+  OptimizerSettings& o = c.optimizer;
+  ObjectiveSettings& j = c.objective;
+  o.learning_rate = h.learning_rate;
+  o.value_learning_rate = h.value_learning_rate;
+  o.decay = h.decay;
+  o.beta1 = h.beta1;
+  o.beta2 = h.beta2;
+  o.alpha = h.alpha;
+  o.eps = h.eps;
+  o.max_grad_norm = h.max_grad_norm;
+  c.advantage.gamma = h.gamma;
+  c.advantage.lambda = h.lambda;
+  j.entropy_coef = h.entropy_coef;
+  j.value_coef = h.value_coef;
+  j.clip = h.clip;
+  j.value_clip = h.value_clip;
+  j.target_kl = h.target_kl;
+  c.exploration = h.exploration;
+  c.seeds = 1;
+  c.agents = {h};
+  return c;
+}
+
 bool searches(const Config& config) { return config.algorithm == "random-search" || config.algorithm == "hill-climbing"; }
 
 NetworkShape Config::network() const {
@@ -144,6 +194,17 @@ void check_settings(const Config& config) {
 
 void check(const Config& config) {
   check_settings(config);
+  if (!config.agents.empty()) {
+    if (searches(config))
+      refuse(fmt::format("agents: {} with algo = {}; expected none: a search has no hyperparameters of an agent's own",
+                         config.agents.size(), config.algorithm));
+    if (config.agents.size() != static_cast<std::size_t>(config.seeds))
+      refuse(fmt::format("agents: {} with seeds = {}; expected as many, or none", config.agents.size(), config.seeds));
+    for (const Hyperparameters& h : config.agents) {
+      check_settings(with(config, h));
+      if (h.schedule_updates < 0) refuse(fmt::format("schedule-updates: {}; expected 0 or more", h.schedule_updates));
+    }
+  }
   const std::int64_t needed = training_bytes(config);
   const AvailableMemory available = available_memory();
   if (needed > available.bytes)

@@ -5,7 +5,7 @@
 #include <iterator>
 
 #include "envs/registry.hpp"
-#include "kernels/chunk/plan.hpp"
+#include "kernels/network/tiled/plan.hpp"
 #include "src/api/text.hpp"
 #include "src/engine/warp_memory.hpp"
 

@@ -57,14 +57,15 @@ std::int64_t count_parameters(const Trunk& trunk, std::int64_t observations, std
   return sum;
 }
 
-bool is_fused(const Trunk& trunk) {
-  return trunk.layers() <= kMaxFusedLayers &&
-         std::all_of(trunk.width.begin(), trunk.width.end(), [](int width) { return width <= kMaxFusedWidth; });
+NetworkKind kind_of(const Trunk& trunk) {
+  const bool narrow = std::all_of(trunk.width.begin(), trunk.width.end(), [](int width) { return width <= kMaxFusedWidth; });
+  if (!narrow || trunk.layers() > kMaxFusedLayers) return NetworkKind::library;
+  return trunk.layers() > 1 ? NetworkKind::tiled : NetworkKind::small;
 }
 
 }  // namespace
 
-bool fused(const NetworkShape& shape) { return is_fused(shape.policy) && is_fused(shape.value_trunk()); }
+NetworkKind network_kind(const NetworkShape& shape) { return std::max(kind_of(shape.policy), kind_of(shape.value_trunk())); }
 
 std::vector<TensorInfo> parameter_layout(const NetworkShape& shape) {
   check(shape);

@@ -1,343 +1,271 @@
-// The CPU engine: the ops of one instruction set's copy, over the warps of an agent or over the agents of a population.
-//
-// Without advantage normalisation nothing is shared between the warps of an update before the reduction, so a thread takes a
-// warp through rollout, advantage and gradient in one go and its trajectory stays in the cache. With it, all trajectories are
-// kept, and the moments come in between.
-#include <algorithm>
-#include <atomic>
-#include <utility>
+// What the CPU engine has, and its agents: how they are made, reset, updated and evaluated.
+#include "src/engine/cpu_engine.hpp"
 
-#include "src/engine/chunk_engine.hpp"
-#include "src/engine/chunk_plan.hpp"
-#include "src/engine/cpu_evaluate.hpp"
-#include "src/engine/cpu_ops.hpp"
-#include "src/engine/engine.hpp"
-#include "src/engine/isa.hpp"
-#include "src/engine/network_plan.hpp"
-#include "src/engine/schedule_end.hpp"
-#include "src/engine/team.hpp"
-#include "src/engine/warp_memory.hpp"
+#include <atomic>
+
+#include "src/engine/cpu_engines.hpp"
 
 namespace cupg {
 namespace {
 
-/// Activations that a rollout keeps for its gradient, per row: those of one-layer trunks, where they come to at most
-/// `most_bytes`; otherwise they are computed again. Measured on one AVX-512 core, 16 units: 126 -> 151 M env-steps/s while they
-/// stay in the second-level cache, 124 -> 144 M in the third, but 80 -> 50 M once they go to memory.
-int kept_units(const NetworkPlan& plan, std::int64_t warps, int horizon, std::int64_t most_bytes) {
-  const bool one_layer = plan.policy.layers == 1 && (plan.shared || plan.value.layers == 1);
-  const int units = plan.policy.width1 + plan.value.width1;
-  return one_layer && warps * (horizon + 1) * units * kWarp * 4 <= most_bytes ? units : 0;
+std::int64_t in_warps(std::int64_t samples) { return (samples + kWarp - 1) / kWarp * kWarp; }
+std::int64_t tiles_of(std::int64_t samples) { return (samples + kTile - 1) / kTile; }
+
+/// The cheapest that the network and the settings allow.
+Way choose_way(const Config& config, NetworkKind network) {
+  if (network != NetworkKind::small) return Way::samples;
+  if (config.minibatches > 1) return Way::gather;
+  return config.collect == Collect::steps && config.epochs == 1 && !config.advantage.normalize ? Way::fused : Way::rows;
 }
-constexpr std::int64_t kKeepWarp = 512 << 10, kKeepAll = 8 << 20;
 
-/// Everything that belongs to one agent.
-struct Agent {
-  std::uint64_t seed = 0;
-  std::uint32_t step = 0;                                                 // steps that each environment has taken
-  AlignedArray<float> parameters, first_moment, second_moment, gradient;  // [padded(parameters)]
-  AlignedArray<float> packed;                                             // [padded(packed)]
-  WarpMemory environments;
-  AlignedArray<float> partials;  // [warps][padded(packed)]
-  AlignedArray<float> moments;   // [warps]
-  TrajectoryMemory trajectory;   // all rows, only with advantage normalisation
-  OptimizerState optimizer;
-};
-
-/// Scratch of one thread.
-struct Workspace {
-  AlignedArray<float> gradient, hidden;
-  TrajectoryMemory trajectory;  // one warp's rows
-  EpisodeTally tally;
-};
-
-class CpuEngine final : public Engine {
- public:
-  CpuEngine(const Config& config, int agents, int threads)
-      : config_(config),
-        environment_(find_environment(config.environment)),
-        network_(config.network()),
-        ops_(cpu_ops_for(config.isa)),
-        team_(threads),
-        warps_(warps_of(config.envs)),
-        agents_(static_cast<std::size_t>(agents)),
-        workspaces_(static_cast<std::size_t>(threads)) {
-    const NetworkPlan& plan = network_.plan();
-    for (Agent& a : agents_) {
-      const int n = padded(plan.parameters);
-      a.parameters = AlignedArray<float>(n);
-      a.first_moment = AlignedArray<float>(n);
-      a.second_moment = AlignedArray<float>(n);
-      a.gradient = AlignedArray<float>(n);
-      a.packed = AlignedArray<float>(padded(plan.packed));
-      a.environments = WarpMemory(environment_.id, warps_);
-      a.partials = AlignedArray<float>(static_cast<std::int64_t>(warps_) * padded(plan.packed));
-      a.moments = AlignedArray<float>(warps_);
-      if (config.advantage.normalize)
-        a.trajectory = TrajectoryMemory(warps_, config.horizon, environment_.observations, plan.policy_outputs,
-                                        kept_units(plan, warps_, config.horizon, kKeepAll));
-    }
-    for (Workspace& w : workspaces_) {
-      w.gradient = AlignedArray<float>(gradient_workspace(plan));
-      w.hidden = AlignedArray<float>(kEvaluateScratch);
-      if (!config.advantage.normalize)
-        w.trajectory = TrajectoryMemory(1, config.horizon, environment_.observations, plan.policy_outputs,
-                                        kept_units(plan, 1, config.horizon, kKeepWarp));
-    }
-  }
-
-  void reset(int agent, std::uint64_t seed) override {
-    Agent& a = at(agent);
-    a.seed = seed;
-    a.step = 0;
-    a.optimizer = {};
-    std::fill_n(a.first_moment.data(), a.first_moment.size(), 0.0f);
-    std::fill_n(a.second_moment.data(), a.second_moment.size(), first_second_moment(config_.optimizer));
-    initialise_parameters(config_.network(), config_.init, seed,
-                          {a.parameters.data(), static_cast<std::size_t>(network_.plan().parameters)});
-    network_.pack(a.parameters.data(), a.packed.data());
-    for (int w = 0; w < warps_; ++w) ops_.reset(environment_.id, a.environments.state.data(), a.environments.age.data(), seed, w);
-  }
-
-  void update(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) override {
-    for (UpdateReport& r : reports) r = {};
-    if (updates <= 0) return;
-    update_agents(agents, updates, reports);
-    for (std::size_t i = 0; i < agents.size(); ++i) {
-      reports[i].env_steps = reports[i].updates * config_.batch();
-      reports[i].parameters_finite = all_finite(parameters(agents[i]));
-    }
-  }
-
-  Evaluation evaluate(int agent, const EvaluationRequest& request) override {
-    const Agent& a = at(agent);
-    std::vector<float*> scratch;
-    for (Workspace& w : workspaces_) scratch.push_back(w.hidden.data());
-    return evaluate_packed(ops_, team_, environment_, network_.plan(), a.packed.data(), a.seed, request, scratch);
-  }
-
-  std::span<const float> parameters(int agent) const override {
-    return {agents_[static_cast<std::size_t>(agent)].parameters.data(), static_cast<std::size_t>(network_.plan().parameters)};
-  }
-  void set_parameters(int agent, std::span<const float> parameters) override {
-    Agent& a = at(agent);
-    std::copy(parameters.begin(), parameters.end(), a.parameters.data());
-    network_.pack(a.parameters.data(), a.packed.data());
-  }
-  std::string device() const override { return "cpu"; }
-  std::string isa() const override { return isa_name(ops_); }
-  int threads() const override { return team_.size(); }
-
- private:
-  Agent& at(int agent) { return agents_[static_cast<std::size_t>(agent)]; }
-
-  void update_agents(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) {
-    if (agents.size() == 1) {
-      const int members = std::min(team_.size(), warps_);
-      if (members == 1) {
-        update_alone(at(agents[0]), updates, reports[0], workspaces_[0]);
-      } else {
-        update_together(at(agents[0]), updates, reports[0], members);
-      }
-      return;
-    }
-    std::atomic<std::size_t> next{0};
-    team_.run([&](int member) {
-      for (std::size_t i = next++; i < agents.size(); i = next++)
-        update_alone(at(agents[i]), updates, reports[i], workspaces_[static_cast<std::size_t>(member)]);
-    });
-  }
-
-  RolloutArgs rollout_args(Agent& a, Trajectory out, int row_warp) const {
-    RolloutArgs r;
-    r.plan = &network_.plan();
-    r.weights = a.packed.data();
-    r.state = a.environments.state.data();
-    r.age = a.environments.age.data();
-    r.out = out;
-    r.row_warp = row_warp;
-    r.envs = config_.envs;
-    r.horizon = config_.horizon;
-    r.episode_limit = lane_episode_limit(config_);
-    r.bootstrap = config_.advantage.truncation == Truncation::bootstrap;
-    r.key = a.seed;
-    r.step = a.step;
-    return r;
-  }
-  AdvantageArgs advantage_args(Trajectory data) const {
-    AdvantageArgs g;
-    g.data = data;
-    g.constant_reward = static_cast<float>(environment_.max_reward);
-    g.gamma = config_.advantage.gamma;
-    g.gamma_lambda = config_.advantage.gamma * config_.advantage.lambda;
-    g.nstep = config_.advantage.estimator == Estimator::nstep ? config_.advantage.nstep : 0;
-    g.horizon = config_.horizon;
-    return g;
-  }
-  GradientArgs gradient_args(Agent& a, Trajectory data, int row_warp, Workspace& workspace, Moments moments) const {
-    GradientArgs g;
-    g.plan = &network_.plan();
-    g.weights = a.packed.data();
-    g.data = data;
-    g.row_warp = row_warp;
-    g.envs = config_.envs;
-    g.horizon = config_.horizon;
-    g.mean = moments.mean;
-    g.inverse_sd = moments.inverse_sd;
-    g.scale = gradient_scale(config_, config_.batch());
-    g.coefficients = {.entropy = config_.objective.entropy_coef, .value = config_.objective.value_coef};
-    g.partials = a.partials.data();
-    g.workspace = workspace.gradient.data();
-    return g;
-  }
-
-  /// One warp through rollout, advantage and gradient while its rows are in the cache.
-  void warp_update(Agent& a, int warp, Workspace& workspace) {
-    leave_if_stopped();
-    const Trajectory rows = workspace.trajectory.view();
-    workspace.tally += ops_.rollout(environment_.id, rollout_args(a, rows, warp), warp, workspace.hidden.data());
-    ops_.advantage(advantage_args(rows), 0);
-    ops_.gradient(environment_.id, gradient_args(a, rows, warp, workspace, {}), warp);
-  }
-  void warp_collect(Agent& a, int warp, Workspace& workspace) {
-    leave_if_stopped();
-    const Trajectory rows = a.trajectory.view();
-    workspace.tally += ops_.rollout(environment_.id, rollout_args(a, rows, 0), warp, workspace.hidden.data());
-    ops_.advantage(advantage_args(rows), static_cast<std::int64_t>(warp) * config_.horizon);
-    warp_moment(a, warp, 0.0f, false);
-  }
-  void warp_moment(Agent& a, int warp, float center, bool square) {
-    const float* const advantage = a.trajectory.advantage + static_cast<std::int64_t>(warp) * config_.horizon * kWarp;
-    a.moments.data()[warp] = ops_.warp_moment(advantage, config_.horizon, lanes_in_use(config_.envs, warp), center, square);
-  }
-  void warp_gradient(Agent& a, int warp, Workspace& workspace, Moments moments) {
-    leave_if_stopped();
-    ops_.gradient(environment_.id, gradient_args(a, a.trajectory.view(), 0, workspace, moments), warp);
-  }
-  float sum_moments(Agent& a) {
-    ops_.tree(a.moments.data(), warps_, 1, 1);
-    return a.moments.data()[0];
-  }
-
-  /// Partials -> gradient -> step. False where the gradient is not finite.
-  bool finish_update(Agent& a) {
-    const NetworkPlan& plan = network_.plan();
-    ops_.tree(a.partials.data(), warps_, padded(plan.packed), padded(plan.packed));
-    network_.unpack_gradient(a.partials.data(), a.gradient.data());
-    OptimizerArgs o;
-    o.settings = config_.optimizer;
-    o.total = schedule_end(config_);
-    o.count = padded(plan.parameters);
-    o.gradient = a.gradient.data();
-    o.parameters = a.parameters.data();
-    o.first_moment = a.first_moment.data();
-    o.second_moment = a.second_moment.data();
-    o.state = &a.optimizer;
-    if (!ops_.optimize(o)) return false;
-    network_.pack(a.parameters.data(), a.packed.data());
-    a.step += static_cast<std::uint32_t>(config_.horizon);
-    return true;
-  }
-
-  /// The parameters change at an update's end alone, so one that is given up leaves them as they were.
-  void update_alone(Agent& a, std::int64_t updates, UpdateReport& report, Workspace& workspace) {
-    try {
-      while (report.updates < updates && report.finite) {
-        workspace.tally = {};
-        if (config_.advantage.normalize) {
-          for (int w = 0; w < warps_; ++w) warp_collect(a, w, workspace);
-          const float mean = sum_moments(a) / static_cast<float>(config_.batch());
-          for (int w = 0; w < warps_; ++w) warp_moment(a, w, mean, true);
-          const Moments moments = finish_moments(mean, sum_moments(a), static_cast<float>(config_.batch()));
-          for (int w = warps_ - 1; w >= 0; --w) warp_gradient(a, w, workspace, moments);  // the last rows are still in the cache
-        } else {
-          for (int w = 0; w < warps_; ++w) warp_update(a, w, workspace);
-        }
-        report.finite = finish_update(a);
-        report.updates += report.finite;
-        report.episodes += workspace.tally;
-      }
-    } catch (const Stopped&) {
-    }
-  }
-
-  /// The same with the warps shared out to `members` threads in contiguous runs.
-  void update_together(Agent& a, std::int64_t updates, UpdateReport& report, int members) {
-    Moments moments;
-    float mean = 0;
-    for (Workspace& w : workspaces_) w.tally = {};
-    const auto work = [&](int member) {
-      Workspace& workspace = workspaces_[static_cast<std::size_t>(member)];
-      const auto my_warps = [&](auto f) {
-        const int begin = static_cast<int>(static_cast<std::int64_t>(warps_) * member / members);
-        const int end = static_cast<int>(static_cast<std::int64_t>(warps_) * (member + 1) / members);
-        if (member < members)
-          for (int w = begin; w < end; ++w) f(w);
-        team_.barrier();
-      };
-      const auto leader = [&](auto f) {
-        if (member == 0) f();
-        team_.barrier();
-      };
-      for (;;) {
-        if (config_.advantage.normalize) {
-          my_warps([&](int w) { warp_collect(a, w, workspace); });
-          leader([&] { mean = sum_moments(a) / static_cast<float>(config_.batch()); });
-          my_warps([&](int w) { warp_moment(a, w, mean, true); });
-          leader([&] { moments = finish_moments(mean, sum_moments(a), static_cast<float>(config_.batch())); });
-          my_warps([&](int w) { warp_gradient(a, w, workspace, moments); });
-        } else {
-          my_warps([&](int w) { warp_update(a, w, workspace); });
-        }
-        leader([&] {
-          report.finite = finish_update(a);
-          report.updates += report.finite;
-          for (Workspace& w : workspaces_) report.episodes += std::exchange(w.tally, {});
-        });
-        if (report.updates == updates || !report.finite) break;
-        team_.barrier();  // nobody may start the next update before all have read the report
-      }
-    };
-    try {
-      team_.run(work);
-    } catch (const Stopped&) {
-    }
-  }
-
-  const Config config_;
-  const EnvironmentInfo& environment_;
-  const PackedNetwork network_;
-  const CpuOps& ops_;
-  Team team_;
-  const int warps_;
-  std::vector<Agent> agents_;
-  std::vector<Workspace> workspaces_;
-};
+/// Whether a project registered it; what such an objective reads nobody knows.
+bool registered(const ObjectiveInfo& objective) {
+  return objective_kernels(static_cast<std::size_t>(objective_number(objective.name))).generic != nullptr;
+}
 
 }  // namespace
 
-std::unique_ptr<Engine> make_cpu_engine(const Config& config, int agents, int threads) {
-  if (chunked(config)) return make_chunk_engine(config, agents, threads);
-  return std::make_unique<CpuEngine>(config, agents, threads);
+CpuLayout::CpuLayout(const Config& config, NetworkKind network)
+    : kind(network),
+      way(choose_way(config, network)),
+      tiles(make_tile_plan(config.network())),
+      features{tiles.row(), policy_outputs(tiles.actions) + 1},
+      parameters(padded(tiles.parameters)),
+      envs(config.envs),
+      warps(warps_of(config.envs)),
+      state_size(cupg::state_size(find_environment(config.environment).id)),
+      normalize(config.advantage.normalize),
+      capacity(most_steps_of_an_update(config)) {
+  record = features.sample.stride();
+  if (kind == NetworkKind::library) return;
+  const PackedNetwork packed(config.network());
+  const NetworkPlan& plan = packed.plan();
+  weights = padded(plan.packed);
+  const std::int64_t samples = envs * capacity / config.minibatches;
+  if (kind == NetworkKind::tiled) {
+    partial = tiles.partial;
+    partials = static_cast<int>(tiles_of(samples));
+    return;
+  }
+  partial = small_partial(plan);
+  // episodes' advantages are normalized where they lie, and say nothing of the target then
+  const bool target = normalize && config.advantage.normalize_over == NormalizeOver::episode;
+  record_fields = target ? features.sample.target() + 1 : features.sample.target();
+  record = record_fields <= 8 ? 8 : 16;
+  partials = static_cast<int>(way == Way::gather ? (samples + kWarp * kPartialRows - 1) / (kWarp * kPartialRows) : warps);
+  rows = way == Way::gather ? std::max<std::int64_t>(capacity, kPartialRows) : way == Way::fused ? capacity : 0;
+  // Activations that one pass leaves for the next are worth their memory while they stay in the second-level cache (measured on one
+  // AVX-512 core, 16 units: 126 -> 151 M env-steps/s), or where they are dear.
+  constexpr std::int64_t kCached = 512 << 10;
+  const std::int64_t held = way == Way::gather ? kPartialRows : capacity;
+  const bool cached = (held + 1) * hidden_units(plan) * kWarp * 4 <= kCached, dear = plan.tanh && way != Way::fused;
+  if (cached || dear) hidden = hidden_units(plan);
 }
 
-std::int64_t engine_bytes(const Config& config, int agents, int threads) {
-  if (chunked(config)) return chunk_engine_bytes(config, agents, threads);
-  const EnvironmentInfo& environment = find_environment(config.environment);
-  const PackedNetwork network(config.network());
-  const NetworkPlan& plan = network.plan();
-  const std::int64_t warps = warps_of(config.envs);
-  const bool all = config.advantage.normalize;
-  std::int64_t agent = 4 * padded(plan.parameters) + padded(plan.packed) + warps * (padded(plan.packed) + 1);
-  agent = 4 * agent + WarpMemory::bytes(environment.id, warps);
-  if (all)
-    agent += TrajectoryMemory::bytes(warps, config.horizon, environment.observations, plan.policy_outputs,
-                                     kept_units(plan, warps, config.horizon, kKeepAll));
-  std::int64_t thread = 4 * (gradient_workspace(plan) + kEvaluateScratch);
-  if (!all)
-    thread += TrajectoryMemory::bytes(1, config.horizon, environment.observations, plan.policy_outputs,
-                                      kept_units(plan, 1, config.horizon, kKeepWarp));
-  return agents * agent + threads * thread;
+template <class F>
+void CpuEngine::Agent::each(const CpuLayout& l, F f) {
+  f(parameters, l.parameters);
+  f(first_moment, l.parameters);
+  f(second_moment, l.parameters);
+  f(before, l.parameters);
+  f(weights, l.weights);
+  f(tiles, l.kind == NetworkKind::tiled ? l.tiles.packed : 0);
+  f(state, std::int64_t{l.warps} * l.state_size * kWarp);
+  f(age, std::int64_t{l.warps} * kWarp);
+  f(episode_return, std::int64_t{l.warps} * kWarp);
 }
+
+template <class F>
+void CpuEngine::Workspace::each(const CpuLayout& l, const Config& config, F f) {
+  const bool rows_of_all = l.way == Way::rows, stepwise = l.way == Way::samples, gathered = l.way == Way::gather;
+  const bool of_minibatches = config.advantage.normalize_over == NormalizeOver::minibatch;
+  const std::int64_t envs = l.envs, warps = l.warps, batch = envs * l.capacity, stride = tile_padded(l.tiles.observations);
+  f(samples, stepwise || gathered ? batch * l.record : 0);
+  f(rows, rows_of_all ? warps * l.capacity * l.features.floats() : 0);
+  f(done, rows_of_all ? warps * l.capacity : 0);
+  f(used, rows_of_all || gathered ? warps * l.capacity : 0);
+  const std::int64_t positions = stepwise ? in_warps(batch) : !gathered ? 0 : of_minibatches ? in_warps(batch) : warps * l.capacity * kWarp;
+  f(advantages, l.normalize ? positions : 0);
+  f(own_advantages, l.normalize && gathered && of_minibatches ? batch : 0);
+  f(sums, !l.normalize ? 0 : stepwise ? tiles_of(batch) : std::max<std::int64_t>(warps, l.partials));
+  f(order, config.minibatches > 1 ? tiles_of(batch) * kTile : 0);
+  f(observation, stepwise ? envs * stride : 0);
+  f(cut_observation, stepwise ? envs * stride : 0);
+  f(outputs, stepwise ? std::int64_t{l.tiles.outputs} * padded(l.envs) : 0);
+  f(playing, stepwise ? warps : 0);
+  f(ended, stepwise ? warps : 0);
+  f(truncated, stepwise ? warps : 0);
+  f(partials, std::int64_t{l.partials} * l.partial);
+  f(gradient, l.parameters);
+}
+
+template <class F>
+void CpuEngine::ThreadMemory::each(const CpuLayout& l, F f) {
+  const bool tiled = l.kind == NetworkKind::tiled, small = l.kind == NetworkKind::small;
+  f(scratch, tiled ? 1 : 0);
+  f(observation, tiled ? kTile * tile_padded(l.tiles.observations) : 0);
+  f(evaluate, kEvaluateScratch);
+  f(rows, l.rows * l.features.floats());
+  f(hidden, ((l.way == Way::gather ? kPartialRows : l.capacity) + 1) * l.hidden * kWarp);
+  f(done, l.rows);
+  f(used, l.rows);
+  f(sums, small ? l.partial * kWarp : 0);
+}
+
+CpuEngine::CpuEngine(const Config& config, int agents, int threads, const std::optional<LibraryPlan>& library)
+    : config_(config),
+      environment_(find_environment(config.environment)),
+      objective_(find_objective(config.algorithm)),  // by name: a reference into a registry that is complete by now
+      layout_(config, library ? NetworkKind::library : network_kind(config.network())),
+      value_network_(value_network_bits(config.network())),
+      advantage_(cupg::advantage_args(config)),
+      ops_(cpu_ops_for(config.isa)),
+      loss_(loss_of(objective_, ops_)),
+      team_(threads),
+      log_probabilities_(objective_.ratio || registered(objective_)),
+      agents_(static_cast<std::size_t>(agents)),
+      workspaces_(static_cast<std::size_t>(workspaces(agents, threads, library.has_value()))),
+      memory_(library ? 0 : static_cast<std::size_t>(threads)) {
+  const auto allocate = []<class T>(AlignedArray<T>& array, std::int64_t elements) { array = AlignedArray<T>(elements); };
+  if (library) {
+    library_.emplace(config, *library, ops_, team_, [this] { leave_if_stopped(); });
+  } else {
+    network_.emplace(config.network());
+  }
+  for (Agent& a : agents_) a.each(layout_, allocate);
+  for (Workspace& w : workspaces_) w.each(layout_, config_, allocate);
+  for (ThreadMemory& m : memory_) m.each(layout_, allocate);
+}
+
+std::int64_t CpuEngine::bytes(const Config& config, int agents, int threads) {
+  const CpuLayout layout(config, network_kind(config.network()));
+  const bool library = layout.kind == NetworkKind::library;
+  std::int64_t agent = 0, workspace = 0, thread = 0;
+  const auto count = [](std::int64_t& sum) {
+    return [&sum]<class T>(AlignedArray<T>&, std::int64_t elements) { sum += elements * static_cast<std::int64_t>(sizeof(T)); };
+  };
+  Agent().each(layout, count(agent));
+  Workspace().each(layout, config, count(workspace));
+  if (layout.way == Way::gather || layout.way == Way::samples) workspace += 4 * layout.envs * layout.capacity;  // samples' numbers
+  ThreadMemory().each(layout, count(thread));
+  const std::int64_t memory = library ? LibraryNetwork::bytes(config, threads) + initialise_bytes(config) : threads * thread;
+  return agents * agent + workspaces(agents, threads, library) * workspace + memory;
+}
+
+void CpuEngine::reset(int agent, std::uint64_t seed, int number) {
+  Agent& a = at(agent);
+  a.settings = agent_settings_of(config_, number);
+  a.seed = seed;
+  a.step = 0;
+  a.updates = a.taken = 0;
+  a.optimizer = {};
+  std::fill_n(a.first_moment.data(), a.first_moment.size(), 0.0f);
+  std::fill_n(a.second_moment.data(), a.second_moment.size(), first_second_moment(config_.optimizer));
+  initialise_parameters(config_.network(), config_.init, seed, {a.parameters.data(), static_cast<std::size_t>(layout_.tiles.parameters)});
+  pack(a);
+  for (int w = 0; w < layout_.warps; ++w) ops_.reset(environment_.id, a.state.data(), a.age.data(), seed, w);
+  std::fill_n(a.episode_return.data(), a.episode_return.size(), 0.0f);
+}
+
+void CpuEngine::update(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) {
+  for (UpdateReport& r : reports) r = {};
+  if (updates <= 0) return;
+  if (library_) {
+    library_->begin();
+    for (std::size_t i = 0; i < agents.size(); ++i) update_agent(at(agents[i]), updates, reports[i], workspaces_[0], 0);
+  } else if (agents.size() == 1) {
+    crew_.lead([&] { update_agent(at(agents[0]), updates, reports[0], workspaces_[0], 0); });
+  } else {
+    std::atomic<std::size_t> next{0};
+    team_.run([&](int member) {
+      if (member >= static_cast<int>(workspaces_.size())) return;
+      for (std::size_t i = next++; i < agents.size(); i = next++)
+        update_agent(at(agents[i]), updates, reports[i], workspaces_[static_cast<std::size_t>(member)], member);
+    });
+  }
+  for (std::size_t i = 0; i < agents.size(); ++i) {
+    Agent& a = at(agents[i]);
+    if (layout_.kind == NetworkKind::tiled) network_->pack(a.parameters.data(), a.weights.data());
+    reports[i].parameters_finite = all_finite(parameters(agents[i]));
+  }
+}
+
+void CpuEngine::update_agent(Agent& a, std::int64_t updates, UpdateReport& report, Workspace& w, int member) {
+  for (int warp = 0; warp < layout_.warps && layout_.way == Way::samples; ++warp)
+    ops_.observe_padded(environment_.id, a.state.data(), warp, config_.envs, w.observation.data());
+  while (report.updates < updates && report.finite) {
+    std::copy_n(a.parameters.data(), a.parameters.size(), a.before.data());
+    EpisodeTally tally;
+    try {
+      begin_collecting(w);
+      if (layout_.way == Way::fused) {
+        report.finite = fused_update(a, w, member);
+        end_collecting(a, w, tally);
+      } else {
+        collect(a, w, member);
+        end_collecting(a, w, tally);
+        report.finite = optimize(a, w, member);
+      }
+    } catch (const Stopped&) {
+      std::copy_n(a.before.data(), a.parameters.size(), a.parameters.data());
+      pack(a);
+      return;
+    }
+    report.episodes += tally;
+    if (!report.finite) break;
+    a.optimizer.decay_power *= a.settings.optimizer.decay;
+    a.updates += 1;
+    a.taken += w.collected;
+    report.updates += 1;
+    report.env_steps += w.collected;
+  }
+}
+
+Evaluation CpuEngine::evaluate(int agent, const EvaluationRequest& request) {
+  const Agent& a = at(agent);
+  if (library_) {
+    library_->begin();
+    try {
+      return library_->evaluate(environment_, a.parameters.data(), a.seed, request);
+    } catch (const Stopped&) {
+      return summarise_evaluation(std::vector<float>(static_cast<std::size_t>(request.episodes)), request, false);
+    }
+  }
+  std::vector<float*> scratch;
+  for (ThreadMemory& m : memory_) scratch.push_back(m.evaluate.data());
+  return evaluate_packed(ops_, team_, environment_, network_->plan(), a.weights.data(), a.seed, request, scratch);
+}
+
+std::span<const float> CpuEngine::parameters(int agent) const {
+  return {agents_[static_cast<std::size_t>(agent)].parameters.data(), static_cast<std::size_t>(layout_.tiles.parameters)};
+}
+
+void CpuEngine::set_parameters(int agent, std::span<const float> parameters) {
+  std::copy(parameters.begin(), parameters.end(), at(agent).parameters.data());
+  pack(at(agent));
+}
+
+void CpuEngine::pack(Agent& a) {
+  if (layout_.kind == NetworkKind::tiled) ops_.tile_pack(layout_.tiles, a.parameters.data(), a.tiles.data());
+  if (network_) network_->pack(a.parameters.data(), a.weights.data());
+}
+
+ObjectiveRows CpuEngine::loss_of(const ObjectiveInfo& objective, const CpuOps& ops) {
+  const int number = objective_number(objective.name);
+  const ObjectiveKernels& k = objective_kernels(static_cast<std::size_t>(number));
+  if (k.generic == nullptr) return ops.objective(number);
+  const std::string_view isa = ops.isa;
+  const ObjectiveRows rows = isa == "avx512" ? k.avx512 : isa == "avx2" ? k.avx2 : isa == "scalar_fma" ? k.scalar_fma : k.generic;
+  return rows != nullptr ? rows : k.generic;
+}
+
+std::unique_ptr<Engine> make_cpu_engine(const Config& config, int agents, int threads) {
+  const std::optional<LibraryPlan> library = fused(config.network()) ? std::nullopt : std::optional(plan_library(config));
+  return std::make_unique<CpuEngine>(config, agents, threads, library);
+}
+std::unique_ptr<Engine> make_library_engine(const Config& config, int agents, int threads, const LibraryPlan& plan) {
+  return std::make_unique<CpuEngine>(config, agents, threads, plan);
+}
+std::int64_t engine_bytes(const Config& config, int agents, int threads) { return CpuEngine::bytes(config, agents, threads); }
 
 }  // namespace cupg

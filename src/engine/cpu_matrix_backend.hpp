@@ -1,5 +1,5 @@
 #pragma once
-#include "kernels/gemm/plugin.h"
+#include "kernels/network/library/plugin.h"
 #include "src/engine/cpu_ops.hpp"
 #include "src/engine/matrix_backend.hpp"
 #include "src/engine/team.hpp"

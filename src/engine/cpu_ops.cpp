@@ -40,44 +40,88 @@ void reset(int environment, float* state, std::uint32_t* age, std::uint64_t key,
   for (int l = 0; l < kWarp; ++l) age[warp * kWarp + l] = 0;
 }
 
-template <class Env, class Act, bool Shared>
-[[gnu::noinline]] EpisodeTally rollout_warp(const RolloutArgs& a, int warp, float* scratch) {
-  EpisodeTally tally;
+template <class Env, class Act, bool Shared, bool Keep>
+[[gnu::noinline]] std::int64_t rollout_warp(const RolloutArgs& a, int warp, EpisodeTally& tally) {
+  for (std::int64_t t = 0; t < a.steps; ++t) a.done[t] = a.used[t] = 0;
+  std::int64_t rows = 0;
   for (int lo = 0; lo < kWarp; lo += kWidth<Wide>) {
-    if (a.out.hidden != nullptr) {
-      collect<Env, Act, Shared, true, Wide>(a, warp, lo, scratch, tally);
-    } else {
-      collect<Env, Act, Shared, false, Wide>(a, warp, lo, scratch, tally);
-    }
+    const std::int64_t mine = rollout_lanes<Env, Act, Shared, Keep, Wide>(a, warp, lo, tally);
+    rows = mine > rows ? mine : rows;
   }
-  return tally;
+  return rows;
 }
-
-EpisodeTally rollout(int environment, const RolloutArgs& a, int warp, float* scratch) {
-  return with_counting_environment(environment, [&]<class Env>() {
-    return with_network(a.plan->tanh, a.plan->shared,
-                        [&]<class Act, bool Shared>() { return rollout_warp<Env, Act, Shared>(a, warp, scratch); });
+std::int64_t rollout(int environment, const RolloutArgs& a, int warp, EpisodeTally& tally) {
+  return with_environment(environment, [&]<class Env>() {
+    return with_network(a.plan->tanh, a.plan->shared, [&]<class Act, bool Shared>() {
+      return a.hidden != nullptr ? rollout_warp<Env, Act, Shared, true>(a, warp, tally)
+                                 : rollout_warp<Env, Act, Shared, false>(a, warp, tally);
+    });
   });
 }
 
-void advantage(const AdvantageArgs& a, std::int64_t row0) {
-  for (int lo = 0; lo < kWarp; lo += kWidth<Wide>) advantages<Wide>(a, row0, lo);
+void advantages_of_rows(const AdvantageArgs& a, RowFeatures f, float* rows, const std::uint32_t* done, std::int64_t count) {
+  for (int lo = 0; lo < kWarp; lo += kWidth<Wide>) row_advantages<Wide>(a, f, rows, done, count, lo);
 }
 
-float moment(const float* advantage, int horizon, std::uint32_t in_use, float center, bool square) {
-  return square ? warp_moment<Wide, true>(advantage, horizon, in_use, center)
-                : warp_moment<Wide, false>(advantage, horizon, in_use, center);
+void moments_of_rows(const float* x, int stride, const std::uint32_t* used, std::int64_t rows, const float* center, bool square,
+                     float* sums) {
+  for (int lo = 0; lo < kWarp; lo += kWidth<Wide>) {
+    const Wide from = load<Wide>(center + lo);
+    store(sums + lo,
+          square ? lane_moment<Wide, true>(x, stride, used, rows, lo, from) : lane_moment<Wide, false>(x, stride, used, rows, lo, from));
+  }
 }
 
-template <int O, class Act, bool Shared>
-[[gnu::noinline]] void gradient_warp(const GradientArgs& a, int warp) {
-  warp_gradient<Act, O, Shared, Wide, Narrow>(a, warp);
-}
-
-void gradient(int environment, const GradientArgs& a, int warp) {
-  with_counting_environment(environment, [&]<class Env>() {
-    with_network(a.plan->tanh, a.plan->shared, [&]<class Act, bool Shared>() { gradient_warp<Env::kObservations, Act, Shared>(a, warp); });
+void forward_small(int environment, const NetworkPlan& plan, const float* weights, float* rows, std::int64_t count, float* hidden) {
+  with_environment(environment, [&]<class Env>() {
+    with_network(plan.tanh, plan.shared, [&]<class Act, bool Shared>() {
+      constexpr int O = Env::kObservations, P = policy_outputs(Env::kActions);
+      hidden != nullptr ? small_forward<Act, O, P, Shared, true, Wide>(plan, weights, rows, count, hidden)
+                        : small_forward<Act, O, P, Shared, false, Wide>(plan, weights, rows, count, hidden);
+    });
   });
+}
+
+template <class Env, class Act, bool Shared>
+[[gnu::noinline]] void backward_warp(const SmallArgs& a) {
+  small_backward<Act, Env::kObservations, policy_outputs(Env::kActions), Shared, Narrow>(a);
+}
+void backward_small(int environment, const SmallArgs& a) {
+  with_environment(environment, [&]<class Env>() {
+    with_network(a.plan->tanh, a.plan->shared, [&]<class Act, bool Shared>() { backward_warp<Env, Act, Shared>(a); });
+  });
+}
+
+constexpr int kShortRecord = 8;  // floats of a record that is one transposition's
+
+/// A few lanes at a time, so that a record is written at once.
+void unpack(const float* row, int fields, int lanes, float* to, std::int64_t distance) {
+  int l = 0;
+  if (fields <= kShortRecord && distance % kShortRecord == 0)
+    for (; l + 8 <= lanes; l += 8)
+      transpose_eight([&](int c) { return row + c * kWarp + l; }, [&](int r) { return to + (l + r) * distance; });
+  for (; l + 4 <= lanes; l += 4) transpose(row + l, kWarp, (fields + 3) / 4 * 4, 4, to + l * distance, static_cast<int>(distance));
+  for (; l < lanes; ++l)
+    for (int i = 0; i < fields; ++i) to[l * distance + i] = row[i * kWarp + l];
+}
+void gather(const float* records, int fields, int stride, const std::uint32_t* index, int count, int ahead, float* row) {
+  const auto at = [&](int l) { return records + static_cast<std::int64_t>(index[l < count ? l : 0]) * stride; };
+  const auto fetch = [&](int begin, int end) {
+    for (int l = begin; l < end && l < ahead; ++l) __builtin_prefetch(records + static_cast<std::int64_t>(index[count + l]) * stride);
+  };
+  if (stride == kShortRecord) {
+    for (int l = 0; l < kWarp; l += 8) {
+      transpose_eight([&](int r) { return at(l + r); }, [&](int c) { return row + c * kWarp + l; });
+      fetch(l, l + 8);
+    }
+    return;
+  }
+  constexpr int kMost = 64;
+  alignas(64) float lines[kWarp * kMost];  // so that a record is read once
+  for (int l = 0; l < kWarp; ++l)
+    for (int i = 0; i < stride; ++i) lines[l * stride + i] = at(l)[i];
+  fetch(0, kWarp);
+  transpose(lines, stride, kWarp, (fields + 3) / 4 * 4, row, kWarp);
 }
 
 void tree(float* rows, std::int64_t count, int width, std::int64_t stride) { tree_in_place(rows, count, width, stride); }
@@ -129,60 +173,26 @@ EpisodeTally collect_step(int environment, const CollectArgs& a, int warp) {
 void observe_padded(int environment, const float* states, int warp, int envs, float* observation) {
   with_environment(environment, [&]<class Env>() { observe_warp<Env>(states, warp, envs, observation); });
 }
-void forward_of_chunk(const ChunkForwardArgs& a) { a.plan->tanh ? chunk_forward<Tanh, Narrow>(a) : chunk_forward<Relu, Narrow>(a); }
-void gradient_of_chunk(const ChunkGradientArgs& a) { a.plan->tanh ? chunk_gradient<Tanh, Narrow>(a) : chunk_gradient<Relu, Narrow>(a); }
-void pack_chunks(const ChunkPlan& plan, const float* parameters, float* packed) { chunk_pack(plan, parameters, packed); }
-void unpack_chunks(const ChunkPlan& plan, const float* partial, float* gradient) { chunk_unpack(plan, partial, gradient); }
-
-template <class Env, class Act, bool Shared>
-[[gnu::noinline]] std::int64_t rollout_rows_of(const RowsArgs& a, int warp) {
-  for (std::int64_t t = 0; t < a.steps; ++t) a.done[t] = 0;
-  std::int64_t rows = 0;
-  for (int lo = 0; lo < kWarp; lo += kWidth<Wide>) {
-    const std::int64_t mine = rollout_rows<Env, Act, Shared, Wide>(a, warp, lo);
-    rows = mine > rows ? mine : rows;
-  }
-  return rows;
-}
-std::int64_t warp_rows(int environment, const RowsArgs& a, int warp) {
-  return with_environment(environment, [&]<class Env>() {
-    return with_network(a.plan->tanh, a.plan->towers == 1,
-                        [&]<class Act, bool Shared>() { return rollout_rows_of<Env, Act, Shared>(a, warp); });
-  });
-}
-void advantages_of_rows(const RowAdvantageArgs& a, RowFeatures f, float* rows, const std::uint32_t* done, std::int64_t count) {
-  for (int lo = 0; lo < kWarp; lo += kWidth<Wide>) rows_advantages<Wide>(a, f, rows, done, count, lo);
-}
-void forward_rows(int environment, const ChunkPlan& plan, const float* weights, float* rows, std::int64_t count) {
-  with_environment(environment, [&]<class Env>() {
-    with_network(plan.tanh, plan.towers == 1, [&]<class Act, bool Shared>() {
-      rows_forward<Act, Env::kObservations, Env::kActions, Shared, Wide>(plan, weights, rows, count);
-    });
-  });
-}
-void row_to_samples(RowFeatures f, const float* row, int lanes, float* to, std::int64_t stride) { unpack_row(f, row, lanes, to, stride); }
-void backward_small(int environment, const ChunkPlan& plan, const float* weights, const TileRuns& runs, int grad, float* partial) {
-  with_environment(environment, [&]<class Env>() {
-    with_network(plan.tanh, plan.towers == 1, [&]<class Act, bool Shared>() {
-      small_backward<Act, Env::kObservations, Env::kActions, Shared, kWarp, false, Narrow>(plan, weights, runs, grad, {}, partial);
-    });
-  });
-}
-void gradient_small(int environment, const ChunkGradientArgs& a) {
-  with_environment(environment, [&]<class Env>() {
-    with_network(a.plan->tanh, a.plan->towers == 1,
-                 [&]<class Act, bool Shared>() { small_gradient<Act, Env::kObservations, Env::kActions, Shared, Wide, Narrow>(a); });
-  });
-}
+void advantages_of_samples(const AdvantageArgs& a, float* samples, std::int64_t count) { sample_advantages(a, samples, count); }
+void forward_of_tile(const TileForwardArgs& a) { a.plan->tanh ? tile_forward<Tanh, Narrow>(a) : tile_forward<Relu, Narrow>(a); }
+void gradient_of_tile(const TileGradientArgs& a) { a.plan->tanh ? tile_gradient<Tanh, Narrow>(a) : tile_gradient<Relu, Narrow>(a); }
+void pack_tiles(const TilePlan& plan, const float* parameters, float* packed) { tile_pack(plan, parameters, packed); }
+void unpack_tiles(const TilePlan& plan, const float* partial, float* gradient) { tile_unpack(plan, partial, gradient); }
 
 void moments_of_tiles(const float* x, std::int64_t count, float center, bool square, float* partials) {
   square ? tile_moments<true>(x, count, center, partials) : tile_moments<false>(x, count, center, partials);
 }
+#ifdef CUPG_VECTOR_FLOATS
+using Turns = FloatLanes<4>;  // a turn is a chain of some 150 cycles, more than the processor looks ahead
+#else
+using Turns = float;
+#endif
 void permute(const Permutation& p, std::uint32_t* out) {
-  const Int<Wide> none(0u);  // in place of the positions behind the last one, from which no turn might lead below n
-  for (std::uint32_t i = 0; i < p.n; i += kWidth<Wide>) {
-    const Int<Wide> position = iota<Wide>(i);
-    store_int(out + i, permuted<Wide>(p, select(at_least(position, Int<Wide>(p.n)), none, position)));
+  const Permutation own = p;  // which no store can be to
+  const Int<Turns> none(0u);  // in place of the positions behind the last one, from which no turn might lead below n
+  for (std::uint32_t i = 0; i < own.n; i += kWidth<Turns>) {
+    const Int<Turns> position = iota<Turns>(i);
+    store_int(out + i, permuted<Turns>(own, select(at_least(position, Int<Turns>(own.n)), none, position)));
   }
 }
 
@@ -287,25 +297,23 @@ volatile float fma_sink;
 constexpr CpuOps kOps{.isa = CUPG_NAME(CUPG_TARGET),
                       .initialise = initialise,
                       .reset = reset,
-                      .rollout = rollout,
-                      .advantage = advantage,
-                      .warp_moment = moment,
-                      .gradient = gradient,
                       .tree = tree,
                       .optimize = optimize_agent,
                       .evaluate = evaluate,
+                      .rollout = rollout,
+                      .row_advantages = advantages_of_rows,
+                      .row_moments = moments_of_rows,
+                      .small_forward = forward_small,
+                      .small_backward = backward_small,
+                      .unpack_row = unpack,
+                      .gather_row = gather,
                       .collect = collect_step,
                       .observe_padded = observe_padded,
-                      .chunk_forward = forward_of_chunk,
-                      .chunk_gradient = gradient_of_chunk,
-                      .chunk_pack = pack_chunks,
-                      .chunk_unpack = unpack_chunks,
-                      .rollout_rows = warp_rows,
-                      .rows_advantages = advantages_of_rows,
-                      .rows_forward = forward_rows,
-                      .unpack_row = row_to_samples,
-                      .small_backward = backward_small,
-                      .small_gradient = gradient_small,
+                      .sample_advantages = advantages_of_samples,
+                      .tile_forward = forward_of_tile,
+                      .tile_gradient = gradient_of_tile,
+                      .tile_pack = pack_tiles,
+                      .tile_unpack = unpack_tiles,
                       .tile_moments = moments_of_tiles,
                       .permute = permute,
                       .objective = objective_of,

@@ -4,19 +4,17 @@
 #include <cstdint>
 
 #include "kernels/advantage/op.hpp"
-#include "kernels/chunk/op.hpp"
-#include "kernels/chunk/small.hpp"
-#include "kernels/collect/op.hpp"
-#include "kernels/dense/op.hpp"
 #include "kernels/evaluate/op.hpp"
-#include "kernels/gradient/op.hpp"
+#include "kernels/evaluate/step.hpp"
 #include "kernels/math/initialize.hpp"
 #include "kernels/math/permutation.hpp"
 #include "kernels/moments/op.hpp"
+#include "kernels/network/library/dense.hpp"
+#include "kernels/network/small/op.hpp"
+#include "kernels/network/tiled/op.hpp"
 #include "kernels/optimizer/op.hpp"
 #include "kernels/rollout/op.hpp"
-#include "kernels/rollout/rows.hpp"
-#include "kernels/step/op.hpp"
+#include "kernels/rollout/steps.hpp"
 
 namespace cupg {
 
@@ -41,33 +39,40 @@ struct CpuOps {
                      float* scratch);
   /// Initial environment states of one warp.
   void (*reset)(int environment, float* state, std::uint32_t* age, std::uint64_t key, int warp);
-  EpisodeTally (*rollout)(int environment, const RolloutArgs&, int warp, float* scratch);
-  void (*advantage)(const AdvantageArgs&, std::int64_t row0);
-  float (*warp_moment)(const float* advantage, int horizon, std::uint32_t in_use, float center, bool square);
-  void (*gradient)(int environment, const GradientArgs&, int warp);
   void (*tree)(float* rows, std::int64_t count, int width, std::int64_t stride);
   bool (*optimize)(const OptimizerArgs&);
   /// Plays one warp of episodes; `deficit` is added to. False if it stopped early.
   bool (*evaluate)(int environment, const EvaluateArgs&, int warp, float* scratch, double& deficit);
 
-  // For updates that run in chunks (src/engine/chunk_engine.cpp):
+  // Small networks: rows of one warp, or of a partial of a minibatch (kernels/trajectory.hpp).
+  /// Returns how many rows the warp fills.
+  std::int64_t (*rollout)(int environment, const RolloutArgs&, int warp, EpisodeTally&);
+  void (*row_advantages)(const AdvantageArgs&, RowFeatures, float* rows, const std::uint32_t* done, std::int64_t count);
+  /// sums[32]: each lane's sum of (x - center[lane]), or of its square, over rows `stride` floats apart.
+  void (*row_moments)(const float* x, int stride, const std::uint32_t* used, std::int64_t rows, const float* center, bool square,
+                      float* sums);
+  /// hidden: null where nobody wants the activations.
+  void (*small_forward)(int environment, const NetworkPlan&, const float* weights, float* rows, std::int64_t count, float* hidden);
+  void (*small_backward)(int environment, const SmallArgs&);
+  /// The first `fields` features of the first `lanes` lanes of a row to records, lane l's to to[l * distance]; a record has room for whole
+  /// fours of them.
+  void (*unpack_row)(const float* row, int fields, int lanes, float* to, std::int64_t distance);
+  /// The `count` <= 32 records that `index` names to a row; `ahead` indices behind them are known. Records are `stride` floats, a multiple
+  /// of 4.
+  void (*gather_row)(const float* records, int fields, int stride, const std::uint32_t* index, int count, int ahead, float* row);
+
+  // Other networks: samples one beside the other.
   EpisodeTally (*collect)(int environment, const CollectArgs&, int warp);
   /// [N][padded O] observations of one warp's states.
   void (*observe_padded)(int environment, const float* states, int warp, int envs, float* observation);
-  void (*chunk_forward)(const ChunkForwardArgs&);
-  void (*chunk_gradient)(const ChunkGradientArgs&);
-  void (*chunk_pack)(const ChunkPlan&, const float* parameters, float* packed);
-  void (*chunk_unpack)(const ChunkPlan&, const float* partial, float* gradient);
-  // The same of small networks (kernels/network/small.hpp): rows of one warp, or a tile.
-  std::int64_t (*rollout_rows)(int environment, const RowsArgs&, int warp);
-  void (*rows_advantages)(const RowAdvantageArgs&, RowFeatures, float* rows, const std::uint32_t* done, std::int64_t count);
-  void (*rows_forward)(int environment, const ChunkPlan&, const float* weights, float* rows, std::int64_t count);
-  void (*unpack_row)(RowFeatures, const float* row, int lanes, float* to, std::int64_t stride);
-  void (*small_backward)(int environment, const ChunkPlan&, const float* weights, const TileRuns&, int grad, float* partial);
-  void (*small_gradient)(int environment, const ChunkGradientArgs&);
+  void (*sample_advantages)(const AdvantageArgs&, float* samples, std::int64_t count);
+  void (*tile_forward)(const TileForwardArgs&);
+  void (*tile_gradient)(const TileGradientArgs&);
+  void (*tile_pack)(const TilePlan&, const float* parameters, float* packed);
+  void (*tile_unpack)(const TilePlan&, const float* partial, float* gradient);
   /// The sums of (x - center), or of their squares, over every 64 of `count` numbers.
   void (*tile_moments)(const float* x, std::int64_t count, float center, bool square, float* partials);
-  /// The numbers at all positions; `out` has room for whole warps.
+  /// The numbers at all positions; `out` has room for whole 64s.
   void (*permute)(const Permutation&, std::uint32_t* out);
   /// The derivatives of the registered objective of this number.
   ObjectiveRows (*objective)(int id);

@@ -1,217 +1,93 @@
-// The CUDA engine: the ops in order on a device, for a population of agents. Host memory holds nothing of the training but what is
-// asked for: reports, parameters, returns. Two forms with the same bits:
-//   population    a launch trains all chosen agents for many updates, a block each
-//   large batch   an update is a graph: rollout, advantage, (moments,) gradient, reduce, optimizer; graphs follow each other without
-//                 the host
+// The CUDA engine: one program for every algorithm, objective and network, what cpu_engine.cpp does on the CPU, with the same bits.
+//
+//   rollout -> count -> advantage -> moments -> for every epoch and minibatch { gradient -> (reduce) -> optimizer }
+//
+// The network is a part, of three kinds (cupg/network.hpp): a small one works on rows of 32 samples (kernels/network/small), a
+// tiled one on samples one beside the other (kernels/network/tiled), and a library's takes the place of these kernels
+// (cuda_library_network.cuh), its agents one after the other. Two forms with the same bits:
+//   population    a launch trains all chosen agents for many updates, a block each; small networks, one step an update
+//   large batch   all chosen agents go through every launch together
+// Nothing of an update waits for the host: an agent that has halted, or whose epochs have ended early, says so in its state, and later
+// kernels leave it alone. So an update is a graph. Only minibatches of whole episodes have a size that could not be known beforehand:
+// there the host reads after collecting how many samples there are, and launches for as many.
 #pragma once
 #include <algorithm>
+#include <memory>
+#include <optional>
 #include <vector>
 
-#include "src/engine/chunk_plan.hpp"
+#include "src/engine/cuda_agents.cuh"
 #include "src/engine/cuda_evaluate.cuh"
 #include "src/engine/cuda_graphs.cuh"
-#include "src/engine/cuda_plugin.hpp"
-#include "src/engine/network_plan.hpp"
-#include "src/engine/schedule_end.hpp"
-#include "src/engine/warp_memory.hpp"
+#include "src/engine/cuda_library_network.cuh"
 
 CUPG_BEGIN_TARGET
 
-/// What all agents share, from the configuration. `entries` still points to host memory.
-inline Agents agent_settings(const Config& config, const EnvironmentInfo& environment, const NetworkPlan& plan) {
-  Agents a;
-  a.plan = plan;
-  a.optimizer = config.optimizer;
-  a.coefficients = {.entropy = config.objective.entropy_coef, .value = config.objective.value_coef};
-  a.total = schedule_end(config);
-  a.envs = config.envs;
-  a.warps = config.envs / kWarp + (config.envs % kWarp != 0);
-  a.horizon = config.horizon;
-  a.episode_limit = lane_episode_limit(config);
-  a.max_episode_steps = environment.max_episode_steps;
-  a.nstep = config.advantage.estimator == Estimator::nstep ? config.advantage.nstep : 0;
-  a.gamma = config.advantage.gamma;
-  a.gamma_lambda = config.advantage.gamma * config.advantage.lambda;
-  a.constant_reward = static_cast<float>(environment.max_reward);
-  a.batch = static_cast<float>(config.batch());
-  a.gradient_scale = gradient_scale(config, config.batch());
-  a.normalize = config.advantage.normalize;
-  a.bootstrap = config.advantage.truncation == Truncation::bootstrap;
-  a.state_size = state_size(environment.id);
-  return a;
-}
-
-/// What has happened to an agent between two looks at its state.
-inline UpdateReport report_since(const AgentState& before, const AgentState& now, std::int64_t batch) {
-  UpdateReport r;
-  const auto since = [](unsigned long long a, unsigned long long b) { return static_cast<std::int64_t>(a - b); };
-  r.episodes = {since(now.episodes.episodes, before.episodes.episodes), since(now.episodes.terminated, before.episodes.terminated),
-                since(now.episodes.steps, before.episodes.steps), since(now.episodes.returns, before.episodes.returns)};
-  r.updates = now.optimizer.updates - before.optimizer.updates;
-  r.env_steps = r.updates * batch;
-  r.finite = now.halted == 0;
-  r.parameters_finite = now.diverged == 0;
-  return r;
-}
-
-/// The agents' states on the host: as they were last read, and as they were last reported.
-class HostStates {
- public:
-  HostStates() = default;
-  HostStates(int slots, std::int64_t batch) : now_(slots, "agents"), reported_(static_cast<std::size_t>(slots)), batch_(batch) {}
-
-  /// A fresh agent; data() is to be sent.
-  void reset(int agent, std::uint64_t seed) {
-    now_[agent] = AgentState{};
-    now_[agent].key = seed;
-    reported_[static_cast<std::size_t>(agent)] = {};
-  }
-  const AgentState* data() const { return now_.data(); }
-
-  /// Waits for the device and tells what has happened to the agents since their last reports.
-  void read(runtime::Stream& stream, AgentState* device, std::span<const int> agents, std::span<UpdateReport> reports) {
-    runtime::download(stream, now_.data(), device, now_.size());
-    stream.synchronize("training");
-    for (std::size_t i = 0; i < agents.size(); ++i) {
-      AgentState& now = now_[agents[i]];
-      AgentState& before = reported_[static_cast<std::size_t>(agents[i])];
-      reports[i] = report_since(before, now, batch_);
-      before = now;
-      if (now.halted == 0) continue;
-      now.halted = 0;  // another call may try again, as on the CPU
-      runtime::upload(stream, device + agents[i], &now, 1);
-    }
-  }
-
- private:
-  runtime::PinnedBuffer<AgentState> now_;
-  std::vector<AgentState> reported_;
-  std::int64_t batch_ = 0;  // environment steps of an update
-};
-
-/// What the kernels were run by: "sm_90", or the executor.
-inline std::string architecture_of(const DeviceProperties& device) {
-  return device.multiprocessors == 0 ? "emulated" : "sm_" + std::to_string(device.major * 10 + device.minor);
-}
-
-/// Agents of `each` bytes, up to `wanted`, for which the device has memory left beside `common` bytes; 0 where not even one fits.
-inline int agents_that_fit(const DeviceProperties& device, std::int64_t common, std::int64_t each, int wanted) {
-  constexpr double kShare = 0.8;  // the rest is for what the driver and libraries take, and for evaluations
-  const double room = (kShare * static_cast<double>(device.free_memory) - static_cast<double>(common)) / static_cast<double>(each);
-  const int one = common + each <= device.free_memory ? 1 : 0;  // a single agent may try to have it all
-  return std::min(std::max(static_cast<int>(std::clamp(room, 0.0, 1e6)), one), wanted);
-}
-
-/// The form of execution and what follows from it.
-struct CudaShape {
-  PopulationShape population;
-  bool large_batch = false;
-  int side_by_side = 0;   ///< warps of one agent whose gradients are computed at the same time
-  std::int64_t rows = 0;  ///< of one agent's trajectory in global memory
-
-  CudaShape(const DeviceProperties& device, const Agents& a, int observations, int agents, CudaForm form)
-      : population(population_shape(device, a, observations)) {
-    const int processors = std::max(1, device.multiprocessors);
-    // An agent of many warps runs faster spread over the device than in one block, unless there are so many agents that they fill it
-    // anyway. An update as a graph of kernels costs some 10 microseconds beside them.
-    constexpr int kWorthAGraph = 8;
-    large_batch = form == CudaForm::large_batch ||
-                  (form == CudaForm::automatic && a.warps > kWorthAGraph && agents * population.block_warps < processors * kResidentWarps);
-    side_by_side = large_batch ? a.warps : population.block_warps;
-    if (large_batch && needs_workspace(a.plan))  // no more than the device holds at once
-      side_by_side = std::min(a.warps, std::max(kGradientWarps, processors * kResidentWarps / agents));
-    if (large_batch || !population.shared_rows)
-      rows = static_cast<std::int64_t>(large_batch ? a.warps : kept_warps(a, population.block_warps)) * a.horizon;
-  }
-};
-
-/// The agents' arrays in device memory.
-struct CudaArrays {
-  runtime::Buffer<float> parameters, first_moment, second_moment, gradient, packed, environments, partials, moment_sums, workspace;
-  runtime::Buffer<float> observation, policy, value, advantage;
-  runtime::Buffer<std::uint32_t> age, action, done;
-  runtime::Buffer<AgentState> state;
-  runtime::Buffer<int> chosen;
-
-  /// f(buffer, pointer in `a`, elements, what it is for) for every array of `slots` agents.
-  template <class F>
-  void each(Agents& a, const CudaShape& shape, int observations, std::int64_t slots, F f) {
-    const std::int64_t warps = a.warps, p = parameter_stride(a), w = packed_stride(a), rows = slots * shape.rows;
-    f(parameters, a.parameters, slots * p, "parameters");
-    f(first_moment, a.first_moment, slots * p, "the optimizer's state");
-    f(second_moment, a.second_moment, slots * p, "the optimizer's state");
-    f(gradient, a.gradient, slots * p, "gradients");
-    f(packed, a.packed, slots * w, "weights");
-    f(environments, a.environments, slots * warps * a.state_size * kWarp, "environments");
-    f(age, a.age, slots * warps * kWarp, "environments");
-    f(partials, a.partials, slots * warps * w, "partial sums");
-    f(moment_sums, a.moment_sums, slots * warps, "partial sums");
-    f(state, a.state, slots, "agents");
-    f(chosen, a.chosen, slots, "agents");
-    f(observation, a.trajectory.observation, rows * observations * kWarp, "the rollout");
-    f(policy, a.trajectory.policy, rows * a.plan.policy_outputs * kWarp, "the rollout");
-    f(value, a.trajectory.value, rows * kWarp, "the rollout");
-    f(advantage, a.trajectory.advantage, rows * kWarp, "the rollout");
-    f(action, a.trajectory.action, rows, "the rollout");
-    f(done, a.trajectory.done, rows, "the rollout");
-    a.rows = shape.rows;
-    a.workspace_size = needs_workspace(a.plan) ? gradient_workspace(a.plan) : 0;
-    const std::int64_t at_once = (shape.side_by_side + kGradientWarps - 1) / kGradientWarps * kGradientWarps;
-    f(workspace, a.workspace, slots * at_once * a.workspace_size, "the gradient's sums");
-  }
-};
-
 class CudaEngine final : public Engine {
  public:
-  CudaEngine(const Config& config, int agents, int device, CudaForm form)
+  /// `library`: how the network runs as matrix products; none: by the kernels.
+  CudaEngine(const Config& config, int agents, int device, CudaForm form, const std::optional<LibraryPlan>& library)
       : config_(config),
         environment_(find_environment(config.environment)),
-        network_(config.network()),
+        network_(library ? nullptr : std::make_unique<const PackedNetwork>(config.network())),
         device_(runtime::device_properties(device)),
         slots_(agents),
-        agents_(agent_settings(config, environment_, network_.plan())),
-        shape_(device_, agents_, environment_.observations, agents, form) {
-    arrays_.each(agents_, shape_, environment_.observations, slots_, [](auto& buffer, auto& pointer, std::int64_t count, const char* what) {
+        agents_(agent_settings(config, network_.get())),
+        shape_(device_, agents_, agents, form),
+        states_(agents) {
+    agents_.row_warps = shape_.row_warps(agents_);
+    arrays_.each(agents_, slots_, [](auto& buffer, auto& pointer, std::int64_t count, const char* what) {
       buffer = std::remove_reference_t<decltype(buffer)>(count, what);
       pointer = buffer.data();
     });
-    entries_ = runtime::Buffer<PackEntry>(agents_.plan.packed, "the network");
-    runtime::upload(stream_, entries_.data(), agents_.plan.entries, agents_.plan.packed);
-    agents_.plan.entries = entries_.data();
+    if (has_value_rate(config)) agents_.value_network = send(value_network_, value_network_bits(config.network()));
     host_parameters_ = runtime::PinnedBuffer<float>(arrays_.parameters.size(), "parameters");
-    host_packed_ = runtime::PinnedBuffer<float>(arrays_.packed.size(), "weights");
-    states_ = HostStates(slots_, config_.batch());
     host_chosen_ = runtime::PinnedBuffer<int>(slots_, "agents");
     first_v_.assign(static_cast<std::size_t>(parameter_stride(agents_)), first_second_moment(config.optimizer));
+    if (library) library_.emplace(config, *library, agents_, stream_);
+    if (network_) {
+      const PackEntry* const entries = network_->plan().entries;
+      agents_.plan.entries = send(entries_, std::vector<PackEntry>(entries, entries + network_->plan().packed));
+    }
+    if (agents_.kind == NetworkKind::tiled) agents_.places = send(places_, tile_places(agents_.tile));
     stream_.synchronize("setting up");
   }
 
-  /// Most dynamic shared memory that a block of its kernels takes. Trajectories and the optimizer's state need none (population_shape).
+  /// Most dynamic shared memory that a block of its kernels takes. What a population block keeps there as it can needs none
+  /// (population_shape).
   static std::int64_t shared_bytes(const Config& config) {
     const PackedNetwork network(config.network());
-    const Agents a = agent_settings(config, find_environment(config.environment), network.plan());
-    return static_cast<std::int64_t>(weights_bytes(a, std::max(kRolloutWarps, kEvaluateWarps)));
+    const TiledAgents a = agent_settings(config, &network);
+    std::size_t most = std::max(float_bytes(parameter_stride(a)), weights_bytes(a, kEvaluateWarps));
+    if (a.kind == NetworkKind::small) {
+      most = std::max(most, weights_bytes(a, kRolloutWarps));
+      if (fits_population(a)) most = std::max(most, float_bytes(population_layout(a, population_warps(a), false, false).floats));
+    } else {
+      most = std::max({most, float_bytes(collect_floats(a)), float_bytes(gradient_floats(a))});
+    }
+    return static_cast<std::int64_t>(most);
   }
 
   /// Agents, up to `wanted`, that fit into the memory that the device has left; 0 where not even one does.
-  static int most_agents(const Config& config, const DeviceProperties& properties, int wanted) {
-    const EnvironmentInfo& environment = find_environment(config.environment);
-    const PackedNetwork network(config.network());
-    Agents a = agent_settings(config, environment, network.plan());
-    const CudaShape shape(properties, a, environment.observations, wanted, CudaForm::automatic);
-    std::int64_t bytes = 0;
-    CudaArrays().each(a, shape, environment.observations, 1, [&]<class T>(runtime::Buffer<T>&, auto&, std::int64_t count, const char*) {
-      bytes += count * static_cast<std::int64_t>(sizeof(T));
-    });
-    return agents_that_fit(properties, 0, bytes, wanted);
+  static int most_agents(const Config& config, const DeviceProperties& device, int wanted) {
+    const auto network = fused(config.network()) ? std::make_unique<const PackedNetwork>(config.network()) : nullptr;
+    TiledAgents a = agent_settings(config, network.get());
+    a.row_warps = CudaShape(device, a, wanted, CudaForm::automatic).row_warps(a);
+    const auto bytes_of = [&](int agents) {
+      std::int64_t bytes = 0;
+      AgentArrays<runtime::Buffer>().each(a, agents, [&]<class T>(runtime::Buffer<T>&, auto&, std::int64_t count, const char*) {
+        bytes += count * static_cast<std::int64_t>(sizeof(T));
+      });
+      return bytes;
+    };
+    const std::int64_t each = bytes_of(2) - bytes_of(1), common = bytes_of(1) - each;
+    return agents_that_fit(device, common + (network ? 0 : CudaLibraryNetwork::bytes(config, a)), each, wanted);
   }
 
-  void reset(int agent, std::uint64_t seed) override {
-    const std::int64_t p = parameter_stride(agents_), w = packed_stride(agents_);
-    float* const parameters = host_parameters_.data() + agent * p;
-    initialise_parameters(config_.network(), config_.init, seed, {parameters, static_cast<std::size_t>(network_.plan().parameters)});
-    network_.pack(parameters, host_packed_.data() + agent * w);
-    states_.reset(agent, seed);
+  void reset(int agent, std::uint64_t seed, int number) override {
+    float* const parameters = host_parameters_.data() + static_cast<std::int64_t>(agent) * parameter_stride(agents_);
+    initialise_parameters(config_.network(), config_.init, seed, {parameters, static_cast<std::size_t>(agents_.plan.parameters)});
+    states_.reset(agent, seed, agent_settings_of(config_, number));
     pending_.push_back(agent);
   }
 
@@ -219,78 +95,104 @@ class CudaEngine final : public Engine {
     std::fill(reports.begin(), reports.end(), UpdateReport{});
     if (updates <= 0 || agents.empty()) return;
     begin_resets();
-    const int count = choose(agents);
-    if (shape_.large_batch) {
-      const runtime::Graph& graph = graphs_.get(stream_, count, [&] { enqueue_update(count); });
-      for (std::int64_t k = 0; k < updates; ++k) graph.launch(stream_);
+    if (library_) {
+      for (const int agent : agents) {
+        const int count = choose(std::span(&agent, 1));
+        library_->take(agent);
+        for (std::int64_t k = 0; k < updates; ++k) launch_update(count);
+        library_->put(agent);
+      }
+    } else if (const int count = choose(agents); shape_.large_batch) {
+      for (std::int64_t k = 0; k < updates; ++k) launch_update(count);
     } else {
-      // so many updates in one launch that the block's counts of steps cannot overflow
-      const std::int64_t most = std::max<std::int64_t>(1, (std::int64_t{1} << 31) / config_.batch());
-      for (std::int64_t left = updates; left > 0; left -= most)
-        launch_population(stream_, environment_.id, agents_, shape_.population, static_cast<int>(std::min(left, most)), count);
+      constexpr std::int64_t kMost = 1 << 30;  // of one launch
+      for (std::int64_t left = updates; left > 0; left -= kMost)
+        launch_population(stream_, environment_.id, agents_, shape_.population, static_cast<int>(std::min(left, kMost)), count);
     }
-    states_.read(stream_, arrays_.state.data(), agents, reports);
+    states_.report(stream_, arrays_.state.data(), agents, reports);
   }
 
   Evaluation evaluate(int agent, const EvaluationRequest& request) override {
     return std::move(evaluate_all(std::span(&agent, 1), std::span(&request, 1))[0]);
   }
-
   std::vector<Evaluation> evaluate_all(std::span<const int> agents, std::span<const EvaluationRequest> requests) override {
     begin_resets();
+    if (library_) {
+      std::vector<Evaluation> results;
+      for (std::size_t i = 0; i < agents.size(); ++i) {
+        choose(agents.subspan(i, 1));
+        library_->take(agents[i]);
+        results.push_back(library_->evaluate(requests[i]));
+      }
+      return results;
+    }
+    if (agents_.kind == NetworkKind::tiled) {               // whose steps leave what the tile kernels read alone
+      std::vector<int> each(agents.begin(), agents.end());  // an agent may be asked for twice
+      std::sort(each.begin(), each.end());
+      each.erase(std::unique(each.begin(), each.end()), each.end());
+      launch_pack(stream_, agents_, choose(each));
+    }
     return evaluator_.evaluate(stream_, environment_, agents_, agents, requests);
   }
 
   std::span<const float> parameters(int agent) const override {
     const std::int64_t at = static_cast<std::int64_t>(agent) * parameter_stride(agents_);
     if (std::find(pending_.begin(), pending_.end(), agent) == pending_.end()) {
-      runtime::download(stream_, host_parameters_.data() + at, arrays_.parameters.data() + at, network_.plan().parameters);
+      runtime::download(stream_, host_parameters_.data() + at, arrays_.parameters.data() + at, agents_.plan.parameters);
       stream_.synchronize("reading parameters");
     }
-    return {host_parameters_.data() + at, static_cast<std::size_t>(network_.plan().parameters)};
+    return {host_parameters_.data() + at, static_cast<std::size_t>(agents_.plan.parameters)};
   }
 
   void set_parameters(int agent, std::span<const float> parameters) override {
     begin_resets();
-    const std::int64_t at = static_cast<std::int64_t>(agent) * parameter_stride(agents_),
-                       packed_at = static_cast<std::int64_t>(agent) * packed_stride(agents_);
+    const std::int64_t at = static_cast<std::int64_t>(agent) * parameter_stride(agents_);
     std::copy(parameters.begin(), parameters.end(), host_parameters_.data() + at);
-    network_.pack(host_parameters_.data() + at, host_packed_.data() + packed_at);
-    runtime::upload(stream_, arrays_.parameters.data() + at, host_parameters_.data() + at, network_.plan().parameters);
-    runtime::upload(stream_, arrays_.packed.data() + packed_at, host_packed_.data() + packed_at, network_.plan().packed);
+    runtime::upload(stream_, arrays_.parameters.data() + at, host_parameters_.data() + at, agents_.plan.parameters);
+    pack(choose(std::span(&agent, 1)));
     stream_.synchronize("setting parameters");
   }
 
   std::string device() const override { return "cuda"; }
   std::string isa() const override { return architecture_of(device_); }
+  std::string math() const override { return !library_ ? "exact" : config_.math == Math::fast ? "gemm, tf32" : "gemm"; }
   int threads() const override { return 1; }
 
  private:
+  /// Puts what all agents share into device memory.
+  template <class T>
+  const T* send(runtime::Buffer<T>& buffer, const std::vector<T>& host) {
+    buffer = runtime::Buffer<T>(std::ssize(host), "the network");
+    runtime::upload(stream_, buffer.data(), host.data(), buffer.size());
+    stream_.synchronize("setting up");
+    return buffer.data();
+  }
+  void pack(int count) {
+    if (!library_) launch_pack(stream_, agents_, count);
+  }
+
   /// Sends what reset() has drawn, in runs of neighbouring agents, and draws their environments.
   void begin_resets() {
     if (pending_.empty()) return;
     std::sort(pending_.begin(), pending_.end());
     pending_.erase(std::unique(pending_.begin(), pending_.end()), pending_.end());
-    const std::int64_t p = parameter_stride(agents_), w = packed_stride(agents_);
-    for (std::size_t i = 0; i < pending_.size();) {
-      std::size_t end = i + 1;
-      while (end < pending_.size() && pending_[end] == pending_[end - 1] + 1) ++end;
+    const std::int64_t p = parameter_stride(agents_);
+    for (std::size_t i = 0, end = 0; i < pending_.size(); i = end) {
+      for (end = i + 1; end < pending_.size() && pending_[end] == pending_[end - 1] + 1;) ++end;
       const std::int64_t first = pending_[i], count = static_cast<std::int64_t>(end - i);
       runtime::upload(stream_, arrays_.parameters.data() + first * p, host_parameters_.data() + first * p, count * p);
-      runtime::upload(stream_, arrays_.packed.data() + first * w, host_packed_.data() + first * w, count * w);
       runtime::upload(stream_, arrays_.state.data() + first, states_.data() + first, count);
       runtime::clear(stream_, arrays_.first_moment.data() + first * p, count * p);
-      runtime::clear(stream_, arrays_.gradient.data() + first * p, count * p);
       if (first_v_[0] == 0.0f) {
         runtime::clear(stream_, arrays_.second_moment.data() + first * p, count * p);
       } else {
         for (std::int64_t k = first; k < first + count; ++k)
           runtime::upload(stream_, arrays_.second_moment.data() + k * p, first_v_.data(), p);
       }
-      i = end;
     }
     const int count = choose(pending_);
     launch_reset(stream_, environment_.id, agents_, count);
+    pack(count);
     stream_.synchronize("initialising agents");
     pending_.clear();
   }
@@ -299,6 +201,7 @@ class CudaEngine final : public Engine {
   int choose(std::span<const int> agents) {
     const auto n = static_cast<std::int64_t>(agents.size());
     if (chosen_count_ != n || !std::equal(agents.begin(), agents.end(), host_chosen_.data())) {
+      stream_.synchronize("choosing agents");  // whoever was sent from here before
       std::copy(agents.begin(), agents.end(), host_chosen_.data());
       runtime::upload(stream_, arrays_.chosen.data(), host_chosen_.data(), n);
       chosen_count_ = n;
@@ -306,32 +209,88 @@ class CudaEngine final : public Engine {
     return static_cast<int>(n);
   }
 
+  /// Minibatches have a size that only collecting tells, and it matters to the launches.
+  bool waits_for_count() const { return agents_.episodes && agents_.partial_samples != 0; }
+  /// A graph takes host memory for each of its nodes.
+  bool recordable() const {
+    constexpr std::int64_t kMostRecordedSteps = 2048;
+    return !waits_for_count() &&
+           (library_ ? library_->recorded_parts() : std::int64_t{config_.epochs} * config_.minibatches) <= kMostRecordedSteps;
+  }
+
+  void launch_update(int count) {
+    if (warm_ && recordable()) {
+      graphs_.get(stream_, count, [&] { enqueue_update(count); }).launch(stream_);
+    } else {
+      enqueue_update(count);
+      warm_ = true;
+    }
+  }
+
   void enqueue_update(int count) {
-    launch_rollout(stream_, environment_.id, agents_, count);
-    launch_advantage(stream_, environment_.id, agents_, count);
-    if (agents_.normalize) launch_moments(stream_, environment_.id, agents_, count);
-    launch_gradient(stream_, environment_.id, agents_, count, shape_.side_by_side);
-    launch_reduce(stream_, agents_, count);
-    launch_optimizer(stream_, agents_, count);
+    collect(count);
+    launch_count(stream_, agents_, count);
+    int partials = agents_.most_partials, moment_partials = agents_.most_moment_partials;
+    std::int64_t samples = config_.batch();
+    if (waits_for_count()) {
+      samples = most_collected(count);
+      const int most = partials_of_samples(agents_, static_cast<std::uint32_t>(samples));
+      partials = std::min(partials, most);
+      moment_partials = std::min(moment_partials, most);
+    }
+    launch_advantage(stream_, agents_, count);
+    launch_moments(stream_, agents_, count, moment_partials);
+    for (int epoch = 0; epoch < config_.epochs; ++epoch)
+      for (int m = 0; m < config_.minibatches; ++m)
+        if (library_) {
+          library_->step({epoch, m}, samples / config_.minibatches);
+        } else {
+          gradient(count, partials, {epoch, m});
+          launch_optimizer(stream_, agents_, count, partials, {epoch, m});
+        }
+  }
+
+  void collect(int count) {
+    switch (agents_.kind) {
+      case NetworkKind::small: return launch_rollout(stream_, environment_.id, agents_, count);
+      case NetworkKind::tiled: return launch_collect(stream_, environment_.id, agents_, count, collect_threads(agents_));
+      case NetworkKind::library: return library_->collect();
+    }
+  }
+  void gradient(int count, int partials, MinibatchNumber number) {
+    if (agents_.kind == NetworkKind::small) return launch_gradient(stream_, environment_.id, agents_, count, partials, number);
+    launch_tile_gradient(stream_, environment_.id, agents_, count, partials, number, gradient_threads(agents_));
+  }
+
+  /// Samples of the chosen agent that has most. Waits for the device.
+  std::uint32_t most_collected(int count) {
+    states_.read(stream_, arrays_.state.data(), "collecting episodes");
+    std::uint32_t most = 0;
+    for (int i = 0; i < count; ++i) most = std::max(most, states_.of(host_chosen_[i]).count);
+    return most;
   }
 
   const Config config_;
   const EnvironmentInfo& environment_;
-  const PackedNetwork network_;
+  const std::unique_ptr<const PackedNetwork> network_;  ///< null: the network is a library's
   const DeviceProperties device_;
   const int slots_;
-  Agents agents_;
+  TiledAgents agents_;
   const CudaShape shape_;
   mutable runtime::Stream stream_;
-  CudaArrays arrays_;
+  AgentArrays<runtime::Buffer> arrays_;
   runtime::Buffer<PackEntry> entries_;
+  runtime::Buffer<TilePlace> places_;
+  runtime::Buffer<std::uint32_t> value_network_;
   CudaEvaluator evaluator_;
-  runtime::PinnedBuffer<float> host_parameters_, host_packed_;
+  runtime::PinnedBuffer<float> host_parameters_;
   HostStates states_;
   runtime::PinnedBuffer<int> host_chosen_;
-  std::vector<float> first_v_;  ///< the optimiser's second moment before the first update
+  std::vector<float> first_v_;  ///< the optimizer's second moment before the first update
   std::vector<int> pending_;    ///< agents that were reset and are not yet on the device
   std::int64_t chosen_count_ = -1;
+  bool warm_ = false;  ///< kernels may be loaded at their first use, which a recording does not allow
+  std::optional<CudaLibraryNetwork> library_;
   GraphCache graphs_;
 };
 

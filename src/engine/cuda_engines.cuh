@@ -1,9 +1,9 @@
-// Which CUDA engine trains a configuration, and on which device.
+// Engines on a device: which there are, whether one can be used, and an engine on it.
 #pragma once
 #include <memory>
 #include <utility>
 
-#include "src/engine/cuda_chunk_engine.cuh"
+#include "src/engine/cuda_engine.cuh"
 
 CUPG_BEGIN_TARGET
 
@@ -32,7 +32,7 @@ inline void start_device(DeviceProperties& d) {
   try {
     const runtime::DeviceScope scope(d.index);
     d.free_memory = runtime::free_memory();
-    if (!runtime::has_kernels(optimizer_kernel, d.problem)) return;
+    if (!runtime::has_kernels(trial_kernel, d.problem)) return;
     runtime::Stream stream;
     const runtime::Buffer<std::uint32_t> out(1, "a trial");
     runtime::PinnedBuffer<std::uint32_t> got(1, "a trial");
@@ -48,7 +48,7 @@ inline void start_device(DeviceProperties& d) {
 /// Why the device cannot train the configuration, as an error of the user's; empty where it can.
 inline std::string why_not_on(const Config& config, const DeviceProperties& device) {
   if (!fused(config.network())) return "";
-  const std::int64_t bytes = chunked(config) ? CudaChunkEngine::shared_bytes(config) : CudaEngine::shared_bytes(config);
+  const std::int64_t bytes = CudaEngine::shared_bytes(config);
   if (shared_memory_fits(device, bytes)) return "";
   return "hidden: such a network takes " + std::to_string(bytes + kStaticShared) + " bytes of shared memory on " + device.name +
          ", which has " + std::to_string(device.shared_memory) + "; expected narrower layers, or device = cpu";
@@ -70,9 +70,9 @@ class EngineOnDevice final : public Engine {
     }
   }
 
-  void reset(int agent, std::uint64_t seed) override {
+  void reset(int agent, std::uint64_t seed, int number) override {
     const runtime::DeviceScope scope(device_);
-    engine_->reset(agent, seed);
+    engine_->reset(agent, seed, number);
   }
   void update(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) override {
     const runtime::DeviceScope scope(device_);
@@ -111,10 +111,8 @@ inline std::unique_ptr<Engine> make_device_engine(const Config& config, int agen
   if (!wide && agents > kMostLaunchedAgents)
     throw Error(ErrorKind::usage, "seeds: " + std::to_string(agents) + " agents side by side on a device; expected at most " +
                                       std::to_string(kMostLaunchedAgents));
-  return std::make_unique<EngineOnDevice>(device, [&]() -> std::unique_ptr<Engine> {
-    if (chunked(config))
-      return std::make_unique<CudaChunkEngine>(config, agents, device, wide ? std::optional(plan_cuda_library(config)) : std::nullopt);
-    return std::make_unique<CudaEngine>(config, agents, device, form);
+  return std::make_unique<EngineOnDevice>(device, [&] {
+    return std::make_unique<CudaEngine>(config, agents, device, form, wide ? std::optional(plan_cuda_library(config)) : std::nullopt);
   });
 }
 
@@ -126,7 +124,7 @@ inline int most_device_agents(const Config& config, int device, int wanted) {
     properties.free_memory = runtime::free_memory();
   }
   if (fused(config.network())) wanted = std::min(wanted, kMostLaunchedAgents);
-  return chunked(config) ? CudaChunkEngine::most_agents(config, properties, wanted) : CudaEngine::most_agents(config, properties, wanted);
+  return CudaEngine::most_agents(config, properties, wanted);
 }
 
 CUPG_END_TARGET

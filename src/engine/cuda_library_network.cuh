@@ -1,5 +1,5 @@
-// Wide and deep networks as a part of the CUDA engine (cuda_chunk_engine.cuh): DenseNetwork over a library's products on the device, where
-// other networks have the chunk kernels. What library_network.cpp is on the CPU; as there, a tolerance, not bits.
+// Wide and deep networks as a part of the CUDA engine (cuda_engine.cuh): DenseNetwork over a library's products on the device, where
+// other networks have the tile kernels. What library_network.cpp is on the CPU; as there, a tolerance, not bits.
 //
 //   collect:   for t = 0 .. T:  outputs of s_t for N samples, then a step of all environments; then the values of the states that the
 //              limit cut, all at once
@@ -10,11 +10,11 @@
 #pragma once
 #include <algorithm>
 
-#include "kernels/chunk/library.cuh"
-#include "kernels/collect/library.cuh"
+#include "kernels/network/library/loss.cuh"
 #include "kernels/optimizer/wide.cuh"
-#include "src/engine/cuda_chunk_launch.cuh"
+#include "kernels/rollout/library.cuh"
 #include "src/engine/cuda_evaluate.cuh"
+#include "src/engine/cuda_launch.cuh"
 #include "src/engine/cuda_matrix_backend.cuh"
 #include "src/engine/dense_network.hpp"
 #include "src/engine/library_plan.hpp"
@@ -25,9 +25,9 @@ CUPG_BEGIN_TARGET
 inline LibraryPlan plan_cuda_library(const Config& config) { return plan_library(config, 32 << 20, 16384, 256 << 20); }
 
 /// Most states that the limit can cut in an update.
-inline std::int64_t most_cuts(const ChunkAgents& a) {
-  if (!a.agents.bootstrap || a.episode_limit == 0) return 0;
-  return a.agents.envs * (a.episodes ? 1 : std::int64_t{a.agents.horizon} / a.episode_limit + 1);
+inline std::int64_t most_cuts(const TiledAgents& a) {
+  if (!a.bootstrap || a.episode_limit == kNeverCut) return 0;
+  return a.envs * (a.episodes ? 1 : a.capacity / a.episode_limit + 1);
 }
 
 /// Arrays in device memory that serve one agent at a time.
@@ -40,9 +40,9 @@ struct CudaLibraryArrays {
 
   /// f(buffer, elements, what it is for) for every array.
   template <class F>
-  void each(const ChunkAgents& a, const LibraryPlan& plan, F f) {
-    const std::int64_t n = a.agents.envs, x = chunk_padded(a.plan.observations), k = a.plan.outputs, p = parameter_stride(a.agents),
-                       cut = most_cuts(a), most = n * a.capacity / a.minibatches;
+  void each(const TiledAgents& a, const LibraryPlan& plan, F f) {
+    const std::int64_t n = a.envs, x = tile_padded(a.tile.observations), k = a.tile.outputs, p = parameter_stride(a), cut = most_cuts(a),
+                       most = n * a.capacity / a.minibatches;
     f(parameters, p, "parameters");
     f(gradient, p, "gradients");
     f(observation, n * x, "the rollout");
@@ -56,8 +56,8 @@ struct CudaLibraryArrays {
     f(slab_observation, plan.slab * x, "the gradient");
     f(slab_output, plan.slab * k, "the gradient");
     f(grad_output, plan.slab * k, "the gradient");
-    f(kl, (most + plan.slab - 1) / plan.slab * ((plan.slab + kChunk - 1) / kChunk), "the gradient");
-    f(squares, wide_blocks(parameter_stride(a.agents)), "the optimizer");
+    f(kl, (most + plan.slab - 1) / plan.slab * ((plan.slab + kTile - 1) / kTile), "the gradient");
+    f(squares, wide_blocks(parameter_stride(a)), "the optimizer");
     f(size, 1, "the optimizer");
     f(made, 1, "the optimizer");
   }
@@ -75,7 +75,7 @@ struct CudaPlayArrays {
     const std::int64_t n = count, warps = (n + kWarp - 1) / kWarp;
     constexpr const char* kWhat = "evaluation";
     state = runtime::Buffer<float>(warps * state_size * kWarp, kWhat);
-    observation = runtime::Buffer<float>(n * chunk_padded(observations), kWhat);
+    observation = runtime::Buffer<float>(n * tile_padded(observations), kWhat);
     output = runtime::Buffer<float>(n * outputs, kWhat);
     returns = runtime::Buffer<float>(n, kWhat);
     playing = runtime::Buffer<std::uint32_t>(warps, kWhat);
@@ -87,7 +87,7 @@ struct CudaPlayArrays {
 class CudaLibraryNetwork {
  public:
   /// `agents`, which stays where it is, gets its pointers before the first call.
-  CudaLibraryNetwork(const Config& config, const LibraryPlan& plan, const ChunkAgents& agents, runtime::Stream& stream)
+  CudaLibraryNetwork(const Config& config, const LibraryPlan& plan, const TiledAgents& agents, runtime::Stream& stream)
       : config_(config),
         environment_(find_environment(config.environment)),
         plan_(plan),
@@ -103,7 +103,7 @@ class CudaLibraryNetwork {
     buffers_ = {network_.outputs(), m.output.data(), m.observation.data(), m.left.data(),
                 m.cuts.data(),      m.cut_at.data(), m.cut_before.data(),  m.cut_out.data()};
     optimizer_.step.settings = config.optimizer;
-    optimizer_.step.count = parameter_stride(agents.agents);
+    optimizer_.step.count = parameter_stride(agents);
     optimizer_.step.gradient = m.gradient.data();
     optimizer_.step.parameters = m.parameters.data();
     optimizer_.squares = m.squares.data();
@@ -113,7 +113,7 @@ class CudaLibraryNetwork {
   }
 
   /// Bytes of the arrays and of the network.
-  static std::int64_t bytes(const Config& config, const ChunkAgents& agents) {
+  static std::int64_t bytes(const Config& config, const TiledAgents& agents) {
     const NetworkShape shape = config.network();
     const LibraryPlan plan = plan_cuda_library(config);
     std::int64_t bytes = DeviceGemm::kWorkspace + 4 * (plan.rows(config.batch()) * DenseNetwork::activation_floats(shape) +
@@ -126,10 +126,10 @@ class CudaLibraryNetwork {
 
   /// The weights of the chosen agent, which is `agent`, and back.
   void take(int agent) {
-    backend_.copy(parameter_stride(agents_.agents), parameters_of(agent), arrays_.parameters.data());
+    backend_.copy(parameter_stride(agents_), parameters_of(agent), arrays_.parameters.data());
     network_.load(arrays_.parameters.data());
   }
-  void put(int agent) { backend_.copy(parameter_stride(agents_.agents), arrays_.parameters.data(), parameters_of(agent)); }
+  void put(int agent) { backend_.copy(parameter_stride(agents_), arrays_.parameters.data(), parameters_of(agent)); }
 
   /// Launches of a recorded update that do not come from the network: what a graph takes host memory for.
   std::int64_t recorded_parts() const {
@@ -141,7 +141,7 @@ class CudaLibraryNetwork {
   void collect() {
     constexpr int kLookEvery = 16;
     network_.load(arrays_.parameters.data());  // a recorded update begins here
-    const dim3 grid = step_grid(agents_.agents.warps), block = warp_block(kStepWarps);
+    const dim3 grid = step_grid(agents_.warps), block = warp_block(kStepWarps);
     with_environment(environment_.id, [&]<class Env>() {
       runtime::launch(stream_, "begin_collect", begin_collect_kernel<Env>, grid, block, 0, agents_, buffers_);
       for (int t = 0; t < agents_.capacity; ++t) {
@@ -165,8 +165,8 @@ class CudaLibraryNetwork {
   }
 
   /// One step from a minibatch of `size` samples.
-  void step(int objective, int epoch, int minibatch, std::int64_t size) {
-    LibrarySlab s{.epoch = epoch, .minibatch = minibatch, .kept = plan_.keep && epoch == 0, .outputs = network_.outputs()};
+  void step(MinibatchNumber number, std::int64_t size) {
+    LibrarySlab s{.number = number, .kept = plan_.keep && number.epoch == 0, .outputs = network_.outputs()};
     s.observation = arrays_.slab_observation.data();
     s.grad_output = arrays_.grad_output.data();
     s.kl = arrays_.kl.data();
@@ -178,17 +178,17 @@ class CudaLibraryNetwork {
       s.output = s.kept ? arrays_.kept_output.data() + begin * s.outputs : arrays_.slab_output.data();
       runtime::launch(stream_, "gather", gather_kernel, dim3(blocks_of(s.count, kGatherThreads)), dim3(kGatherThreads), 0, agents_, s);
       if (!s.kept) network_.forward(s.observation, first, s.count, arrays_.slab_output.data());
-      launch_objective(objective, s);
+      launch_objective(s);
       network_.backward(s.observation, first, s.count, s.grad_output, arrays_.gradient.data());
-      s.kl += blocks_of(s.count, kChunk);
+      s.kl += blocks_of(s.count, kTile);
     }
     network_.end_gradient(arrays_.gradient.data());
     WideOptimizerArgs o = optimizer_;
-    o.step.first_moment = agents_.agents.first_moment;
-    o.step.second_moment = agents_.agents.second_moment;
+    o.step.first_moment = agents_.first_moment;
+    o.step.second_moment = agents_.second_moment;
     o.step.value_network = agents_.value_network;
     o.kl_count = static_cast<int>(s.kl - arrays_.kl.data());
-    launch_wide_optimizer(stream_, agents_, o, {epoch, minibatch, 1});
+    launch_wide_optimizer(stream_, agents_, o, number);
     network_.load(arrays_.parameters.data());
   }
 
@@ -197,15 +197,15 @@ class CudaLibraryNetwork {
     constexpr int kLookEvery = 16;
     if (request.episodes <= 0) return summarise_evaluation({}, request, true);
     if (play_.episodes < request.episodes)
-      play_ = CudaPlayArrays(request.episodes, agents_.agents.state_size, environment_.observations, network_.outputs());
+      play_ = CudaPlayArrays(request.episodes, agents_.state_size, environment_.observations, network_.outputs());
     const PlayBuffers b{request.episodes,     network_.outputs(), request.greedy,           request.block,       play_.state.data(),
                         play_.playing.data(), play_.left.data(),  play_.observation.data(), play_.output.data(), play_.returns.data()};
     const dim3 grid = step_grid((std::int64_t{request.episodes} + kWarp - 1) / kWarp), block = warp_block(kStepWarps);
     with_environment(environment_.id, [&]<class Env>() {
-      runtime::launch(stream_, "play_reset", play_reset_kernel<Env>, grid, block, 0, agents_.agents, b);
+      runtime::launch(stream_, "play_reset", play_reset_kernel<Env>, grid, block, 0, agents_, b);
       for (int t = 0; t < environment_.max_episode_steps; ++t) {
         forward(play_.observation.data(), request.episodes, -1, play_.output.data(), DenseNetwork::Part::policy);
-        runtime::launch(stream_, "play_step", play_step_kernel<Env>, grid, block, 0, agents_.agents, b, t);
+        runtime::launch(stream_, "play_step", play_step_kernel<Env>, grid, block, 0, agents_, b, t);
         if ((t + 1) % kLookEvery == 0 && none_left(play_.left)) break;
       }
     });
@@ -215,8 +215,8 @@ class CudaLibraryNetwork {
   }
 
  private:
-  int observation_stride() const { return chunk_padded(environment_.observations); }
-  float* parameters_of(int agent) const { return agents_.agents.parameters + std::int64_t{agent} * parameter_stride(agents_.agents); }
+  int observation_stride() const { return tile_padded(environment_.observations); }
+  float* parameters_of(int agent) const { return agents_.parameters + std::int64_t{agent} * parameter_stride(agents_); }
   /// Of the activations; the first slab of rows is scratch.
   std::int64_t kept_row(std::int64_t sample) const { return plan_.slab + sample; }
   static dim3 step_grid(std::int64_t warps) { return dim3(blocks_of(warps, kStepWarps)); }
@@ -234,20 +234,20 @@ class CudaLibraryNetwork {
                        static_cast<int>(std::min(plan_.slab, n - begin)), output + begin * network_.outputs(), part);
   }
 
-  void launch_objective(int objective, const LibrarySlab& s) {
+  void launch_objective(const LibrarySlab& s) {
     with_environment(environment_.id, [&]<class Env>() {
       const auto launch = [&]<class Objective>() {
-        runtime::launch(stream_, "objective", objective_kernel<Objective, Env::kActions>, dim3(blocks_of(s.count, kChunk)), dim3(kChunk), 0,
+        runtime::launch(stream_, "objective", objective_kernel<Objective, Env::kActions>, dim3(blocks_of(s.count, kTile)), dim3(kTile), 0,
                         agents_, s);
       };
-      with_objective(objective, launch, refuse_objective);
+      with_objective(agents_.objective_number, launch, refuse_objective);
     });
   }
 
   const Config config_;
   const EnvironmentInfo& environment_;
   const LibraryPlan plan_;
-  const ChunkAgents& agents_;
+  const TiledAgents& agents_;
   runtime::Stream& stream_;
   CudaMatrixBackend backend_;
   DenseNetwork network_;

@@ -1,7 +1,7 @@
 #pragma once
 #include <memory>
 
-#include "kernels/dense/dense.cuh"
+#include "kernels/network/library/dense.cuh"
 #include "src/engine/device_gemm.cuh"
 
 CUPG_BEGIN_TARGET

@@ -4,7 +4,7 @@
 #include <cassert>
 #include <string>
 
-#include "kernels/dense/op.hpp"
+#include "kernels/network/library/dense.hpp"
 #include "kernels/network/plan.hpp"
 
 namespace cupg {

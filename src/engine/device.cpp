@@ -82,9 +82,14 @@ DeviceChoice CudaDevices::choose(const Config& config) {
     choice.reason +=
         fmt::format("{}device {}{}{}: {}", choice.reason.empty() ? "" : "; ", d.index, d.name.empty() ? "" : ", ", d.name, why);
   };
+  const bool too_many = config.batch() > std::int64_t{0xffffffff};  // kernels count an update's samples in 32 bits
   for (Known& known : devices_) {
     const DeviceProperties& d = known.properties;
-    if (const std::string why = d.problem.empty() ? plugin_.why_not(config, d) : ""; !why.empty()) {
+    std::string why = d.problem.empty() ? plugin_.why_not(config, d) : "";
+    if (why.empty() && too_many)
+      why = fmt::format("envs: {} with horizon = {}; expected fewer than 2^32 samples an update on a device, or device = cpu", config.envs,
+                        config.horizon);
+    if (!why.empty()) {
       too_much = why;
       pass_over(d, why);
     } else if (!start(known).problem.empty()) {

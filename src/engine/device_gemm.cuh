@@ -6,7 +6,7 @@
 
 #ifdef __CUDACC__
 #include "cupg/network.hpp"
-#include "kernels/gemm/device_plugin.h"
+#include "kernels/network/library/device_plugin.h"
 #include "src/engine/plugin.hpp"
 #else
 #include "src/engine/cpu_matrix_backend.hpp"

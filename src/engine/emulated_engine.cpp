@@ -7,7 +7,7 @@ std::unique_ptr<Engine> make_emulated_engine(const Config& config, int agents, C
   return make_device_engine(config, agents, 0, form);
 }
 std::unique_ptr<Engine> make_emulated_gemm_engine(const Config& config, int agents, const LibraryPlan& plan) {
-  return std::make_unique<CudaChunkEngine>(config, agents, 0, plan);
+  return std::make_unique<CudaEngine>(config, agents, 0, CudaForm::automatic, plan);
 }
 const CudaPlugin& emulated_plugin() {
   static const CudaPlugin plugin{"", sizeof(Config), all_devices, start_device, why_not_on, most_device_agents, make_device_engine};

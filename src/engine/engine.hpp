@@ -36,8 +36,9 @@ struct EvaluationRequest {
 class Engine {
  public:
   virtual ~Engine() = default;
-  /// Draws the agent's parameters and environments from its seed and forgets everything else of it.
-  virtual void reset(int agent, std::uint64_t seed) = 0;
+  /// Draws the agent's parameters and environments from its seed and forgets everything else of it. `number` is that of the run's agent
+  /// whose hyperparameters it has, where agents have their own (Config::agents).
+  virtual void reset(int agent, std::uint64_t seed, int number = 0) = 0;
   /// `updates` updates of each of `agents`; reports[i] belongs to agents[i].
   virtual void update(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) = 0;
   /// Plays with the agent's present parameters; changes nothing of the agent.

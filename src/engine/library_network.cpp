@@ -5,7 +5,7 @@
 #include <numeric>
 #include <utility>
 
-#include "src/engine/chunk_plan.hpp"
+#include "src/engine/tile_plan.hpp"
 #include "src/engine/warp_memory.hpp"
 
 namespace cupg {
@@ -14,7 +14,7 @@ namespace {
 constexpr std::int64_t kSlabFloats = 4 << 20, kMostSlab = 2048, kKeptFloats = 64 << 20;
 constexpr std::int64_t kLibraryBuffer = 32 << 20;  // OpenBLAS's own, of a thread
 
-std::int64_t chunks_of(std::int64_t samples) { return (samples + kChunk - 1) / kChunk; }
+std::int64_t chunks_of(std::int64_t samples) { return (samples + kTile - 1) / kTile; }
 
 }  // namespace
 
@@ -24,7 +24,7 @@ LibraryNetwork::LibraryNetwork(const Config& config, const LibraryPlan& plan, co
     : envs_(config.envs),
       horizon_(config.horizon),
       observations_(config.network().observations),
-      stride_(chunk_padded(observations_)),
+      stride_(tile_padded(observations_)),
       ops_(ops),
       team_(team),
       plugin_(openblas_for(team.size())),
@@ -44,9 +44,9 @@ std::int64_t LibraryNetwork::bytes(const Config& config, int threads) {
   const LibraryPlan plan = plan_library(config);
   const std::int64_t outputs = shape.actions + 1;
   const std::int64_t floats = plan.rows(config.batch()) * DenseNetwork::activation_floats(shape) +
-                              plan.slab * (DenseNetwork::error_floats(shape) + chunk_padded(shape.observations) + outputs) +
+                              plan.slab * (DenseNetwork::error_floats(shape) + tile_padded(shape.observations) + outputs) +
                               (plan.keep ? config.batch() * outputs : 0);
-  return 4 * floats + chunks_of(plan.slab) * static_cast<std::int64_t>(sizeof(ChunkFields)) + threads * kLibraryBuffer;
+  return 4 * floats + chunks_of(plan.slab) * static_cast<std::int64_t>(sizeof(LossFields)) + threads * kLibraryBuffer;
 }
 
 template <class F>
@@ -82,7 +82,7 @@ void LibraryNetwork::forward(const LibraryForwardArgs& f) {
   if (keep) kept_ = true;
 }
 
-float LibraryNetwork::gradient(const ChunkGradientArgs& g) {
+float LibraryNetwork::gradient(const TileGradientArgs& g) {
   const bool kept = std::exchange(kept_, false);
   const SampleRow row = g.plan->row();
   const std::int64_t outputs = network_.outputs();
@@ -97,21 +97,22 @@ float LibraryNetwork::gradient(const ChunkGradientArgs& g) {
     };
     for (int i = 0; i < count; ++i) {
       std::copy_n(from(i), observations_, observation_ + std::int64_t{i} * stride_);
-      fields_.data()[i / kChunk].gather(row, from(i), i % kChunk);
+      fields_.data()[i / kTile].gather(row, from(i), i % kTile);
     }
     const std::int64_t first = kept ? kept_row(begin) : 0;
     if (!kept) network_.forward(observation_.data(), first, count, output_.data());
     const float* const out = kept ? kept_output_ + begin * outputs : output_.data();
-    for (int chunk = 0; chunk * kChunk < count; ++chunk) {
-      ChunkFields& f = fields_.data()[chunk];
-      const int here = std::min(kChunk, count - chunk * kChunk);
+    for (int tile = 0; tile * kTile < count; ++tile) {
+      LossFields& f = fields_.data()[tile];
+      const int here = std::min(kTile, count - tile * kTile);
       const auto each_output = [&](auto move) {
         for (int r = 0; r < here; ++r)
-          for (int k = 0; k < outputs; ++k) move(k, r, (std::int64_t{chunk} * kChunk + r) * outputs + k);
+          for (int k = 0; k < outputs; ++k) move(k, r, (std::int64_t{tile} * kTile + r) * outputs + k);
       };
       each_output([&](int k, int r, std::int64_t at) { f.outputs[k][r] = out[at]; });
-      g.objective({here, g.coefficients, g.mean, g.inverse_sd, g.scale, f.outputs[0], f.action, f.advantage, f.target,
-                   f.old_log_probability, f.old_value, f.grad[0], f.kl});
+      const int actions = network_.outputs() - 1;
+      g.objective({here, g.coefficients, g.mean, g.inverse_sd, g.scale, f.outputs[0], f.outputs[actions], f.action, f.advantage, f.target,
+                   f.old_log_probability, f.old_value, f.grad[0], f.kl, actions, actions});
       each_output([&](int k, int r, std::int64_t at) { output_.data()[at] = f.grad[k][r]; });
       kl = std::accumulate(f.kl, f.kl + here, kl);
     }

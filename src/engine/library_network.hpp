@@ -1,5 +1,5 @@
 // Networks that the fused kernels do not take, wider than kMaxFusedWidth or deeper than kMaxFusedLayers, as a part of the CPU engine's
-// program: DenseNetwork over the OpenBLAS plug-in, where other networks have the chunk ops. Promises a tolerance, not bits.
+// program: DenseNetwork over the OpenBLAS plug-in, where other networks have the tile ops. Promises a tolerance, not bits.
 #pragma once
 #include <functional>
 #include <optional>
@@ -40,7 +40,7 @@ class LibraryNetwork {
   void forward(const LibraryForwardArgs& f);
   /// Of a minibatch of any size: `weights` are the parameters, `partial` is the whole gradient, and `observation` and `scratch` are not
   /// needed. Returns the sum of the estimates of KL.
-  float gradient(const ChunkGradientArgs& g);
+  float gradient(const TileGradientArgs& g);
   /// Episodes side by side, a step at a time; only those that still run are evaluated.
   Evaluation evaluate(const EnvironmentInfo& environment, const float* parameters, std::uint64_t seed, const EvaluationRequest& request);
 
@@ -58,12 +58,12 @@ class LibraryNetwork {
   const std::function<void()> pause_;
   CpuMatrixBackend backend_;
   DenseNetwork network_;
-  AlignedArray<float> observation_;   // [slab][padded O]
-  AlignedArray<float> output_;        // [slab][K]
-  AlignedArray<float> kept_output_;   // [batch][K] where activations are kept; sample (t, e) is row t N + e
-  AlignedArray<ChunkFields> fields_;  // [slab / 64]
-  std::vector<int> wanted_;           // rows of a forward pass
-  bool kept_ = false;                 // the activations of the last rollout are those of the present parameters
+  AlignedArray<float> observation_;  // [slab][padded O]
+  AlignedArray<float> output_;       // [slab][K]
+  AlignedArray<float> kept_output_;  // [batch][K] where activations are kept; sample (t, e) is row t N + e
+  AlignedArray<LossFields> fields_;  // [slab / 64]
+  std::vector<int> wanted_;          // rows of a forward pass
+  bool kept_ = false;                // the activations of the last rollout are those of the present parameters
 };
 
 }  // namespace cupg

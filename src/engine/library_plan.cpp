@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "src/engine/chunk_plan.hpp"
 #include "src/engine/dense_network.hpp"
+#include "src/engine/tile_plan.hpp"
 
 namespace cupg {
 

@@ -30,7 +30,7 @@ class MatrixBackend {
   virtual void fill_zero(float* x, std::int64_t count) = 0;
 
   virtual void gemm(const Gemm&) = 0;
-  /// h = act(z + bias) in place: hidden [rows][stride], bias [stride]. kernels/dense/op.hpp has the formulas.
+  /// h = act(z + bias) in place: hidden [rows][stride], bias [stride]. kernels/network/library/dense.hpp has the formulas.
   virtual void activate(bool tanh, std::int64_t rows, int stride, const float* bias, float* hidden) = 0;
   /// error *= act'(hidden) in place, both [rows][stride]; sums [stride] += the column sums of what results.
   virtual void activate_backward(bool tanh, std::int64_t rows, int stride, const float* hidden, float* error, float* sums) = 0;

@@ -1,6 +1,6 @@
 // An objective of a user's project, compiled once per instruction set, with CUPG_TARGET as the name of the target
 // (cmake/CupgObjectives.cmake). What src/engine/cpu_ops.cpp is to the built-in ones.
-#include "kernels/chunk/objective.hpp"
+#include "kernels/loss/op.hpp"
 #ifdef CUPG_VECTOR_FLOATS
 #include "kernels/math/simd.hpp"
 #endif

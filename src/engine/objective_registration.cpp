@@ -1,7 +1,7 @@
 // Registers the objectives of a user's project before main() (cmake/CupgObjectives.cmake). CUPG_USER_TARGETS is X(avx2) X(avx512) ... for
 // the targets that are there beside the generic one.
 #include "cupg/objective.hpp"
-#include "kernels/chunk/objective.hpp"
+#include "kernels/loss/op.hpp"
 
 namespace cupg {
 const ObjectiveRows* user_objectives_generic();

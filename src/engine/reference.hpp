@@ -1,24 +1,28 @@
-// The whole algorithm, plainly: one agent, one sample at a time, in the order of the numerics contract. This is the yardstick:
-// every other engine must end in its bits. Open this file first.
+// The whole algorithm, plainly: one agent, one sample at a time, in the order of the numerics contract; any objective, and any network that
+// the kernels take. This is the yardstick: every other engine must end in its bits. Open this file first.
 //
-//   update:  rollout -> advantages -> (normalisation) -> gradient -> reduce -> optimizer
+//   update:  collect -> advantages -> (normalization) -> epochs x minibatches of (gradient -> reduce -> optimizer)
 //
-// Real is float; double instances serve as oracles in the tests. Formulas come from kernels/math, envs and objectives; the loops,
-// and so the order of every sum, are written here a second time on purpose.
+// Samples are numbered environment by environment, step by step. In which order they are summed is the network's matter alone (batch(),
+// positions(), episode()).
+//
+// Real is float; double instances serve as oracles in the tests. Formulas come from kernels/math, envs and objectives; the loops, and so
+// the order of every sum, are written here a second time on purpose.
 #pragma once
 #include <vector>
 
 #include "cupg/config.hpp"
 #include "cupg/environment.hpp"
 #include "envs/registry.hpp"
-#include "kernels/moments/op.hpp"
+#include "kernels/math/permutation.hpp"
 #include "kernels/network/forward.hpp"
 #include "kernels/optimizer/op.hpp"
 #include "kernels/reduce/op.hpp"
-#include "objectives/a2c.hpp"
-#include "src/engine/chunk_plan.hpp"
+#include "kernels/rollout/op.hpp"
+#include "objectives/registry.hpp"
 #include "src/engine/engine.hpp"
 #include "src/engine/schedule_end.hpp"
+#include "src/engine/tile_plan.hpp"
 
 namespace cupg::reference {
 
@@ -75,6 +79,19 @@ class Network {
     for (int k = 0; k < shape_.actions; ++k) logits[k] = head(policy_head_, policy.back(), k);
     value = head(value_head_, shape_.shared ? policy.back() : own.back(), 0);
     if (keep != nullptr) *keep = {policy, own};
+  }
+
+  /// Policy outputs as evaluations read them: d of two actions, otherwise all logits.
+  void forward_outputs(const Real* p, const Real* observation, Real* z, Real& value) const {
+    if (shape_.actions == 2) return forward(p, observation, z[0], value);
+    forward_logits(p, observation, z, value);
+  }
+  Real value(const Real* p, const Real* observation) const {
+    std::vector<std::vector<Real>> h{{observation, observation + shape_.observations}};
+    trunk_forward(shape_.shared ? policy_trunk_ : value_trunk_, p, h);
+    Real v = value_head_.bias < 0 ? Real(0) : p[value_head_.bias];
+    for (int j = 0; j < value_head_.in; ++j) v = fma(h.back()[index(j)], p[value_head_.weight + j], v);
+    return v;
   }
 
   /// Adds the gradient of one sample to g, given dJ/dz_k and dJ/dV.
@@ -169,28 +186,50 @@ class Network {
   Dense policy_head_{}, value_head_{};
 };
 
-/// The canonical sum of numbers that lie lane by lane: rows [row][32] -> lanes -> butterfly; see kernels/reduce/op.hpp.
+/// The canonical sum of partial sums (kernels/reduce/op.hpp).
 template <class Real>
 Real tree(std::vector<Real> partials) {
   tree_in_place(partials.data(), static_cast<std::int64_t>(partials.size()), 1, 1);
   return partials[0];
 }
 
-template <class Env, class Real>
+template <class Env, class Objective, class Real>
 class Agent {
  public:
+  static constexpr int A = Env::kActions;
   struct Sample {
     Real observation[Env::kObservations];
-    Real d, value, next_value, advantage;
-    bool right, done;
+    Real value, reward, next_value, log_probability, advantage, target;
+    std::uint32_t action;
+    bool done;
+  };
+  /// Sums over a minibatch: the gradient, and the estimates of KL.
+  struct Sums {
+    std::vector<Real> gradient;
+    Real kl = 0;
   };
 
-  Agent(const Config& config, const EnvironmentInfo& environment)
-      : config_(config), environment_(environment), network_(config.network()), warps_((config.envs + kWarp - 1) / kWarp) {}
+  /// What is summed in which order: partials of samples' numbers. A small network's sums have 32 lanes, and position j of a partial lies in
+  /// lane j mod 32; others have one.
+  static constexpr std::uint32_t kNobody = 0xffffffffu;
+  using Order = std::vector<std::vector<std::uint32_t>>;
 
-  void reset(std::uint64_t seed) {
+  Agent(const Config& config, const EnvironmentInfo& environment)
+      : run_(config),
+        config_(config),
+        environment_(environment),
+        network_(config.network()),
+        small_(network_kind(config.network()) == NetworkKind::small),
+        value_network_(value_network_bits(config.network())) {
+    value_network_.resize(static_cast<std::size_t>(padded(parameter_count(config.network())) / kWarp));
+  }
+
+  /// `number`: whose hyperparameters it has, where agents have their own.
+  void reset(std::uint64_t seed, int number = 0) {
+    if (!run_.agents.empty()) config_ = with(run_, run_.agents[static_cast<std::size_t>(number)]);
     seed_ = seed;
     step_ = 0;
+    updates_ = taken_ = 0;
     optimizer_ = {};
     std::vector<float> initial(static_cast<std::size_t>(parameter_count(config_.network())));
     initialise_parameters(config_.network(), config_.init, seed, initial);
@@ -201,144 +240,300 @@ class Agent {
     for (int e = 0; e < config_.envs; ++e)
       state_.push_back(draw_state<Env, Real>(static_cast<std::uint32_t>(e), 0, Purpose::reset, 1, seed));
     age_.assign(state_.size(), 0);
+    episode_return_.assign(state_.size(), Real(0));
   }
 
-  /// One update; false, with parameters untouched, where the gradient is not finite.
+  /// One update; false where a gradient is not finite: the parameters are those before that optimizer step.
   bool update(EpisodeTally& tally, std::int64_t& env_steps) {
-    rollout(tally);
+    collect(tally);
     advantages();
-    if (!optimize(gradient())) return false;
-    env_steps += config_.batch();
+    const auto n = static_cast<std::uint32_t>(samples.size());
+    const auto part = n / static_cast<std::uint32_t>(config_.minibatches);
+    for (std::uint32_t epoch = 0; epoch < static_cast<std::uint32_t>(config_.epochs); ++epoch) {
+      const Permutation order = make_permutation(n, static_cast<std::uint32_t>(updates_), epoch, seed_);
+      Real kl = 0;
+      for (std::uint32_t m = 0; m < n; m += part) {
+        std::vector<std::uint32_t> minibatch(part);
+        for (std::uint32_t i = 0; i < part; ++i) minibatch[i] = permuted(order, m + i);
+        const Sums sums = gradient_of(config_.minibatches == 1 ? batch() : positions(minibatch));
+        if (!optimize(sums.gradient)) return false;
+        kl = sums.kl / static_cast<Real>(part);
+      }
+      if (config_.objective.target_kl > 0 && kl > Real(config_.objective.target_kl)) break;
+    }
+    optimizer_.decay_power *= config_.optimizer.decay;
+    updates_ += 1;
+    taken_ += n;
+    env_steps += n;
     return true;
+  }
+
+  /// Of the minibatch that consists of these samples, with the present parameters.
+  Sums gradient(const std::vector<std::uint32_t>& minibatch) const { return gradient_of(positions(minibatch)); }
+  Sums gradient_of(const Order& order) const {
+    return with_outputs([&]<int P>() { return gradient_by<P>(order); });
+  }
+
+  /// Of the present update.
+  Coefficients<Real> coefficients() const {
+    const ObjectiveSettings& o = config_.objective;
+    const Real left = o.clip_schedule == ClipSchedule::linear ? linear_schedule<Real>({updates_, taken_}, schedule_end(config_)) : Real(1);
+    return {Real(o.entropy_coef), Real(o.value_coef), Real(o.clip) * left, Real(o.value_clip) * left};
   }
 
   float play(int episode, const EvaluationRequest& request) const {
     auto s = draw_state<Env, Real>(static_cast<std::uint32_t>(episode), 0, Purpose::evaluate_reset, request.block, seed_);
+    Real sum = 0;
     for (std::uint32_t t = 0;; ++t) {
-      Real x[Env::kObservations], d, value;
+      Real x[Env::kObservations], z[policy_outputs(A)], value;
       Env::observe(s, x);
-      network_.forward(parameters.data(), x, d, value);
+      network_.forward_outputs(parameters.data(), x, z, value);
       const Real u = draw(Purpose::evaluate_action, static_cast<std::uint32_t>(episode), t, request.block);
-      const bool right = request.greedy ? TwoActions<Real>::greedy(d) : TwoActions<Real>::sample(d, u);
-      if (Env::step(s, {right}).terminated || t + 1 == static_cast<std::uint32_t>(environment_.max_episode_steps))
-        return static_cast<float>(t + 1);
+      const StepResult<Real> result = Env::step(s, request.greedy ? PolicyHead<A, Real>::greedy(z) : PolicyHead<A, Real>::draw(z, u));
+      sum += result.reward;
+      if (result.terminated || t + 1 == static_cast<std::uint32_t>(environment_.max_episode_steps)) return static_cast<float>(sum);
     }
   }
 
-  std::vector<Real> parameters;
-  /// Of the last update: [warp][t][lane], for tests that want to know what was summed.
-  const std::vector<Sample>& samples() const { return samples_; }
-
- private:
-  /// One Philox call serves four steps.
-  Real draw(Purpose purpose, std::uint32_t environment, std::uint32_t step, std::uint32_t block) const {
-    return uniform01<Real>(philox4x32(environment, step / 4, static_cast<std::uint32_t>(purpose), block, seed_).word[step % 4]);
-  }
-  std::size_t at(int environment, int t) const {  // row (warp, t), lane
-    return static_cast<std::size_t>(((environment / kWarp) * config_.horizon + t) * kWarp + environment % kWarp);
-  }
-
-  void rollout(EpisodeTally& tally) {
-    samples_.assign(static_cast<std::size_t>(warps_) * static_cast<std::size_t>(config_.horizon) * kWarp, Sample{});
-    const std::uint32_t limit = lane_episode_limit(config_);
-    for (int e = 0; e < config_.envs; ++e) {
-      auto& s = state_[static_cast<std::size_t>(e)];
-      std::uint32_t& age = age_[static_cast<std::size_t>(e)];
-      for (int t = 0; t < config_.horizon; ++t) {
-        Sample& sample = samples_[at(e, t)];
-        const std::uint32_t now = step_ + static_cast<std::uint32_t>(t);
+  void collect(EpisodeTally& tally) {
+    samples.clear();
+    first_.assign(1, 0);
+    const auto limit = static_cast<std::uint32_t>(training_episode_limit(config_));
+    const bool episodes = config_.collect == Collect::episodes;
+    const Real epsilon = Real(behavior_epsilon(config_.exploration, taken_));
+    std::uint32_t longest = 0;
+    for (std::uint32_t e = 0; e < static_cast<std::uint32_t>(config_.envs); ++e) {
+      auto& s = state_[e];
+      bool ended = false;
+      std::uint32_t t = 0;
+      for (; episodes ? !ended : t < static_cast<std::uint32_t>(config_.horizon); ++t) {
+        Sample sample{};
+        const std::uint32_t now = step_ + t;
         Env::observe(s, sample.observation);
-        network_.forward(parameters.data(), sample.observation, sample.d, sample.value);
-        sample.right = TwoActions<Real>::sample(sample.d, draw(Purpose::action, static_cast<std::uint32_t>(e), now, 0));
-        const bool terminated = Env::step(s, {sample.right}).terminated;
-        const bool truncated = !terminated && ++age >= limit;
-        if (terminated) ++age;
-        sample.done = terminated || truncated;
-
-        Real next[Env::kObservations], unused;  // the observation before the reset
+        const auto action = act(sample, draw(Purpose::action, e, now, 0), epsilon);
+        sample.action = action.number();
+        const auto [reward, terminated] = Env::step(s, action);
+        sample.reward = reward;
+        episode_return_[e] += reward;
+        age_[e] += 1;
+        const bool truncated = !terminated && limit != 0 && age_[e] >= limit;
+        sample.done = ended = terminated || truncated;
+        Real next[Env::kObservations];  // the observation before the reset
         Env::observe(s, next);
-        network_.forward(parameters.data(), next, unused, sample.next_value);
-        const bool cut = terminated || (truncated && config_.advantage.truncation == Truncation::terminal);
-        if (cut) sample.next_value = Real(0);
-        if (sample.done) {
-          tally += EpisodeTally{1, terminated ? 1 : 0, age, age * kReturnUnit};
-          s = draw_state<Env, Real>(static_cast<std::uint32_t>(e), now, Purpose::reset, 0, seed_);
-          age = 0;
+        sample.next_value = network_.value(parameters.data(), next);
+        if (terminated || (truncated && config_.advantage.truncation == Truncation::terminal)) sample.next_value = Real(0);
+        if (ended) {
+          tally += EpisodeTally{1, terminated ? 1 : 0, age_[e], counted_return(static_cast<float>(episode_return_[e]))};
+          s = draw_state<Env, Real>(e, now, Purpose::reset, 0, seed_);
+          age_[e] = 0;
+          episode_return_[e] = 0;
         }
+        samples.push_back(sample);
       }
+      longest = std::max(longest, t);
+      first_.push_back(samples.size());
     }
-    step_ += static_cast<std::uint32_t>(config_.horizon);
+    step_ += longest;
   }
 
   void advantages() {
-    const Real gamma = config_.advantage.gamma, gamma_lambda = config_.advantage.gamma * config_.advantage.lambda,
-               reward = Real(Env::kMaxReward);
-    const int T = config_.horizon;
-    for (int e = 0; e < config_.envs; ++e) {
-      if (config_.advantage.estimator == Estimator::gae) {
-        Real advantage = 0;
-        for (int t = T - 1; t >= 0; --t) {
-          Sample& s = samples_[at(e, t)];
-          advantage = fma(gamma_lambda, s.done ? Real(0) : advantage, fma(gamma, s.next_value, reward) - s.value);
-          s.advantage = advantage;
+    const bool has_value = Objective::kTraits.value;
+    const Real gamma = Real(config_.advantage.gamma), gamma_lambda = Real(config_.advantage.gamma * config_.advantage.lambda);
+    for (std::size_t e = 0; e + 1 < first_.size(); ++e) {
+      const auto begin = static_cast<std::int64_t>(first_[e]), end = static_cast<std::int64_t>(first_[e + 1]);
+      Real chain = 0;
+      for (std::int64_t t = end - 1; t >= begin; --t) {
+        Sample& s = samples[static_cast<std::size_t>(t)];
+        switch (config_.advantage.estimator) {
+          case Estimator::gae:
+            chain = fma(gamma_lambda, s.done || t + 1 == end ? Real(0) : chain, fma(gamma, s.next_value, s.reward) - s.value);
+            s.advantage = chain;
+            break;
+          case Estimator::returns:
+            chain = fma(gamma, s.done || t + 1 == end ? s.next_value : chain, s.reward);
+            s.advantage = has_value ? chain - s.value : chain;
+            break;
+          case Estimator::nstep: {
+            std::int64_t last = t;
+            while (last + 1 < end && last + 1 < t + config_.advantage.nstep && !samples[static_cast<std::size_t>(last)].done) ++last;
+            Real value = samples[static_cast<std::size_t>(last)].next_value;
+            for (std::int64_t k = last; k >= t; --k) value = fma(gamma, value, samples[static_cast<std::size_t>(k)].reward);
+            s.advantage = value - s.value;
+            break;
+          }
         }
-      } else {
-        for (int t = 0; t < T; ++t) {
-          int last = t;  // sum rewards up to here: n of them, or until the episode or the rollout ends
-          while (last + 1 < T && last + 1 < t + config_.advantage.nstep && !samples_[at(e, last)].done) ++last;
-          Real value = samples_[at(e, last)].next_value;
-          for (int k = last; k >= t; --k) value = fma(gamma, value, reward);
-          samples_[at(e, t)].advantage = value - samples_[at(e, t)].value;
-        }
+        s.target = has_value ? s.advantage + s.value : s.advantage;
       }
+    }
+    if (!config_.advantage.normalize || config_.advantage.normalize_over == NormalizeOver::minibatch) return;
+    const auto normalize = [&](const Order& order) {
+      Real mean, inverse_sd;
+      moments(order, mean, inverse_sd);
+      each(order, [&](std::uint32_t i) { samples[i].advantage = (samples[i].advantage - mean) * inverse_sd; });
+    };
+    if (config_.advantage.normalize_over == NormalizeOver::batch) return normalize(batch());
+    for (std::size_t e = 0; e + 1 < first_.size(); ++e) normalize(episode(e));
+  }
+
+  std::vector<Real> parameters;
+  std::vector<Sample> samples;  ///< of the last update
+  const Network<Real>& network() const { return network_; }
+
+ private:
+  Real draw(Purpose purpose, std::uint32_t environment, std::uint32_t step, std::uint32_t block) const {
+    return uniform01<Real>(philox4x32(environment, step / 4, static_cast<std::uint32_t>(purpose), block, seed_).word[step % 4]);
+  }
+
+  /// f.template operator()<P>() for P policy outputs: one, d = z_1 - z_0, of two actions in a small network, otherwise A logits.
+  template <class F>
+  auto with_outputs(F f) const {
+    if constexpr (policy_outputs(A) != A)
+      if (small_) return f.template operator()<policy_outputs(A)>();
+    return f.template operator()<A>();
+  }
+  template <int P>
+  void forward(const Real* observation, Real* z, Real& value, typename Network<Real>::Activations* keep = nullptr) const {
+    if constexpr (P == A) {
+      network_.forward_logits(parameters.data(), observation, z, value, keep);
+    } else {
+      network_.forward(parameters.data(), observation, z[0], value, keep);
     }
   }
 
-  /// f(sample) summed over the batch in the canonical order.
+  /// The network's answer to a sample's observation: an action, and what is remembered of it.
+  Action<A, Real> act(Sample& sample, Real u, Real epsilon) const {
+    return with_outputs([&]<int P>() {
+      Real z[P];
+      forward<P>(sample.observation, z, sample.value);
+      if constexpr (P == policy_outputs(A)) {
+        return PolicyHead<A, Real>::act(z, u, epsilon, true, sample.log_probability);
+      } else {
+        Real log_p[A], p[A];
+        softmax(z, log_p, p);
+        const Action<A, Real> action = draw_action(z, p, u, epsilon);
+        sample.log_probability = log_p[action.number()];
+        return action;
+      }
+    });
+  }
+
+  template <int P>
+  Sums gradient_by(const Order& order) const {
+    std::size_t size = 0;
+    each(order, [&](std::uint32_t) { ++size; });
+    const Real scale = config_.objective.loss == LossSum::mean ? Real(1) / static_cast<Real>(size) : Real(1);
+    Real mean = 0, inverse_sd = 1;
+    if (config_.advantage.normalize && config_.advantage.normalize_over == NormalizeOver::minibatch) moments(order, mean, inverse_sd);
+    const Coefficients<Real> c = coefficients();
+    const std::size_t n = parameters.size() + 1;  // numbers that are summed: the gradient, and the estimates of KL
+    std::vector<std::vector<Real>> partials(n);
+    for (const auto& partial : order) {
+      std::vector<std::vector<Real>> lanes(lane_count(), std::vector<Real>(n, Real(0)));
+      for (std::size_t j = 0; j < partial.size(); ++j) {
+        if (partial[j] == kNobody) continue;
+        const Sample& s = samples[partial[j]];
+        std::vector<Real>& sum = lanes[j % lanes.size()];
+        typename Network<Real>::Activations activations;
+        Real z[P], grad[P], grad_value;
+        LossSample<A, Real> x;
+        forward<P>(s.observation, z, x.value, &activations);
+        x.action = s.action;
+        x.advantage = (s.advantage - mean) * inverse_sd;
+        x.target = s.target;
+        x.old_log_probability = s.log_probability;
+        x.old_value = s.value;
+        output_gradient<Objective>(z, x, c, grad, grad_value);
+        for (Real& g : grad) g = g * scale;
+        if constexpr (P == A) {
+          network_.backward_logits(parameters.data(), activations, grad, grad_value * scale, sum.data());
+        } else {
+          network_.backward(parameters.data(), activations, grad[0], grad_value * scale, sum.data());
+        }
+        sum.back() += kl_estimate<A>(z, s.action, s.log_probability);
+      }
+      for (std::size_t i = 0; i < n; ++i) partials[i].push_back(join(lanes, [i](const std::vector<Real>& lane) { return lane[i]; }));
+    }
+    Sums sums;
+    for (const std::vector<Real>& p : partials) sums.gradient.push_back(tree(p));
+    sums.kl = sums.gradient.back();
+    sums.gradient.pop_back();
+    return sums;
+  }
+
+  std::size_t lane_count() const { return small_ ? kWarp : 1; }
+  template <class Lanes, class F>
+  Real join(const Lanes& lanes, F f) const {
+    if (!small_) return f(lanes[0]);
+    Real x[kWarp];
+    for (std::size_t l = 0; l < kWarp; ++l) x[l] = f(lanes[l]);
+    return butterfly(x);
+  }
+
+  /// f(sample's number) of all that are in the order.
   template <class F>
-  Real sum_samples(F f) const {
+  static void each(const Order& order, F f) {
+    for (const auto& partial : order)
+      for (const std::uint32_t i : partial)
+        if (i != kNobody) f(i);
+  }
+  /// A list of samples: partials of 64, or of kPartialRows rows of 32.
+  Order positions(const std::vector<std::uint32_t>& list) const {
+    const std::size_t size = small_ ? kWarp * kPartialRows : kTile;
+    Order order;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      if (i % size == 0) order.emplace_back();
+      order.back().push_back(list[i]);
+    }
+    return order;
+  }
+  std::vector<std::uint32_t> run(std::size_t begin, std::size_t end) const {
+    std::vector<std::uint32_t> list;
+    for (std::size_t i = begin; i < end; ++i) list.push_back(static_cast<std::uint32_t>(i));
+    return list;
+  }
+  /// The rollout: the samples by their numbers, or a small network's rows, whose lanes are environments, a partial for each 32.
+  Order batch() const {
+    if (!small_) return positions(run(0, samples.size()));
+    Order order;
+    for (std::size_t warp = 0; warp < first_.size() - 1; warp += kWarp) {
+      auto& partial = order.emplace_back();
+      for (std::size_t t = 0, left = 1; left > 0; ++t) {
+        left = 0;
+        for (std::size_t e = warp; e < warp + kWarp; ++e) {
+          const bool there = e + 1 < first_.size() && first_[e] + t < first_[e + 1];
+          partial.push_back(there ? static_cast<std::uint32_t>(first_[e] + t) : kNobody);
+          left += there && first_[e] + t + 1 < first_[e + 1];
+        }
+      }
+    }
+    return order;
+  }
+  /// One environment's samples; a small network has them in one lane.
+  Order episode(std::size_t e) const {
+    const std::vector<std::uint32_t> list = run(first_[e], first_[e + 1]);
+    if (!small_) return positions(list);
+    std::vector<std::uint32_t> partial(list.size() * kWarp, kNobody);
+    for (std::size_t t = 0; t < list.size(); ++t) partial[t * kWarp] = list[t];
+    return {partial};
+  }
+
+  /// f(advantage, sum so far) in that order.
+  template <class F>
+  Real sum(const Order& order, F f) const {
     std::vector<Real> partials;
-    for (int w = 0; w < warps_; ++w) {
-      Real lanes[kWarp] = {};
-      for (int lane = 0; lane < kWarp && w * kWarp + lane < config_.envs; ++lane)
-        for (int t = 0; t < config_.horizon; ++t) lanes[lane] = f(samples_[at(w * kWarp + lane, t)], lanes[lane]);
-      partials.push_back(butterfly(lanes));
+    for (const auto& partial : order) {
+      std::vector<Real> lanes(lane_count(), Real(0));
+      for (std::size_t j = 0; j < partial.size(); ++j)
+        if (partial[j] != kNobody) lanes[j % lanes.size()] = f(samples[partial[j]].advantage, lanes[j % lanes.size()]);
+      partials.push_back(join(lanes, [](Real lane) { return lane; }));
     }
     return tree(partials);
   }
-
-  std::vector<Real> gradient() const {
-    const Real batch = static_cast<Real>(config_.batch()), scale = config_.objective.loss == LossSum::mean ? Real(1) / batch : Real(1);
-    Real mean = 0, inverse_sd = 1;
-    if (config_.advantage.normalize) {
-      mean = sum_samples([](const Sample& s, Real sum) { return sum + s.advantage; }) / batch;
-      const Real squares = sum_samples([mean](const Sample& s, Real sum) { return fma(s.advantage - mean, s.advantage - mean, sum); });
-      inverse_sd = Real(1) / (sqrt(squares / batch) + Real(1e-8f));
-    }
-    const Coefficients<Real> c{.entropy = config_.objective.entropy_coef, .value = config_.objective.value_coef};
-    const std::size_t n = parameters.size();
-    std::vector<std::vector<Real>> partials(n);  // [parameter][warp]
-    for (int w = 0; w < warps_; ++w) {
-      std::vector<Real> lanes(static_cast<std::size_t>(kWarp) * n);  // [lane][parameter]
-      for (int lane = 0; lane < kWarp && w * kWarp + lane < config_.envs; ++lane)
-        for (int t = 0; t < config_.horizon; ++t) {
-          const Sample& s = samples_[at(w * kWarp + lane, t)];
-          typename Network<Real>::Activations activations;
-          Real d, value;
-          network_.forward(parameters.data(), s.observation, d, value, &activations);
-          const Real grad_d = A2c::grad_two_actions(d, s.right, (s.advantage - mean) * inverse_sd, c) * scale;
-          const Real grad_value = A2c::grad_value(value, s.advantage + value, c) * scale;
-          network_.backward(parameters.data(), activations, grad_d, grad_value, lanes.data() + static_cast<std::size_t>(lane) * n);
-        }
-      for (std::size_t i = 0; i < n; ++i) {
-        Real column[kWarp];
-        for (std::size_t lane = 0; lane < kWarp; ++lane) column[lane] = lanes[lane * n + i];
-        partials[i].push_back(butterfly(column));
-      }
-    }
-    std::vector<Real> gradient;
-    for (const std::vector<Real>& p : partials) gradient.push_back(tree(p));
-    return gradient;
+  void moments(const Order& order, Real& mean, Real& inverse_sd) const {
+    Real n = 0;
+    each(order, [&](std::uint32_t) { n += Real(1); });
+    const Real center = mean = sum(order, [](Real a, Real s) { return s + a; }) / n;
+    inverse_sd = Real(1) / (sqrt(sum(order, [center](Real a, Real s) { return fma(a - center, a - center, s); }) / n) + Real(1e-8f));
   }
 
   bool optimize(const std::vector<Real>& gradient) {
@@ -349,32 +544,39 @@ class Agent {
     if (!(norm2 <= Real(3.402823466e38f))) return false;
     const Real norm = sqrt(norm2), most = o.max_grad_norm;
     const Real scale = most > 0 && norm > most ? most / norm : Real(1);
-    const Real lr = scheduled_rate<Real>(o, o.learning_rate, {.updates = optimizer_.updates}, schedule_end(config_), Real(1));
+    const auto rate = [&](float lr) {
+      return scheduled_rate<Real>(o, lr, {updates_, taken_}, schedule_end(config_), Real(optimizer_.decay_power));
+    };
+    const Real lr = rate(o.learning_rate), value_lr = o.value_learning_rate > 0 ? rate(o.value_learning_rate) : lr;
     optimizer_.updates += 1;
     optimizer_.beta1_power *= o.beta1;
     optimizer_.beta2_power *= o.beta2;
     const Real correction1 = Real(1) / (Real(1) - optimizer_.beta1_power), correction2 = Real(1) / (Real(1) - optimizer_.beta2_power);
     for (std::size_t i = 0; i < gradient.size(); ++i) {
-      const Real g = gradient[i] * scale;
+      const Real g = gradient[i] * scale, step = (value_network_[i / kWarp] >> (i % kWarp) & 1u) != 0 ? value_lr : lr;
       Real &p = parameters[i], &m = first_moment_[i], &v = second_moment_[i];
       switch (o.kind) {
-        case OptimizerKind::adam: p = adam_step<Real>(p, g, m, v, lr, o.beta1, o.beta2, correction1, correction2, o.eps); break;
-        case OptimizerKind::rmsprop: p = rmsprop_step<Real>(p, g, v, lr, o.alpha, o.eps, o.rmsprop_eps == RmspropEps::inside); break;
-        case OptimizerKind::sgd: p = sgd_step<Real>(p, g, lr); break;
+        case OptimizerKind::adam: p = adam_step<Real>(p, g, m, v, step, o.beta1, o.beta2, correction1, correction2, o.eps); break;
+        case OptimizerKind::rmsprop: p = rmsprop_step<Real>(p, g, v, step, o.alpha, o.eps, o.rmsprop_eps == RmspropEps::inside); break;
+        case OptimizerKind::sgd: p = sgd_step<Real>(p, g, step); break;
       }
     }
     return true;
   }
 
-  const Config config_;
+  const Config run_;
+  Config config_;  // with the agent's own hyperparameters
   const EnvironmentInfo& environment_;
   const Network<Real> network_;
-  const int warps_;
+  const bool small_;  // the network
+  std::vector<std::uint32_t> value_network_;
   std::uint64_t seed_ = 0;
   std::uint32_t step_ = 0;
+  std::int64_t updates_ = 0, taken_ = 0;
   std::vector<typename Env::template State<Real>> state_;
   std::vector<std::uint32_t> age_;
-  std::vector<Sample> samples_;
+  std::vector<Real> episode_return_;  // of the running episodes, so far
+  std::vector<std::size_t> first_;    // of each environment's samples, and their end
   std::vector<Real> first_moment_, second_moment_;
   OptimizerState optimizer_;
 };

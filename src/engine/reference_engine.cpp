@@ -1,20 +1,18 @@
-// The reference algorithms (reference.hpp, reference_chunk.hpp) behind the Engine interface.
+// The reference algorithm (reference.hpp) behind the Engine interface.
 #include "cupg/error.hpp"
 #include "src/engine/engine.hpp"
 #include "src/engine/reference.hpp"
-#include "src/engine/reference_chunk.hpp"
 
 namespace cupg {
 namespace {
 
-/// Agent is reference::Agent, whose updates run in lanes, or reference::ChunkAgent.
 template <class Agent>
 class ReferenceEngine final : public Engine {
  public:
   ReferenceEngine(const Config& config, const EnvironmentInfo& environment, int agents) {
     for (int i = 0; i < agents; ++i) agents_.emplace_back(config, environment);
   }
-  void reset(int agent, std::uint64_t seed) override { at(agent).reset(seed); }
+  void reset(int agent, std::uint64_t seed, int number) override { at(agent).reset(seed, number); }
   void update(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) override {
     for (std::size_t i = 0; i < agents.size(); ++i) {
       UpdateReport& r = reports[i] = {};
@@ -48,10 +46,8 @@ class ReferenceEngine final : public Engine {
 std::unique_ptr<Engine> make_reference_engine(const Config& config, int agents) {
   const EnvironmentInfo& environment = find_environment(config.environment);
   return with_environment(environment.id, [&]<class Env>() -> std::unique_ptr<Engine> {
-    if constexpr (kCountsSteps<Env>)
-      if (!chunked(config)) return std::make_unique<ReferenceEngine<reference::Agent<Env, float>>>(config, environment, agents);
     const auto make = [&]<class Objective>() -> std::unique_ptr<Engine> {
-      return std::make_unique<ReferenceEngine<reference::ChunkAgent<Env, Objective, float>>>(config, environment, agents);
+      return std::make_unique<ReferenceEngine<reference::Agent<Env, Objective, float>>>(config, environment, agents);
     };
     return with_objective(objective_number(config.algorithm), make, [&] {
       throw Error(ErrorKind::usage,

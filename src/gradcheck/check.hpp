@@ -140,22 +140,18 @@ std::vector<double> automatic_rows(Report& r, const std::vector<TensorInfo>& blo
   return reverse;
 }
 
-/// Kernels of one kind promise equal bits: chunk kernels those of the fp32 reference, lane kernels those of the first of them.
+/// Kernels promise the bits of the fp32 reference.
 inline void kernel_rows(Report& r, const std::vector<TensorInfo>& blocks, const std::vector<double>& hand, const std::vector<double>& size,
                         const std::vector<float>& reference) {
   const std::vector<int> all = every(hand.size());
-  std::vector<float> lanes;
   const auto add = [&](const char* group, const std::vector<KernelGradient>& kernels) {
     for (const KernelGradient& k : kernels) {
       Row row{group, k.name, k.missing, {}, 0, 0, 0, ""};
       if (k.missing.empty()) {
         row = {group, k.name, "", block_errors(blocks, to_doubles(k.gradient), hand, all, size), kFloatLimit, 1, k.seconds, ""};
-        const bool chunk = k.name.starts_with("chunk"), first = !chunk && lanes.empty();
-        if (first) lanes = k.gradient;
-        row.other_bits = k.gradient != (chunk ? reference : lanes);
-        row.repeats = !first && !row.other_bits;
-        const std::string whose = chunk ? "the fp32 reference" : "the first lane kernel";
-        if (!first) row.note = row.other_bits ? "OTHER bits than " + whose : "bits of " + whose;
+        row.other_bits = k.gradient != reference;
+        row.repeats = !row.other_bits;
+        row.note = row.other_bits ? "OTHER bits than the fp32 reference" : "bits of the fp32 reference";
       }
       r.rows.push_back(row);
     }

@@ -1,8 +1,7 @@
-// The CUDA kernels that compute gradients, in lanes and in chunks, on the frozen rollout, run by the host executor.
-#include "src/engine/chunk_plan.hpp"
-#include "src/engine/cuda_chunk_launch.cuh"
+// The CUDA kernels that compute gradients, on the frozen rollout, run by the host executor.
 #include "src/engine/cuda_launch.cuh"
 #include "src/engine/network_plan.hpp"
+#include "src/engine/tile_plan.hpp"
 #include "src/gradcheck/kernels.hpp"
 
 namespace cupg::gradcheck {
@@ -20,97 +19,94 @@ runtime::Buffer<T> on_device(runtime::Stream& stream, const T* host, std::size_t
 
 }  // namespace
 
-std::vector<float> emulated_lane_gradient(const Frozen& f, const LaneRows& rows) {
+std::vector<float> emulated_small_gradient(const Frozen& f, const RolloutArrays& rollout) {
   runtime::Stream stream;
   const PackedNetwork network(f.network);
-  const NetworkPlan& plan = network.plan();
-  const std::vector<float> parameters(f.parameters.begin(), f.parameters.end());
-  std::vector<float> weights(static_cast<std::size_t>(padded(plan.packed)));
-  network.pack(parameters.data(), weights.data());
+  const RowFeatures features{{f.network.observations}, network.plan().policy_outputs + 1};
+  const int n = static_cast<int>(f.samples.size()), slot = 0, fields = features.sample.fields(), stride = features.sample.stride();
+  std::vector<float> rows(static_cast<std::size_t>(n * features.floats()));  // one environment's: a lane
+  for (int t = 0; t < n; ++t)
+    for (int i = 0; i < fields; ++i)
+      rows[static_cast<std::size_t>(t * features.floats() + i * kWarp)] = rollout.samples[static_cast<std::size_t>(t * stride + i)];
   AgentState agent;
-  agent.moments = {static_cast<float>(f.mean), static_cast<float>(f.inverse_sd)};
-  const int slot = 0;
-  const auto entries = on_device(stream, plan.entries, static_cast<std::size_t>(plan.packed));
-  const auto packed = on_device(stream, weights.data(), weights.size());
-  const auto observation = on_device(stream, rows.observation.data(), rows.observation.size());
-  const auto policy = on_device(stream, rows.policy.data(), rows.policy.size());
-  const auto value = on_device(stream, rows.value.data(), rows.value.size());
-  const auto advantage = on_device(stream, rows.advantage.data(), rows.advantage.size());
-  const auto action = on_device(stream, rows.action.data(), rows.action.size());
+  agent.settings.objective = rollout.settings;
+  agent.count = static_cast<std::uint32_t>(n);
+  const Moments moments{static_cast<float>(f.mean), static_cast<float>(f.inverse_sd)};
+  const auto weights = on_device(stream, rollout.weights.data(), rollout.weights.size());
+  const auto samples = on_device(stream, rows.data(), rows.size());
   const auto state = on_device(stream, &agent, 1);
+  const auto normal = on_device(stream, &moments, 1);
   const auto chosen = on_device(stream, &slot, 1);
-  const runtime::Buffer<float> partials(static_cast<std::int64_t>(rows.warps) * padded(plan.packed), "the gradient check");
-  const int at_once = (rows.warps + kGradientWarps - 1) / kGradientWarps * kGradientWarps;
-  const std::int64_t workspace_size = needs_workspace(plan) ? gradient_workspace(plan) : 0;
-  const runtime::Buffer<float> workspace(at_once * workspace_size, "the gradient check");
 
   Agents a;
-  a.plan = plan;
-  a.plan.entries = entries.data();
-  a.coefficients = {static_cast<float>(f.coefficients.entropy), static_cast<float>(f.coefficients.value)};
-  a.envs = rows.envs;
-  a.warps = rows.warps;
-  a.horizon = 1;
-  a.batch = static_cast<float>(rows.envs);
-  a.gradient_scale = static_cast<float>(f.scale());
-  a.packed = packed.data();
-  a.trajectory.observation = observation.data();
-  a.trajectory.policy = policy.data();
-  a.trajectory.value = value.data();
-  a.trajectory.advantage = advantage.data();
-  a.trajectory.action = action.data();
-  a.rows = rows.warps;
+  a.plan = network.plan();
+  a.objective_number = rollout.objective;
+  a.loss = rollout.settings.loss;
+  a.advantage.row = features.sample;
+  a.envs = a.warps = a.row_warps = 1;
+  a.capacity = n;
+  a.partial_samples = kPartialRows * kWarp;
+  a.partial_columns = a.plan.packed + 1;
+  a.most_partials = partials_of_samples(a, agent.count);
+  a.normalize_over = MomentsOver::batch;
+  a.moment_groups = 1;
+  const runtime::Buffer<float> partials(std::int64_t{a.most_partials} * partial_stride(a), "the gradient check");
+  const runtime::Buffer<float> gathered(std::int64_t{a.most_partials} * kPartialRows * features.floats(), "the gradient check");
+  a.packed = weights.data();
+  a.rows = samples.data();
+  a.gathered = gathered.data();
   a.partials = partials.data();
-  a.workspace = workspace.data();
-  a.workspace_size = workspace_size;
+  a.moments = normal.data();
   a.state = state.data();
   a.chosen = chosen.data();
-  launch_gradient(stream, find_environment(f.config.environment).id, a, 1, rows.warps);
-  launch_reduce(stream, a, 1);
-  std::vector<float> sums(static_cast<std::size_t>(padded(plan.packed))), gradient(f.parameters.size());
-  runtime::download(stream, sums.data(), partials.data(), static_cast<std::int64_t>(sums.size()));
+  launch_gradient(stream, find_environment(f.config.environment).id, a, 1, a.most_partials, {});
+  std::vector<float> sums(static_cast<std::size_t>(partials.size())), gradient(f.parameters.size());
+  runtime::download(stream, sums.data(), partials.data(), partials.size());
   stream.synchronize("the gradient check");
+  tree_in_place(sums.data(), a.most_partials, partial_stride(a), partial_stride(a));
   network.unpack_gradient(sums.data(), gradient.data());
   return gradient;
 }
 
-std::vector<float> emulated_chunk_gradient(const Frozen& f, const ChunkRowsOfRollout& rows) {
+std::vector<float> emulated_tile_gradient(const Frozen& f, const RolloutArrays& rollout) {
   runtime::Stream stream;
   const int slot = 0;
-  const AgentState agent;
-  ChunkState progress;
-  progress.count = static_cast<std::uint32_t>(f.samples.size());
+  AgentState agent;
+  agent.settings.objective = rollout.settings;
+  agent.count = static_cast<std::uint32_t>(f.samples.size());
   const Moments moments{static_cast<float>(f.mean), static_cast<float>(f.inverse_sd)};
   const auto state = on_device(stream, &agent, 1);
-  const auto count = on_device(stream, &progress, 1);
   const auto normal = on_device(stream, &moments, 1);
   const auto chosen = on_device(stream, &slot, 1);
-  const auto weights = on_device(stream, rows.weights.data(), rows.weights.size());
-  const auto samples = on_device(stream, rows.samples.data(), rows.samples.size());
+  const auto weights = on_device(stream, rollout.weights.data(), rollout.weights.size());
+  const auto samples = on_device(stream, rollout.samples.data(), rollout.samples.size());
 
-  ChunkAgents a;
-  a.plan = make_chunk_plan(f.network);
-  a.gradient = row_layout(a.plan, kChunk);
-  a.objective = rows.settings;
+  TiledAgents a;
+  a.kind = NetworkKind::tiled;
+  a.tile = make_tile_plan(f.network);
+  a.gradient = row_layout(a.tile, kTile);
+  a.objective_number = rollout.objective;
+  a.loss = rollout.settings.loss;
+  a.envs = 1;
   a.capacity = static_cast<std::int64_t>(f.samples.size());
-  a.most_chunks = chunks_of(progress.count);
+  a.partial_samples = kTile;
+  a.partial_columns = a.tile.parameters + 1;
+  a.most_partials = partials_of_samples(a, agent.count);
   a.normalize_over = MomentsOver::batch;
   a.moment_groups = 1;
   const int stride = partial_stride(a);
-  const runtime::Buffer<float> partials(static_cast<std::int64_t>(a.most_chunks) * stride, "the gradient check");
-  a.agents.envs = 1;
-  a.agents.state = state.data();
-  a.agents.chosen = chosen.data();
-  a.progress = count.data();
+  const runtime::Buffer<float> partials(std::int64_t{a.most_partials} * stride, "the gradient check");
+  a.state = state.data();
+  a.chosen = chosen.data();
   a.moments = normal.data();
   a.weights = weights.data();
   a.samples = samples.data();
   a.partials = partials.data();
-  launch_chunk_gradient(stream, find_environment(f.config.environment).id, rows.objective, a, 1, a.most_chunks, 0, 0, kGradcheckThreads);
-  std::vector<float> sums(static_cast<std::size_t>(a.most_chunks * stride));
-  runtime::download(stream, sums.data(), partials.data(), static_cast<std::int64_t>(sums.size()));
+  launch_tile_gradient(stream, find_environment(f.config.environment).id, a, 1, a.most_partials, {}, kGradcheckThreads);
+  std::vector<float> sums(static_cast<std::size_t>(partials.size()));
+  runtime::download(stream, sums.data(), partials.data(), partials.size());
   stream.synchronize("the gradient check");
-  tree_in_place(sums.data(), a.most_chunks, stride, stride);
+  tree_in_place(sums.data(), a.most_partials, stride, stride);
   sums.resize(f.parameters.size());
   return sums;
 }

@@ -13,7 +13,7 @@
 #include "cupg/config.hpp"
 #include "cupg/error.hpp"
 #include "kernels/math/philox.hpp"
-#include "src/engine/reference_chunk.hpp"
+#include "src/engine/reference.hpp"
 #include "src/gradcheck/traced.hpp"
 
 namespace cupg::gradcheck {
@@ -88,10 +88,10 @@ std::uint64_t branches(const Frozen& f, const FrozenSample& sample) {
 
 /// The reference engine's agent with this rollout, in Real: float or double.
 template <class Env, class Objective, class Real>
-reference::ChunkAgent<Env, Objective, Real> frozen_agent(const Frozen& f) {
+reference::Agent<Env, Objective, Real> frozen_agent(const Frozen& f) {
   Config config = f.config;
   config.advantage.normalize = false;
-  using Agent = reference::ChunkAgent<Env, Objective, Real>;
+  using Agent = reference::Agent<Env, Objective, Real>;
   Agent agent(config, find_environment(config.environment));
   agent.parameters.assign(f.parameters.size(), Real(0));
   for (std::size_t i = 0; i < f.parameters.size(); ++i) agent.parameters[i] = static_cast<Real>(f.parameters[i]);
@@ -118,7 +118,8 @@ template <class Env, class Objective>
 std::vector<std::vector<double>> sample_gradients(const Frozen& f) {
   const auto agent = frozen_agent<Env, Objective, double>(f);
   std::vector<std::vector<double>> gradients;
-  for (const std::uint32_t i : f.all()) gradients.push_back(agent.gradient({i}).gradient);  // the mean or sum over one sample: J itself
+  for (const std::uint32_t i : f.all())  // the mean or sum over one sample: J itself
+    gradients.push_back(agent.gradient(std::vector{i}).gradient);
   return gradients;
 }
 
@@ -170,7 +171,7 @@ Frozen freeze(const Config& config, int most) {
   f.network = config.network();
   Config collecting = config;
   collecting.advantage.normalize = false;
-  reference::ChunkAgent<Env, Objective, double> agent(collecting, find_environment(config.environment));
+  reference::Agent<Env, Objective, double> agent(collecting, find_environment(config.environment));
   agent.reset(config.seed);
   agent.parameters = moved_parameters(agent.parameters, kInitialMove, 0, config.seed);
   EpisodeTally tally;

@@ -1,9 +1,9 @@
-// libcupg_cublas.so: cuBLAS behind kernels/gemm/device_plugin.h.
+// libcupg_cublas.so: cuBLAS behind kernels/network/library/device_plugin.h.
 #include <cublas_v2.h>
 
 #include <cstdio>
 
-#include "kernels/gemm/device_plugin.h"
+#include "kernels/network/library/device_plugin.h"
 
 namespace {
 

@@ -1,9 +1,9 @@
-// libcupg_openblas.so: OpenBLAS behind kernels/gemm/plugin.h.
+// libcupg_openblas.so: OpenBLAS behind kernels/network/library/plugin.h.
 #include <cblas.h>
 
 #include <mutex>
 
-#include "kernels/gemm/plugin.h"
+#include "kernels/network/library/plugin.h"
 
 namespace {
 

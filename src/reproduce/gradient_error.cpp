@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "cupg/error.hpp"
-#include "src/engine/reference_chunk.hpp"
+#include "src/engine/reference.hpp"
 
 namespace cupg {
 namespace {
@@ -13,7 +13,7 @@ template <class Env, class Objective>
 double error_of(Config config, const EnvironmentInfo& environment, std::uint64_t seed) {
   // a minibatch's own moments are constants of its gradient, and those of the smooth samples are others than the batch's
   if (config.advantage.normalize_over == NormalizeOver::minibatch) config.advantage.normalize = false;
-  reference::ChunkAgent<Env, Objective, double> agent(config, environment);
+  reference::Agent<Env, Objective, double> agent(config, environment);
   agent.reset(seed);
   EpisodeTally tally;
   agent.collect(tally);

@@ -10,11 +10,11 @@
 #include "cupg/error.hpp"
 #include "src/api/arithmetic.hpp"
 #include "src/engine/aligned.hpp"
-#include "src/engine/chunk_plan.hpp"
 #include "src/engine/engine.hpp"
 #include "src/engine/isa.hpp"
 #include "src/engine/network_plan.hpp"
 #include "src/engine/team.hpp"
+#include "src/engine/tile_plan.hpp"
 #include "src/engine/warp_memory.hpp"
 
 namespace cupg {
@@ -72,25 +72,28 @@ BenchResult bench_rollout(const Config& config, std::int64_t updates, int repeat
   const IeeeArithmetic ieee;
   check(config);
   expect_counts("updates", updates, static_cast<std::int64_t>(config.envs) * config.horizon, repeat);
-  if (!fused(config.network()))
-    throw Error(ErrorKind::usage,
-                fmt::format("hidden: bench rollout times the fused kernels; expected up to {} widths of 1 to {}, or bench train",
-                            kMaxFusedLayers, kMaxFusedWidth));
+  if (network_kind(config.network()) != NetworkKind::small)
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("hidden: bench rollout times small networks; expected at most one width, of 1 to {}, or bench train", kMaxFusedWidth));
   const EnvironmentInfo& environment = find_environment(config.environment);
-  if (!counts_steps(environment))
-    throw Error(ErrorKind::usage,
-                fmt::format("environment: {} with bench rollout, which times updates in lanes; expected CartPole-v1, or bench train",
-                            environment.name));
   const CpuOps& ops = cpu_ops_for(config.isa);
   const PackedNetwork network(config.network());
   const NetworkPlan& plan = network.plan();
+  const RowFeatures features{{environment.observations}, plan.policy_outputs + 1};
   Team team(plan_threads(config).total);
   const int warps = warps_of(config.envs);
   WarpMemory memory(environment.id, warps);
-  std::vector<TrajectoryMemory> rows(static_cast<std::size_t>(team.size()));
-  for (TrajectoryMemory& r : rows) r = TrajectoryMemory(1, config.horizon, environment.observations, plan.policy_outputs, 0);
-  std::vector<AlignedArray<float>> scratch(static_cast<std::size_t>(team.size()));
-  for (AlignedArray<float>& s : scratch) s = AlignedArray<float>(kMaxFusedWidth * kWarp);
+  struct Rows {
+    AlignedArray<float> rows;
+    AlignedArray<std::uint32_t> done, used;
+  };
+  std::vector<Rows> rows(static_cast<std::size_t>(team.size()));
+  for (Rows& r : rows) {
+    r.rows = AlignedArray<float>(std::int64_t{config.horizon} * features.floats());
+    r.done = AlignedArray<std::uint32_t>(config.horizon);
+    r.used = AlignedArray<std::uint32_t>(config.horizon);
+  }
   std::vector<float> parameters(static_cast<std::size_t>(plan.parameters));
   AlignedArray<float> packed(padded(plan.packed));
   initialise_parameters(config.network(), config.init, config.seed, parameters);
@@ -103,17 +106,22 @@ BenchResult bench_rollout(const Config& config, std::int64_t updates, int repeat
   args.weights = packed.data();
   args.state = memory.state.data();
   args.age = memory.age.data();
+  args.episode_return = memory.episode_return.data();
   args.envs = config.envs;
-  args.horizon = config.horizon;
+  args.steps = config.horizon;
   args.episode_limit = lane_episode_limit(config);
+  args.log_probabilities = false;
   args.key = config.seed;
   time_rates(result, repeat, [&] {
     for (std::int64_t u = 0; u < updates; ++u, args.step += static_cast<std::uint32_t>(config.horizon))
       share_warps(team, warps, [&](int w, int thread) {
-        RolloutArgs mine = args;
-        mine.out = rows[static_cast<std::size_t>(thread)].view();
-        mine.row_warp = w;
-        ops.rollout(environment.id, mine, w, scratch[static_cast<std::size_t>(thread)].data());
+        Rows& mine = rows[static_cast<std::size_t>(thread)];
+        RolloutArgs a = args;
+        a.rows = mine.rows.data();
+        a.done = mine.done.data();
+        a.used = mine.used.data();
+        EpisodeTally tally;
+        ops.rollout(environment.id, a, w, tally);
       });
   });
   return result;

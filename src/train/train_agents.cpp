@@ -75,7 +75,7 @@ class Loop {
       if (number < 0) continue;
       place.emplace(Run{number, {}, CheckSchedule(environment_, checks_), CurveRecorder(4 * batch_)});
       place->result.seed = seeds_.seed(number);
-      engine_.reset(s, place->result.seed);
+      engine_.reset(s, place->result.seed, number);
       fresh.push_back(s);
     }
     if (!initial_return_ || fresh.empty()) return;

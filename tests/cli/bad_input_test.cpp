@@ -264,7 +264,6 @@ std::vector<BadInput> bad_inputs() {
       {"BenchActions", {"bench", "env", "--actions", "balnce"}, kUsage, {"actions", "did you mean balance?"}},
       {"BenchActionsElsewhere", {"bench", "train", "--actions", "random"}, kUsage, {"actions", "bench env"}},
       {"BenchNoBalance", {"bench", "env", "Acrobot-v1", "--actions", "balance"}, kUsage, {"actions: balance", "Acrobot-v1", "random"}},
-      {"BenchRolloutElsewhere", {"bench", "rollout", "Acrobot-v1"}, kUsage, {"environment: Acrobot-v1", "bench train"}},
       {"SearchElsewhere",
        {"train", "Acrobot-v1", "--algo", "random-search"},
        kUsage,

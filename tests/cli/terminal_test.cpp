@@ -267,7 +267,7 @@ TEST(Interrupt, EndsAHugeUpdate) {
   const std::vector<std::vector<std::string>> huge {
     {"--algo", "ppo", "--envs", "65536", "--horizon", "512", "--epochs", "100"},
         {"--algo", "reinforce-baseline", "--envs", "65536", "--hidden", "64,64", "--steps", "4e9"},
-        {"--envs", "65536", "--horizon", "20000", "--hidden", "64,64"},
+        {"--envs", "65536", "--horizon", "20000", "--hidden", "64"},
         {"--envs", "8192", "--horizon", "2000", "--normalize", "--hidden", "64,64"},
 #if CUPG_HAS_OPENBLAS
         {"--envs", "4096", "--horizon", "64", "--hidden", "512,512,512"},

@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "cupg/policy.hpp"
-#include "src/engine/chunk_plan.hpp"
+#include "src/engine/tile_plan.hpp"
 #include "tests/cuda/cuda_engines.hpp"
 #include "tests/support/bits.hpp"
 #include "tests/support/comparisons.hpp"

@@ -27,21 +27,21 @@ void expect_returns(Scene& scene, const std::vector<Job>& jobs, int episodes, bo
     a.plan = &scene.network.plan();
     a.weights = scene.packed(job.slot);
     a.episodes = episodes;
-    a.max_episode_steps = scene.setting.limit;
+    a.max_episode_steps = scene.agents.max_episode_steps;
     a.greedy = greedy;
     a.key = scene.state(job.slot).key;
     a.block = job.block;
     a.allowed_deficit = 1e300;
     a.returns = want.data() + std::int64_t{i} * warps * kWarp;
     double deficit = 0;
-    for (int w = 0; w < warps; ++w) scene.ops.evaluate(0, a, w, scene.hidden.data(), deficit);
+    for (int w = 0; w < warps; ++w) scene.ops.evaluate(scene.environment, a, w, scene.workspace.data(), deficit);
   }
   OnDevice device(scene);
   DeviceArray<std::uint32_t> jobs_there(device.stream, words);
   DeviceArray<float> returns(device.stream, Guarded<float>(want.size()));
   const Schedule schedule(seed);
-  launch_evaluate(device.stream, device.agents, jobs_there.data(), count, episodes, greedy, returns.data());
-  EXPECT_TRUE(same_memory(scene.memory, device.read())) << "an evaluation changes nothing of the agents";
+  launch_evaluate(device.stream, scene.environment, device.agents, jobs_there.data(), count, episodes, greedy, returns.data());
+  EXPECT_TRUE(same_memory(scene, device.read())) << "an evaluation changes nothing of the agents";
   const Guarded<float> got = returns.read(device.stream);
   EXPECT_TRUE(same_bits(want, got)) << scene.setting.text() << ", " << episodes << " episodes, schedule " << seed;
   EXPECT_TRUE(got.guards_intact());
@@ -56,10 +56,10 @@ TEST_F(CudaEvaluate, HasTheCpusBits) {
   const int all[] = {1, 31, 32, 33, 100, 128, 129, 300};
   for (const auto& row : pairwise_table({shapes.size(), std::size(all), 2, 2, 2, kSchedules})) {
     Setting s;
-    s.network = shapes[row[0]];
+    s.network(shapes[row[0]]);
     s.choose(row[3] == 1);
-    s.limit = row[4] == 1 ? 500 : 20;
     Scene scene(s);
+    scene.agents.max_episode_steps = row[4] == 1 ? 500 : 20;
     const std::vector<Job> jobs =
         row[3] == 1 ? std::vector<Job>{{6, 0}, {0, 7}, {6, 1}, {3, 0xffffffffu}, {1, 0}} : std::vector<Job>{{1, 3}};
     expect_returns(scene, jobs, all[row[1]], row[2] == 1, row[5]);
@@ -68,9 +68,9 @@ TEST_F(CudaEvaluate, HasTheCpusBits) {
 
 TEST_F(CudaEvaluate, LongEpisodesAreCutAtTheLimit) {
   Setting s;
-  s.network = shared_shape({});
-  s.limit = 200;
+  s.network(shared_shape({}));
   Scene scene(s);
+  scene.agents.max_episode_steps = 200;
   const float balancing[] = {0, 0, 0, 0, 0.2f, 0.5f, 10, 2, 0, 0, 0, 0, 0, 0, 0};  // Wp, bp, Wv, bv
   scene.network.pack(balancing, scene.packed(1));
   for (const bool greedy : {true, false}) expect_returns(scene, {{1, 0}}, 70, greedy, 1);
@@ -84,7 +84,7 @@ TEST_F(CudaEvaluate, AHaltedAgentPlaysToo) {
 }
 
 TEST_F(CudaEvaluate, NoJobsAreNoLaunch) {
-  Scene scene({});
+  Scene scene(Setting{});
   expect_returns(scene, {}, 33, true, 0);
 }
 

@@ -7,8 +7,9 @@
 #include <cmath>
 
 #include "cupg/error.hpp"
-#include "src/engine/chunk_engine.hpp"
+#include "src/engine/cpu_engines.hpp"
 #include "src/engine/cuda_plugin.hpp"
+#include "src/engine/library_network.hpp"
 #include "tests/cuda/cuda_engines.hpp"
 #include "tests/support/engines.hpp"
 #include "tests/support/scale.hpp"

@@ -1,4 +1,4 @@
-// Reset and rollout kernels against the CPU's ops.
+// Reset, rollout and count kernels against the CPU's ops.
 #include "tests/cuda/scene.hpp"
 #include "tests/support/pairwise.hpp"
 
@@ -13,49 +13,52 @@ TEST_F(CudaReset, DrawsTheCpusEnvironmentsOfTheChosenAgents) {
   for (const int envs : {1, 31, 32, 33, 127, 129, 1000})
     for (const bool many : {false, true})
       for (std::size_t seed = 0; seed < kSchedules; ++seed) {
-        Setting setting;
-        setting.envs = envs;
-        setting.choose(many);
-        setting.halted = {setting.chosen[0]};  // a reset is for them, too
-        Scene scene(setting);
+        Setting s;
+        s.config.envs = envs;
+        s.config.environment = std::array{"CartPole-v1", "MountainCar-v0", "Acrobot-v1"}[seed % 3];
+        s.choose(many);
+        s.halted = {s.chosen[0]};  // a reset is for them, too
+        Scene scene(s);
         OnDevice device(scene);
         const Schedule schedule(seed);
-        launch_reset(device.stream, device.agents, device.count());
-        for (const int slot : setting.chosen) scene.reset(slot);
-        EXPECT_TRUE(same_memory(scene.memory, device.read())) << setting.text();
-        count_comparison("reset", kEngine, scene.warps * device.count());
+        launch_reset(device.stream, scene.environment, device.agents, device.count());
+        for (const int slot : s.chosen) scene.reset(slot);
+        EXPECT_TRUE(same_memory(scene, device.read())) << s.text();
+        count_comparison("reset", kEngine, scene.agents.warps * device.count());
       }
 }
 
-/// One launch against the CPU.
+/// One rollout against the CPU.
 Memory expect_rollout(Scene& scene, std::size_t seed) {
   OnDevice device(scene);
   const Schedule schedule(seed);
-  launch_rollout(device.stream, device.agents, device.count());
-  scene.each_running([&](int slot) { scene.rollout(slot); });
+  launch_rollout(device.stream, scene.environment, device.agents, device.count());
+  launch_count(device.stream, device.agents, device.count());
+  scene.each_running([&](int slot) { scene.rollout(slot), scene.count(slot); });
   Memory got = device.read();
-  EXPECT_TRUE(same_memory(scene.memory, got)) << scene.setting.text() << ", schedule " << seed;
-  count_comparison("rollout", kEngine, scene.warps * static_cast<std::int64_t>(scene.setting.chosen.size()));
+  EXPECT_TRUE(same_memory(scene, got)) << scene.setting.text() << ", schedule " << seed;
+  count_comparison("rollout", kEngine, scene.agents.warps * static_cast<std::int64_t>(scene.setting.chosen.size()));
   return got;
 }
 
 TEST_F(CudaRollout, HasTheCpusBits) {
-  const auto& shapes = kernel_shapes();
-  const auto& envs = kernel_envs();
-  const auto& horizons = kernel_horizons();
-  const int limits[] = {5, 14, 500};
+  const int envs[] = {1, 31, 32, 33, 1000}, horizons[] = {1, 7, 128}, limits[] = {5, 14, 0};
   unsigned long long episodes = 0, truncated = 0;
-  for (const auto& row : pairwise_table({shapes.size(), envs.size(), horizons.size(), 2, 2, kSchedules, 3, 2})) {
+  for (const auto& row : pairwise_table({kSmallShapes, std::size(envs), std::size(horizons), 2, 2, kSchedules, 3, 2, 3, 2, 2, 2})) {
     Setting s;
-    s.network = shapes[row[0]];
-    s.envs = envs[row[1]];
-    s.horizon = horizons[row[2]];
+    s.network(kernel_shapes()[row[0]]);
+    s.config.envs = envs[row[1]];
+    s.config.horizon = horizons[row[2]];
     s.choose(row[3] == 1);
-    s.bootstrap = row[4] == 1;
-    s.limit = limits[row[6]];
+    if (row[4] == 0) s.config.advantage.truncation = cupg::Truncation::terminal;
+    s.config.episode_limit = limits[row[6]];
     if (row[7] == 1) s.halted = {s.chosen.back()};
     if (row[6] == 1) s.step = 0xfffffffdu;  // wraps
-    limit_work(s, 1e8 * scale());
+    s.config.environment = std::array{"CartPole-v1", "MountainCar-v0", "Acrobot-v1"}[row[8]];
+    if (row[9] == 1) s.config.exploration = {.start = 0.5f, .end = 0.25f, .steps = 5000};
+    if (row[10] == 1) s.config.algorithm = "ppo";  // which reads log-probabilities
+    limit_work(s, (row[8] == 2 ? 5e6 : 5e7) * scale());
+    if (row[11] == 1) s.whole_episodes(), s.config.episode_limit = 30, s.config.envs = std::min(s.config.envs, 70);
     Scene scene(s);
     scene.start();
     expect_rollout(scene, row[5]);
@@ -73,32 +76,29 @@ TEST_F(CudaRollout, HasTheCpusBits) {
 
 TEST_F(CudaRollout, WritesAllOfItsRowsAndNoOthers) {
   Setting s;
-  s.envs = 70;
+  s.config.envs = 70;
   s.choose(true);
   Scene scene(s);
   scene.start();
   const Memory got = expect_rollout(scene, 1);
-  const std::int64_t rows = std::int64_t{s.slots} * s.rows(),
-                     written = static_cast<std::int64_t>(s.chosen.size()) * scene.warps * s.horizon;
-  EXPECT_EQ(got.observation.untouched(), (rows - written) * 4 * kWarp);
-  for (const auto* array : {&got.policy, &got.value, &got.advantage}) EXPECT_EQ(array->untouched(), (rows - written) * kWarp);
-  for (const auto* array : {&got.action, &got.done}) EXPECT_EQ(array->untouched(), rows - written);
+  const std::int64_t agents = std::ssize(s.chosen), idle = s.slots - agents, rows = std::int64_t{scene.agents.warps} * s.config.horizon;
+  const int written = scene.features.count() - 4;  // log p, the flag that has words of its own, the value's output, and what makes them odd
+  EXPECT_EQ(got.rows.untouched(), (idle * scene.features.count() + agents * (scene.features.count() - written)) * rows * kWarp);
+  for (const auto* array : {&got.done, &got.used}) EXPECT_EQ(array->untouched(), idle * rows);
 }
 
 TEST_F(CudaRollout, GoesOnWhereTheLastOneStopped) {
-  for (const NetworkShape& shape : {shared_shape({16}), separate_shape({3}, {4, 2})}) {
-    Setting s;
-    s.network = shape;
-    s.envs = 70;
-    s.horizon = 3;
-    Scene scene(s);
-    scene.start();
-    for (int k = 0; k < 6; ++k) {
-      const Memory got = expect_rollout(scene, static_cast<std::size_t>(k) % kSchedules);
-      scene.memory = got;
-      for (const int slot : s.chosen) scene.edit(slot, [&](AgentState& a) { a.step += 3; });
+  for (const bool episodes : {false, true})
+    for (const NetworkShape& shape : {shared_shape({16}), separate_shape({3}, {4})}) {
+      Setting s;
+      s.network(shape);
+      s.config.envs = 70;
+      s.config.horizon = 3;
+      if (episodes) s.whole_episodes();
+      Scene scene(s);
+      scene.start();
+      for (int k = 0; k < 6; ++k) scene.set_memory(expect_rollout(scene, static_cast<std::size_t>(k) % kSchedules));
     }
-  }
 }
 
 TEST_F(CudaRollout, NaNParametersStayVisible) {
@@ -107,9 +107,11 @@ TEST_F(CudaRollout, NaNParametersStayVisible) {
   scene.start();
   scene.packed(1)[7] = std::nanf("");
   OnDevice device(scene);
-  launch_rollout(device.stream, device.agents, device.count());
-  const Memory got = device.read();  // NaNs have many bits, so only ask whether they are there
-  for (int l = 0; l < kWarp; ++l) EXPECT_TRUE(std::isnan(got.policy[s.rows() * kWarp + l]) || std::isnan(got.value[s.rows() * kWarp + l]));
+  launch_rollout(device.stream, scene.environment, device.agents, device.count());
+  scene.set_memory(device.read());  // NaNs have many bits, so only ask whether they are there
+  for (int e = 0; e < kWarp; ++e)
+    EXPECT_TRUE(std::isnan(scene.feature(1, e, 0, scene.features.output())) ||
+                std::isnan(scene.feature(1, e, 0, scene.features.sample.value())));
 }
 
 }  // namespace

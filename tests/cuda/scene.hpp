@@ -1,6 +1,6 @@
-// Agents for one kernel at a time: their arrays in host memory, laid out as kernels/agents.hpp says; the ops on them by the CPU; and a
-// copy in device memory. A test applies a kernel to the copy and the CPU's op to the original, and then compares everything: what
-// neither of them writes is still the poison, or the input, that it was.
+// Agents for one kernel at a time: their arrays in host memory, as the engine allocates them; the ops on them by the CPU; and a copy in
+// device memory. A test applies a kernel to the copy and the CPU's op to the original, and then compares everything: what neither of
+// them writes is still the poison, or the input, that it was.
 #pragma once
 #include <cmath>
 #include <cstring>
@@ -8,12 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "src/engine/cuda_settings.hpp"
 #include "src/engine/isa.hpp"
-#include "src/engine/network_plan.hpp"
 #include "tests/cuda/cuda_test.hpp"
 #include "tests/cuda/device_array.hpp"
 #include "tests/support/bits.hpp"
 #include "tests/support/comparisons.hpp"
+#include "tests/support/engines.hpp"
 #include "tests/support/scale.hpp"
 #include "tests/support/shapes.hpp"
 
@@ -22,256 +23,374 @@ namespace cupg_test {
 using cupg::Activation;
 using cupg::AgentState;
 using cupg::kWarp;
+using cupg::MomentsOver;
 using cupg::NetworkShape;
 
 /// What all agents of a scene share.
 struct Setting {
-  NetworkShape network = shared_shape({16});
-  int envs = 33, horizon = 7;
+  cupg::Config config = plain_config();
   int slots = 2;
   std::vector<int> chosen = {1};  ///< the agents of a launch
   std::vector<int> halted = {};   ///< those that a launch must leave alone
-  int kept = -1;                  ///< warps that a trajectory has room for; -1: all
-  int limit = 14;
-  bool bootstrap = true, normalize = false;
-  int nstep = 0;  ///< 0: GAE
-  cupg::OptimizerSettings optimizer{};
-  std::int64_t total_updates = 10;
-  std::uint32_t step = 5;  ///< that the agents have taken
+  std::uint32_t step = 5;         ///< that the agents have taken
 
-  int warps() const { return (envs + kWarp - 1) / kWarp; }
-  /// With a few rows between the trajectories of two agents that nobody may touch.
-  std::int64_t rows() const { return static_cast<std::int64_t>(kept < 0 ? warps() : kept) * horizon + 3; }
-  std::string text() const {
-    return name(network) + ", " + std::to_string(envs) + " x " + std::to_string(horizon) + ", " + std::to_string(chosen.size()) +
-           " agents" + (normalize ? ", normalised" : "") + (nstep > 0 ? ", " + std::to_string(nstep) + "-step" : "") +
-           (bootstrap ? "" : ", terminal");
+  Setting() {
+    config.envs = 33;
+    config.horizon = 7;
+    config.episode_limit = 14;
+    config.steps = 100'000;
+  }
+  void network(const NetworkShape& n) {
+    config.shared = n.shared;
+    config.hidden = n.policy.width;
+    if (!n.shared) config.value_hidden = n.value.width;
+    config.activation = n.policy.activation;
+    config.bias = n.policy.bias;
   }
   /// One agent beside an idle one, or five of seven, out of order.
   void choose(bool many) {
     slots = many ? 7 : 2;
     chosen = many ? std::vector<int>{6, 0, 3, 2, 5} : std::vector<int>{1};
   }
+  void whole_episodes() {
+    config.collect = cupg::Collect::episodes;
+    config.minibatches = 1;
+  }
+  std::string text() const {
+    return config.environment + ", " + config.algorithm + ", " + name(config.network()) + ", " + std::to_string(config.envs) + " x " +
+           (config.collect == cupg::Collect::steps ? std::to_string(config.horizon) : "episodes") + ", " +
+           std::to_string(config.minibatches) + " minibatches, " + std::to_string(chosen.size()) + " agents" +
+           (config.advantage.normalize ? ", normalized" : "");
+  }
 };
 
-/// The arrays of all slots.
-template <template <class> class Array>
-struct Arrays {
-  Array<float> parameters, first_moment, second_moment, gradient, packed, environments, partials, moment_sums, observation, policy, value,
-      advantage;
-  Array<std::uint32_t> age, action, done, state;
+/// Arrays of words: states too, which have no gaps.
+static_assert(sizeof(AgentState) == 216);
+template <class T>
+using Word = std::conditional_t<std::is_same_v<T, float> || std::is_same_v<T, cupg::Moments>, float, std::uint32_t>;
+template <class T>
+struct HostWords : Guarded<Word<T>> {
+  using Guarded<Word<T>>::Guarded;
+  T* begin() { return reinterpret_cast<T*>(this->data()); }
 };
-/// f(name, array of a, array of b) for each.
-template <class A, class B, class F>
-void each_array(A& a, B& b, F f) {
-  f("parameters", a.parameters, b.parameters);
-  f("first moment", a.first_moment, b.first_moment);
-  f("second moment", a.second_moment, b.second_moment);
-  f("gradient", a.gradient, b.gradient);
-  f("packed weights", a.packed, b.packed);
-  f("environments", a.environments, b.environments);
-  f("partial sums", a.partials, b.partials);
-  f("moment sums", a.moment_sums, b.moment_sums);
-  f("observation", a.observation, b.observation);
-  f("policy", a.policy, b.policy);
-  f("value", a.value, b.value);
-  f("advantage", a.advantage, b.advantage);
-  f("age", a.age, b.age);
-  f("action", a.action, b.action);
-  f("done", a.done, b.done);
-  f("state", a.state, b.state);
+template <class T>
+struct DeviceWords : DeviceArray<Word<T>> {
+  using DeviceArray<Word<T>>::DeviceArray;
+  T* begin() { return reinterpret_cast<T*>(this->data()); }
+};
+using Memory = cupg::AgentArrays<HostWords>;
+
+/// f(what, array of a, array of b, pointer in `agents`) for all arrays.
+template <template <class> class A, template <class> class B, class F>
+void each_pair(cupg::AgentArrays<A>& a, cupg::AgentArrays<B>& b, TiledAgents& agents, int slots, F f) {
+  std::vector<void*> others;
+  b.each(agents, slots, [&](auto& array, auto&, std::int64_t, const char*) { others.push_back(&array); });
+  std::size_t next = 0;
+  a.each(agents, slots, [&]<class P>(auto& array, P& pointer, std::int64_t, const char* what) {
+    f(what, array, *static_cast<B<std::remove_const_t<std::remove_pointer_t<P>>>*>(others[next++]), pointer);
+  });
 }
-using Memory = Arrays<Guarded>;
 
 /// The agents in host memory.
 struct Scene {
   Setting setting;
   cupg::PackedNetwork network;
   const cupg::CpuOps& ops = cupg::cpu_ops_for(cupg::Isa::automatic);
-  int warps, parameter_stride, packed_stride;
+  const int environment;
+  TiledAgents agents;  ///< its pointers are into `memory`
+  const cupg::RowFeatures features;
   Memory memory;
-  Guarded<float> hidden, workspace;
+  Guarded<float> workspace;
 
-  /// Parameters are drawn; environments, trajectories, gradients and sums are poison.
-  explicit Scene(const Setting& s)
+  /// Parameters are drawn; environments, rows and sums are poison. row_warps < 0: an agent has the rows of all its warps.
+  explicit Scene(const Setting& s, int row_warps = -1)
       : setting(s),
-        network(s.network),
-        warps(s.warps()),
-        parameter_stride(cupg::padded(network.plan().parameters)),
-        packed_stride(cupg::padded(network.plan().packed)),
-        hidden(cupg::kMaxHiddenWidth * kWarp),
-        workspace(cupg::gradient_workspace(network.plan())) {
-    const std::int64_t n = s.slots, rows = n * s.rows();
-    memory.parameters = Guarded<float>(n * parameter_stride, 0.0f);
-    memory.first_moment = memory.second_moment = memory.gradient = memory.parameters;
-    memory.packed = Guarded<float>(n * packed_stride);
-    memory.environments = Guarded<float>(n * warps * 4 * kWarp);
-    memory.age = Guarded<std::uint32_t>(n * warps * kWarp);
-    memory.partials = Guarded<float>(n * warps * packed_stride);
-    memory.moment_sums = Guarded<float>(n * warps);
-    memory.observation = Guarded<float>(rows * 4 * kWarp);
-    memory.policy = memory.value = memory.advantage = Guarded<float>(rows * kWarp);
-    memory.action = memory.done = Guarded<std::uint32_t>(rows);
-    memory.state = Guarded<std::uint32_t>(n * kStateWords);
-    const int count = network.plan().parameters;
+        network(s.config.network()),
+        environment(cupg::find_environment(s.config.environment).id),
+        agents(cupg::agent_settings(s.config, &network)),
+        features(cupg::row_features(agents)),
+        workspace(std::max<std::int64_t>(cupg::small_partial(network.plan()), cupg::kMaxHiddenWidth) * kWarp) {
+    if (row_warps >= 0) agents.row_warps = row_warps;
+    memory.each(agents, s.slots, [](auto& array, auto& pointer, std::int64_t count, const char*) {
+      array = std::remove_reference_t<decltype(array)>(count * static_cast<std::int64_t>(sizeof *pointer) / 4);
+    });
+    bind();
+    std::copy(s.chosen.begin(), s.chosen.end(), memory.chosen.begin());
+    if (agents.episodes) std::fill_n(agents.rows, memory.rows.size(), 0.0f);  // rows that nobody fills hold finite numbers
+    const int count = agents.plan.parameters;
     for (int slot = 0; slot < s.slots; ++slot) {
-      AgentState a;
+      AgentState& a = state(slot) = {};
       a.key = 0x5eed0000000bu + 0x100000001u * static_cast<std::uint64_t>(slot);
+      a.settings = cupg::agent_settings_of(s.config, 0);
       a.step = s.step;
       a.optimizer = {0.75f, 0.875f, 3};
-      a.episodes = {1000, 100, 10};
-      set_state(slot, a);
-      const auto draw = [&](float* to, float size, std::uint64_t purpose) {
+      a.episodes = {1000, 100, 10, 7};
+      a.updates = 3;
+      a.taken = 3 * s.config.batch();
+      a.count = static_cast<std::uint32_t>(s.config.batch());
+      const auto draw = [&](float* all, float size, std::uint64_t purpose) {
+        float* const to = all + std::int64_t{slot} * cupg::parameter_stride(agents);
+        std::fill_n(to, cupg::parameter_stride(agents), 0.0f);
         const std::vector<float> x = random_floats(static_cast<std::size_t>(count), size, a.key + purpose);
-        std::copy(x.begin(), x.end(), to + std::int64_t{slot} * parameter_stride);
+        std::copy(x.begin(), x.end(), to);
       };
-      draw(memory.parameters.data(), 0.8f, 0);
-      draw(memory.first_moment.data(), 0.1f, 1);
-      draw(memory.second_moment.data(), 0.1f, 2);
+      draw(agents.parameters, 0.8f, 0);
+      draw(agents.first_moment, 0.1f, 1);
+      draw(agents.second_moment, 0.1f, 2);
       for (int i = 0; i < count; ++i) {
-        float& v = memory.second_moment[std::int64_t{slot} * parameter_stride + i];
+        float& v = agents.second_moment[std::int64_t{slot} * cupg::parameter_stride(agents) + i];
         v = std::abs(v);
       }
-      std::fill_n(memory.gradient.data() + std::int64_t{slot} * parameter_stride, count, std::nanf(""));
-      network.pack(memory.parameters.data() + std::int64_t{slot} * parameter_stride, packed(slot));
+      pack(slot);
     }
-    for (const int slot : s.halted) edit(slot, [](AgentState& a) { a.halted = 1; });
+    for (const int slot : s.halted) state(slot).halted = 1;
+  }
+  Scene(const Scene&) = delete;
+  Scene& operator=(const Scene&) = delete;
+
+  void set_memory(const Memory& other) {
+    memory = other;
+    bind();
   }
 
   // ---- one agent's
-  static constexpr std::int64_t kStateWords = sizeof(AgentState) / 4;
-  static_assert(sizeof(AgentState) == 88, "without gaps, so that states can be compared word by word");
-  AgentState state(int slot) const {
-    AgentState a;
-    std::memcpy(static_cast<void*>(&a), memory.state.data() + slot * kStateWords, sizeof a);
-    return a;
+  AgentState& state(int slot) { return agents.state[slot]; }
+  float* parameters(int slot) { return agents.parameters + std::int64_t{slot} * cupg::parameter_stride(agents); }
+  float* packed(int slot) { return agents.packed + std::int64_t{slot} * cupg::packed_stride(agents); }
+  float* partials(int slot) { return cupg::partials_of(agents, slot); }
+  float* lanes(float* all, int slot, int numbers) { return all + std::int64_t{slot} * agents.warps * numbers * kWarp; }
+  float* environments(int slot) { return lanes(agents.environments, slot, agents.state_size); }
+  std::uint32_t* age(int slot) { return agents.age + std::int64_t{slot} * agents.warps * kWarp; }
+  float* rows(int slot, int warp) { return agents.rows + cupg::row_index(agents, slot, warp) * features.floats(); }
+  float& feature(int slot, int environment_number, int t, int f) {
+    return rows(slot, environment_number / kWarp)[(std::int64_t{t} * features.count() + f) * kWarp + environment_number % kWarp];
   }
-  void set_state(int slot, const AgentState& a) { std::memcpy(memory.state.data() + slot * kStateWords, &a, sizeof a); }
-  template <class F>
-  void edit(int slot, F f) {
-    AgentState a = state(slot);
-    f(a);
-    set_state(slot, a);
+  /// Partial sums of a minibatch.
+  int partial_count(int slot) {
+    return cupg::partials_of_samples(agents, state(slot).count / static_cast<std::uint32_t>(agents.minibatches));
   }
-  float* packed(int slot) { return memory.packed.data() + std::int64_t{slot} * packed_stride; }
-  float* partials(int slot) { return memory.partials.data() + std::int64_t{slot} * warps * packed_stride; }
-  float* moment_sums(int slot) { return memory.moment_sums.data() + std::int64_t{slot} * warps; }
-  float* environments(int slot) { return memory.environments.data() + std::int64_t{slot} * warps * 4 * kWarp; }
-  std::uint32_t* age(int slot) { return memory.age.data() + std::int64_t{slot} * warps * kWarp; }
-  cupg::Trajectory trajectory(int slot) {
-    const std::int64_t row = slot * setting.rows();
-    return {memory.observation.data() + row * 4 * kWarp,
-            memory.policy.data() + row * kWarp,
-            memory.value.data() + row * kWarp,
-            memory.advantage.data() + row * kWarp,
-            nullptr,
-            0,
-            memory.action.data() + row,
-            memory.done.data() + row};
-  }
-  float batch() const { return static_cast<float>(std::int64_t{setting.envs} * setting.horizon); }
 
   // ---- the ops, by the CPU, for one agent
+  void pack(int slot) { network.pack(parameters(slot), packed(slot)); }
   void reset(int slot) {
-    for (int w = 0; w < warps; ++w) ops.reset(0, environments(slot), age(slot), state(slot).key, w);
+    for (int w = 0; w < agents.warps; ++w) ops.reset(environment, environments(slot), age(slot), state(slot).key, w);
+    std::fill_n(lanes(agents.episode_return, slot, 1), agents.warps * kWarp, 0.0f);
   }
   void rollout(int slot) {
     cupg::EpisodeTally tally;
-    for (int w = 0; w < warps; ++w) tally += rollout_warp(slot, w, trajectory(slot), 0);
-    edit(slot, [&](AgentState& a) { add(a, tally); });
+    AgentState& s = state(slot);
+    for (int w = 0; w < agents.warps; ++w) {
+      const std::int64_t row = cupg::row_index(agents, slot, w);
+      cupg::RolloutArgs a;
+      a.plan = &network.plan();
+      a.weights = packed(slot);
+      a.state = environments(slot);
+      a.age = age(slot);
+      a.episode_return = lanes(agents.episode_return, slot, 1);
+      a.rows = rows(slot, w);
+      a.done = agents.done + row;
+      a.used = agents.used + row;
+      a.length = agents.episodes ? cupg::length_of(agents, slot) + w * kWarp : nullptr;
+      a.envs = agents.envs;
+      a.steps = agents.capacity;
+      a.episodes = agents.episodes;
+      a.episode_limit = agents.episode_limit;
+      a.bootstrap = agents.bootstrap;
+      a.log_probabilities = agents.log_probabilities;
+      a.key = s.key;
+      a.step = s.step;
+      a.epsilon = cupg::behavior_epsilon(s.settings.exploration, s.taken);
+      const auto count = static_cast<std::uint32_t>(ops.rollout(environment, a, w, tally));
+      if (agents.episodes) agents.row_count[slot * agents.warps + w] = count;
+      s.longest = std::max(s.longest, count);
+    }
+    s.episodes.episodes += static_cast<unsigned long long>(tally.episodes);
+    s.episodes.terminated += static_cast<unsigned long long>(tally.terminated);
+    s.episodes.steps += static_cast<unsigned long long>(tally.steps);
+    s.episodes.returns += static_cast<unsigned long long>(tally.returns);
   }
-  cupg::EpisodeTally rollout_warp(int slot, int warp, const cupg::Trajectory& out, int row_warp) {
-    cupg::RolloutArgs a;
-    a.plan = &network.plan();
-    a.weights = packed(slot);
-    a.state = environments(slot);
-    a.age = age(slot);
-    a.out = out;
-    a.row_warp = row_warp;
-    a.envs = setting.envs;
-    a.horizon = setting.horizon;
-    a.episode_limit = static_cast<std::uint32_t>(setting.limit);
-    a.bootstrap = setting.bootstrap;
-    a.key = state(slot).key;
-    a.step = state(slot).step;
-    return ops.rollout(0, a, warp, hidden.data());
-  }
-  static void add(AgentState& a, const cupg::EpisodeTally& tally) {
-    a.episodes.episodes += static_cast<unsigned long long>(tally.episodes);
-    a.episodes.terminated += static_cast<unsigned long long>(tally.terminated);
-    a.episodes.steps += static_cast<unsigned long long>(tally.steps);
-    a.episodes.returns += static_cast<unsigned long long>(tally.returns);
+  void count(int slot) {
+    AgentState& s = state(slot);
+    s.count = static_cast<std::uint32_t>(agents.envs * agents.capacity);
+    if (agents.episodes) {
+      std::uint32_t* const first = cupg::first_of(agents, slot);
+      first[0] = 0;
+      for (int e = 0; e < agents.envs; ++e) first[e + 1] = first[e] + cupg::length_of(agents, slot)[e];
+      s.count = first[agents.envs];
+    }
+    s.step += s.longest;
+    s.longest = s.stopped = 0;
   }
   void advantage(int slot) {
-    for (int w = 0; w < warps; ++w) advantage_warp(trajectory(slot), w);
+    for (int w = 0; w < agents.warps; ++w)
+      ops.row_advantages(cupg::advantage_args(agents, state(slot)), features, rows(slot, w), agents.done + cupg::row_index(agents, slot, w),
+                         cupg::rows_of_warp(agents, slot, w));
   }
-  void advantage_warp(const cupg::Trajectory& data, int row_warps) {
-    cupg::AdvantageArgs a;
-    a.data = data;
-    a.constant_reward = kReward;
-    a.gamma = kGamma;
-    a.gamma_lambda = kGammaLambda;
-    a.nstep = setting.nstep;
-    a.horizon = setting.horizon;
-    ops.advantage(a, std::int64_t{row_warps} * setting.horizon);
+
+  /// The lane sums of the advantages of some rows, or of their squares, `stride` floats apart.
+  std::vector<float> lane_sums(const float* advantage, int stride, const std::uint32_t* used, std::int64_t count,
+                               const std::vector<float>& center, bool square) {
+    cupg::AlignedArray<float> aligned(kWarp), sums(kWarp);
+    std::copy(center.begin(), center.end(), aligned.data());
+    ops.row_moments(advantage, stride, used, count, aligned.data(), square, sums.data());
+    return {sums.data(), sums.data() + kWarp};
   }
-  /// Leaves the sums in moment_sums[0] alone; the others are the tree's.
-  cupg::Moments moments(int slot, float& mean) {
-    const auto sum = [&](float center, bool square) {
-      float* const sums = moment_sums(slot);
-      for (int w = 0; w < warps; ++w)
-        sums[w] = ops.warp_moment(trajectory(slot).advantage + std::int64_t{w} * setting.horizon * kWarp, setting.horizon,
-                                  cupg::lanes_in_use(setting.envs, w), center, square);
-      ops.tree(sums, warps, 1, 1);
-      return sums[0];
-    };
-    mean = sum(0.0f, false) / batch();
-    return cupg::finish_moments(mean, sum(mean, true), batch());
+  std::vector<float> warp_sums(int slot, int warp, const std::vector<float>& center, bool square) {
+    return lane_sums(rows(slot, warp) + features.sample.advantage() * kWarp, features.floats(),
+                     agents.used + cupg::row_index(agents, slot, warp), cupg::rows_of_warp(agents, slot, warp), center, square);
   }
-  void gradient(int slot, cupg::Moments moments) {
-    for (int w = 0; w < warps; ++w) gradient_warp(slot, w, trajectory(slot), 0, moments);
-  }
-  void gradient_warp(int slot, int warp, const cupg::Trajectory& data, int row_warp, cupg::Moments moments) {
-    cupg::GradientArgs a;
-    a.plan = &network.plan();
-    a.weights = packed(slot);
-    a.data = data;
-    a.row_warp = row_warp;
-    a.envs = setting.envs;
-    a.horizon = setting.horizon;
-    a.mean = moments.mean;
-    a.inverse_sd = moments.inverse_sd;
-    a.scale = 1.0f / batch();
-    a.coefficients = kCoefficients;
-    a.partials = partials(slot);
-    a.workspace = workspace.data();
-    ops.gradient(0, a, warp);
-  }
-  void reduce(int slot) { ops.tree(partials(slot), warps, network.plan().packed, packed_stride); }
-  /// Returns whether the update was made.
-  bool optimize(int slot) {
-    AgentState s = state(slot);
-    const std::int64_t at = std::int64_t{slot} * parameter_stride;
-    network.unpack_gradient(partials(slot), memory.gradient.data() + at);
-    cupg::OptimizerArgs a;
-    a.settings = setting.optimizer;
-    a.total.updates = setting.total_updates;
-    a.count = parameter_stride;
-    a.gradient = memory.gradient.data() + at;
-    a.parameters = memory.parameters.data() + at;
-    a.first_moment = memory.first_moment.data() + at;
-    a.second_moment = memory.second_moment.data() + at;
-    a.state = &s.optimizer;
-    const bool made = ops.optimize(a);
-    if (made) {
-      network.pack(memory.parameters.data() + at, packed(slot));
-      s.step += static_cast<std::uint32_t>(setting.horizon);
+  /// The moments of all groups. The sums that lead to them are scratch.
+  void moments(int slot) {
+    cupg::Moments* const out = cupg::moments_of(agents, slot);
+    if (agents.normalize_over == MomentsOver::episode) {
+      for (int w = 0; w < agents.warps; ++w) {
+        const int here = std::min(kWarp, agents.envs - w * kWarp);
+        const auto length = [&](int l) { return static_cast<float>(cupg::length_of(agents, slot)[w * kWarp + l]); };
+        std::vector<float> mean = warp_sums(slot, w, std::vector<float>(kWarp), false);
+        for (int l = 0; l < here; ++l) mean[static_cast<std::size_t>(l)] /= length(l);
+        const std::vector<float> squares = warp_sums(slot, w, mean, true);
+        for (int l = 0; l < here; ++l)
+          out[w * kWarp + l] = cupg::finish_moments(mean[static_cast<std::size_t>(l)], squares[static_cast<std::size_t>(l)], length(l));
+      }
+      return;
     }
-    s.halted = made ? 0 : 1;
-    s.diverged = 0;
-    for (int i = 0; i < network.plan().parameters; ++i) s.diverged |= std::isfinite(memory.parameters[at + i]) ? 0 : 1;
-    set_state(slot, s);
-    return made;
+    for (int group = 0; group < agents.moment_groups; ++group) {
+      const bool batch = agents.normalize_over == MomentsOver::batch;
+      const std::uint32_t n = batch ? state(slot).count : state(slot).count / static_cast<std::uint32_t>(agents.minibatches);
+      const auto sum = [&](float center, bool square) {
+        const std::vector<float> centers(kWarp, center);
+        std::vector<float> sums;
+        const int count = batch ? agents.warps : cupg::partials_of_samples(agents, n);
+        for (int p = 0; p < count; ++p) {
+          if (batch) {
+            sums.push_back(cupg::butterfly(warp_sums(slot, p, centers, square).data()));
+            continue;
+          }
+          const Gathered g = gather(slot, {group / agents.minibatches, group % agents.minibatches}, p);
+          sums.push_back(cupg::butterfly(lane_sums(g.data.data() + features.sample.advantage() * kWarp, features.floats(), g.used.data(),
+                                                   static_cast<std::int64_t>(g.used.size()), centers, square)
+                                             .data()));
+        }
+        ops.tree(sums.data(), count, 1, 1);
+        return sums[0];
+      };
+      const float mean = sum(0.0f, false) / static_cast<float>(n);
+      out[group] = cupg::finish_moments(mean, sum(mean, true), static_cast<float>(n));
+    }
+  }
+
+  /// The rows of a partial sum of a minibatch among several; where the kernel writes nothing, poison.
+  struct Gathered {
+    Guarded<float> data;
+    std::vector<std::uint32_t> used;
+  };
+  Gathered gather(int slot, MinibatchNumber number, int partial) {
+    const cupg::SampleRow at = features.sample;
+    const cupg::Minibatch m = cupg::make_minibatch(agents, slot, number);
+    const int begin = partial * agents.partial_samples, samples = std::min(agents.partial_samples, static_cast<int>(m.size) - begin);
+    Gathered g{Guarded<float>(cupg::kPartialRows * features.floats()), {}};
+    for (int t = 0; t * kWarp < samples; ++t) {
+      g.used.push_back(cupg::lanes_in_use(samples, t));
+      for (int l = 0; l < kWarp; ++l) {
+        const int i = t * kWarp + l < samples ? t * kWarp + l : 0;
+        const float* const from =
+            cupg::sample_in_rows(agents, slot, cupg::sample_at(m, static_cast<std::uint32_t>(begin + i)), features.floats());
+        for (int f = 0; f < at.fields(); ++f)
+          if (f != at.done()) g.data[(t * features.count() + f) * kWarp + l] = from[f * kWarp];
+      }
+    }
+    return g;
+  }
+
+  /// The partial sums of a minibatch. The rows' outputs become dJ/d(output), as the kernel leaves them.
+  void gradient(int slot, MinibatchNumber number) {
+    const cupg::SampleRow at = features.sample;
+    const AgentState& s = state(slot);
+    const std::uint32_t size = s.count / static_cast<std::uint32_t>(agents.minibatches);
+    const bool several = agents.minibatches > 1, stale = several || number.epoch > 0, kl = s.settings.objective.target_kl > 0;
+    const auto of_row = [&](float* row, int feature) { return row + feature * kWarp; };
+    for (int p = 0; p < partial_count(slot); ++p) {
+      float* data = several ? agents.gathered + (std::int64_t{slot} * agents.most_partials + p) * cupg::kPartialRows * features.floats()
+                            : rows(slot, p);
+      std::vector<std::uint32_t> used;
+      if (several) {
+        Gathered g = gather(slot, number, p);
+        std::copy_n(g.data.data(), g.used.size() * static_cast<std::size_t>(features.floats()), data);
+        used = g.used;
+      } else {
+        const std::uint32_t* const all = agents.used + cupg::row_index(agents, slot, p);
+        used.assign(all, all + cupg::rows_of_warp(agents, slot, p));
+      }
+      const auto count = static_cast<std::int64_t>(used.size());
+      if (stale) ops.small_forward(environment, network.plan(), packed(slot), data, count, nullptr);
+      for (std::int64_t t = 0; t < count; ++t) {
+        float* const row = data + t * features.floats();
+        for (int l = 0; l < kWarp; ++l) {  // a lane at a time, since an episode may have moments of its own
+          cupg::Moments m;
+          const int e = p * kWarp + l;
+          if (agents.normalize_over != MomentsOver::nothing && (agents.normalize_over != MomentsOver::episode || e < agents.envs))
+            m = cupg::moments_of(agents, slot)[cupg::moment_group(agents, number, e)];
+          cupg::ObjectiveArgs o;
+          o.count = 1;
+          o.coefficients = cupg::coefficients_of(s);
+          o.mean = m.mean;
+          o.inverse_sd = m.inverse_sd;
+          o.scale = cupg::loss_scale(agents, size);
+          o.policy = o.grad = of_row(row, features.output()) + l;
+          o.value = of_row(row, stale ? features.output() + agents.plan.policy_outputs : at.value()) + l;
+          o.action = of_row(row, at.action()) + l;
+          o.advantage = of_row(row, at.advantage()) + l;
+          o.target = of_row(row, at.target()) + l;
+          o.old_log_probability = of_row(row, at.log_probability()) + l;
+          o.old_value = of_row(row, at.value()) + l;
+          o.kl = kl ? of_row(row, features.kl()) + l : nullptr;
+          o.actions = agents.plan.actions;
+          o.policy_outputs = agents.plan.policy_outputs;
+          o.stride = kWarp;
+          const std::uint32_t mine = used[static_cast<std::size_t>(t)] >> l & 1u;
+          o.used = &mine;
+          loss(o);
+        }
+      }
+      cupg::SmallArgs b;
+      b.plan = &network.plan();
+      b.weights = packed(slot);
+      b.rows = data;
+      b.count = count;
+      b.kl = kl;
+      b.workspace = workspace.data();
+      b.partial = partials(slot) + std::int64_t{p} * cupg::partial_stride(agents);
+      ops.small_backward(environment, b);
+    }
+  }
+  void loss(const cupg::ObjectiveArgs& o) { cupg::cpu_ops_generic().objective(agents.objective_number)(o); }
+
+  /// The step with these partial sums, which are scratch afterward. Returns whether it was made.
+  bool step(int slot, MinibatchNumber number) {
+    AgentState& s = state(slot);
+    const bool ends_epoch = number.minibatch + 1 == agents.minibatches, ends_update = ends_epoch && number.epoch + 1 == agents.epochs;
+    if (s.stopped == 0) {
+      const int stride = cupg::parameter_stride(agents);
+      ops.tree(partials(slot), partial_count(slot), agents.partial_columns, cupg::partial_stride(agents));
+      cupg::AlignedArray<float> gradient(stride);
+      network.unpack_gradient(partials(slot), gradient.data());
+      cupg::OptimizerArgs a = cupg::optimizer_args(agents, slot);
+      a.gradient = gradient.data();
+      const bool made = ops.optimize(a);
+      if (made) pack(slot);
+      s.halted = made ? 0 : 1;
+      s.diverged = 0;
+      for (int i = 0; i < agents.plan.parameters; ++i) s.diverged |= std::isfinite(parameters(slot)[i]) ? 0 : 1;
+      if (!made) return false;
+      const float size = static_cast<float>(s.count / static_cast<std::uint32_t>(agents.minibatches)),
+                  target = s.settings.objective.target_kl;
+      if (ends_epoch && target > 0 && partials(slot)[agents.plan.packed] / size > target) s.stopped = 1;
+    }
+    if (!ends_update) return true;
+    s.optimizer.decay_power *= s.settings.optimizer.decay;
+    s.updates += 1;
+    s.taken += s.count;
+    return true;
   }
 
   /// op(slot) for every chosen agent that has not halted.
@@ -284,141 +403,126 @@ struct Scene {
   void start() {
     for (int slot = 0; slot < setting.slots; ++slot) {
       reset(slot);
-      for (int i = 0; i < warps * kWarp; ++i) age(slot)[i] = static_cast<std::uint32_t>(i * 7 % setting.limit);
-      for (int w = 0; w < warps; ++w)
-        for (int l = 0; l < kWarp; l += 3) environments(slot)[(w * 4 + 2) * kWarp + l] = 0.18f - 0.01f * static_cast<float>(l);
+      for (int i = 0; i < agents.warps * kWarp; ++i) {
+        age(slot)[i] = static_cast<std::uint32_t>(i * 7 % 14);
+        lanes(agents.episode_return, slot, 1)[i] = 0.25f * static_cast<float>(i % 11);
+        if (environment < 2 && i % 3 == 0)
+          environments(slot)[(i / kWarp * 4 + 2) * kWarp + i % kWarp] = 0.18f - 0.01f * static_cast<float>(i % kWarp);
+      }
     }
   }
   /// A rollout of all agents to work on.
   void play() {
     start();
-    for (int slot = 0; slot < setting.slots; ++slot) rollout(slot);
+    for (int slot = 0; slot < setting.slots; ++slot) rollout(slot), count(slot);
   }
-  /// And its advantages.
+  /// And its advantages, and their moments.
   void play_with_advantages() {
     play();
-    for (int slot = 0; slot < setting.slots; ++slot) advantage(slot);
+    for (int slot = 0; slot < setting.slots; ++slot) {
+      advantage(slot);
+      if (agents.normalize_over != MomentsOver::nothing) moments(slot);
+    }
   }
 
-  static constexpr float kReward = 1.0f, kGamma = 0.99f, kGammaLambda = 0.99f * 0.95f;
-  static constexpr cupg::Coefficients<float> kCoefficients{0.01f, 0.5f};
+  /// Whole episodes: what no engine promises, in lanes that have ended and in those that are no environment.
+  void forget_unused(Memory& m) {
+    if (!agents.episodes) return;
+    TiledAgents a = agents;
+    bind(m, a);
+    const auto forget = [](auto& word) { std::memcpy(&word, &kPoison, 4); };
+    for (const int slot : setting.chosen)
+      for (int w = 0; w < a.warps; ++w) {
+        for (int l = 0; l < kWarp; ++l) {
+          if (w * kWarp + l < a.envs) continue;
+          const std::int64_t warp = std::int64_t{slot} * a.warps + w;
+          forget(a.age[warp * kWarp + l]);
+          forget(a.episode_return[warp * kWarp + l]);
+          for (int i = 0; i < a.state_size; ++i) forget(a.environments[(warp * a.state_size + i) * kWarp + l]);
+        }
+        const std::int64_t row = cupg::row_index(a, slot, w);
+        for (std::int64_t t = 0; t < a.capacity; ++t) {
+          const bool filled = t < cupg::rows_of_warp(a, slot, w);
+          const std::uint32_t used = filled ? a.used[row + t] : 0;
+          a.done[row + t] &= used;
+          a.used[row + t] = used;
+          for (int l = 0; l < kWarp; ++l)
+            if ((used >> l & 1u) == 0)
+              for (int f = 0; f < features.count(); ++f) forget(a.rows[((row + t) * features.count() + f) * kWarp + l]);
+        }
+      }
+  }
+
+ private:
+  void bind() { bind(memory, agents); }
+  void bind(Memory& m, TiledAgents& a) const {
+    m.each(a, setting.slots, [](auto& array, auto& pointer, std::int64_t, const char*) { pointer = array.begin(); });
+  }
 };
 
 /// A copy of a scene in device memory.
 class OnDevice {
  public:
-  /// at_once: warps of one agent that have a workspace of their own.
-  explicit OnDevice(const Scene& scene, int at_once = -1) {
-    const Setting& s = scene.setting;
-    each_array(scene.memory, arrays_,
-               [&](const char*, const auto& host, auto& device) { device = std::remove_reference_t<decltype(device)>(stream, host); });
+  explicit OnDevice(Scene& scene) : agents(scene.agents), scene_(scene) {
+    each_pair(arrays_, scene.memory, agents, scene.setting.slots, [&](const char*, auto& device, const auto& host, auto& pointer) {
+      device = std::remove_reference_t<decltype(device)>(stream, host);
+      pointer = device.begin();
+    });
     const cupg::NetworkPlan& plan = scene.network.plan();
-    Guarded<std::uint32_t> entries(2 * plan.packed), chosen(static_cast<std::int64_t>(s.chosen.size()));
+    entries_host_ = Guarded<std::uint32_t>(2 * plan.packed);
     static_assert(sizeof(cupg::PackEntry) == 8);
-    std::memcpy(entries.data(), plan.entries, static_cast<std::size_t>(plan.packed) * sizeof(cupg::PackEntry));
-    for (std::size_t i = 0; i < s.chosen.size(); ++i) chosen[static_cast<std::int64_t>(i)] = static_cast<std::uint32_t>(s.chosen[i]);
-    entries_ = DeviceArray<std::uint32_t>(stream, entries);
-    chosen_ = DeviceArray<std::uint32_t>(stream, chosen);
-    inputs_ = {entries, chosen};
-
-    cupg::Agents& a = agents;
-    a.plan = plan;
-    a.plan.entries = reinterpret_cast<const cupg::PackEntry*>(entries_.data());
-    a.optimizer = s.optimizer;
-    a.coefficients = Scene::kCoefficients;
-    a.total.updates = s.total_updates;
-    a.envs = s.envs;
-    a.warps = scene.warps;
-    a.horizon = s.horizon;
-    a.episode_limit = static_cast<std::uint32_t>(s.limit);
-    a.max_episode_steps = s.limit;
-    a.state_size = 4;
-    a.nstep = s.nstep;
-    a.gamma = Scene::kGamma;
-    a.gamma_lambda = Scene::kGammaLambda;
-    a.constant_reward = Scene::kReward;
-    a.batch = scene.batch();
-    a.gradient_scale = 1.0f / a.batch;
-    a.normalize = s.normalize;
-    a.bootstrap = s.bootstrap;
-    a.parameters = arrays_.parameters.data();
-    a.first_moment = arrays_.first_moment.data();
-    a.second_moment = arrays_.second_moment.data();
-    a.gradient = arrays_.gradient.data();
-    a.packed = arrays_.packed.data();
-    a.environments = arrays_.environments.data();
-    a.age = arrays_.age.data();
-    a.trajectory = {arrays_.observation.data(), arrays_.policy.data(), arrays_.value.data(), arrays_.advantage.data(), nullptr, 0,
-                    arrays_.action.data(),      arrays_.done.data()};
-    a.rows = s.rows();
-    a.partials = arrays_.partials.data();
-    a.moment_sums = arrays_.moment_sums.data();
-    a.state = reinterpret_cast<AgentState*>(arrays_.state.data());
-    a.chosen = reinterpret_cast<const int*>(chosen_.data());
-    if (plan.policy.layers != 1 || (!plan.shared && plan.value.layers != 1)) {
-      a.workspace_size = cupg::gradient_workspace(plan);
-      const std::int64_t warps = at_once < 0 ? (scene.warps + 3) / 4 * 4 : at_once;
-      workspace_ = DeviceArray<float>(stream, Guarded<float>(static_cast<std::int64_t>(s.chosen.size()) * warps * a.workspace_size));
-      a.workspace = workspace_.data();
-    }
+    std::memcpy(entries_host_.data(), plan.entries, static_cast<std::size_t>(plan.packed) * sizeof(cupg::PackEntry));
+    entries_ = DeviceArray<std::uint32_t>(stream, entries_host_);
+    agents.plan.entries = reinterpret_cast<const cupg::PackEntry*>(entries_.data());
   }
 
   /// What the kernels have left. Fails the test where a guard or an input has changed.
   Memory read() {
     Memory memory;
     stream.synchronize("kernels");
-    each_array(memory, arrays_, [&](const char* array, auto& host, auto& device) {
-      host = device.read(stream);
-      EXPECT_TRUE(host.guards_intact()) << "beside " << array;
+    TiledAgents unused = agents;
+    each_pair(memory, arrays_, unused, scene_.setting.slots, [&](const char* what, auto& host, auto& device, auto&) {
+      static_cast<Guarded<std::remove_cvref_t<decltype(host[0])>>&>(host) = device.read(stream);
+      EXPECT_TRUE(host.guards_intact()) << "beside " << what;
     });
-    if (agents.workspace != nullptr) {
-      EXPECT_TRUE(workspace_.read(stream).guards_intact()) << "beside the workspace";
-    }
-    EXPECT_TRUE(same_bits(inputs_.entries, entries_.read(stream)));
-    EXPECT_TRUE(same_bits(inputs_.chosen, chosen_.read(stream)));
+    EXPECT_TRUE(same_bits(entries_host_, entries_.read(stream)));
     return memory;
   }
-  int count() const { return static_cast<int>(inputs_.chosen.size()); }
+  int count() const { return static_cast<int>(scene_.setting.chosen.size()); }
 
   Stream stream;
-  cupg::Agents agents;
+  TiledAgents agents;
 
  private:
-  Arrays<DeviceArray> arrays_;
-  DeviceArray<float> workspace_;
-  DeviceArray<std::uint32_t> entries_, chosen_;
-  struct {
-    Guarded<std::uint32_t> entries, chosen;
-  } inputs_;
+  Scene& scene_;
+  cupg::AgentArrays<DeviceWords> arrays_;
+  Guarded<std::uint32_t> entries_host_;
+  DeviceArray<std::uint32_t> entries_;
 };
 
-/// States, which are compared word by word, with one NaN for all (bits.hpp).
-inline Guarded<std::uint32_t> with_one_nan(Guarded<std::uint32_t> states) {
-  for (std::int64_t at = 0; at < states.size(); at += Scene::kStateWords) {
-    AgentState a;
-    std::memcpy(static_cast<void*>(&a), states.data() + at, sizeof a);
-    for (float* const x :
-         {&a.moments.mean, &a.moments.inverse_sd, &a.mean, &a.optimizer.beta1_power, &a.optimizer.beta2_power, &a.optimizer.decay_power})
-      if (std::isnan(*x)) *x = std::nanf("");
-    std::memcpy(states.data() + at, &a, sizeof a);
-  }
-  return states;
-}
-
-/// The first difference between two memories, array by array.
-inline testing::AssertionResult same_memory(Memory want, Memory got) {
-  want.state = with_one_nan(std::move(want.state));
-  got.state = with_one_nan(std::move(got.state));
+/// The first difference between the scene's memory and another one, array by array.
+inline testing::AssertionResult same_memory(Scene& scene, Memory got) {
+  Memory want = scene.memory;
+  scene.forget_unused(want);
+  scene.forget_unused(got);
   testing::AssertionResult result = testing::AssertionSuccess();
-  each_array(want, got, [&](const char* array, const auto& a, const auto& b) {
+  TiledAgents unused = scene.agents;
+  each_pair(want, got, unused, scene.setting.slots, [&](const char* what, const auto& a, const auto& b, auto&) {
     if (!result) return;
-    if (const auto same = same_bits(a, b); !same) result = testing::AssertionFailure() << array << ": " << same.message();
+    if (const auto same = same_bits(a, b); !same) result = testing::AssertionFailure() << what << ": " << same.message();
   });
   return result;
 }
+/// Sums on the way to others are nobody's business.
+inline void forget_sums(Scene& scene, Memory& got) {
+  got.partials = scene.memory.partials;
+  got.moment_sums = scene.memory.moment_sums;
+}
 
-/// Networks of every structure: no, one and two hidden layers, on one trunk and on two, of equal and of mixed depths. Widths 16 with
-/// ReLU on one trunk have kernels of their own; the gradient takes 4 units at a time (8 of those), so that 5, 7, 9, 33 leave some over.
+/// Networks of every structure: no, one and two hidden layers, on one trunk and on two, of equal and of mixed depths; the small ones come
+/// first. Widths 16 with ReLU on one trunk have kernels of their own; the gradient takes 4 units at a time (8 of those), so that 5, 7, 9,
+/// 33 leave some over.
+inline constexpr std::size_t kSmallShapes = 15;
 inline const std::vector<NetworkShape>& kernel_shapes() {
   constexpr Activation kTanh = Activation::tanh, kRelu = Activation::relu;
   static const std::vector<NetworkShape> shapes = {
@@ -447,19 +551,6 @@ inline const std::vector<NetworkShape>& kernel_shapes() {
   };
   return shapes;
 }
-inline std::vector<std::size_t> indices(std::size_t count) {
-  std::vector<std::size_t> all(count);
-  std::iota(all.begin(), all.end(), std::size_t{0});
-  return all;
-}
-inline const std::vector<int>& kernel_envs() {
-  static const std::vector<int> all = {1, 31, 32, 33, 1000};
-  return all;
-}
-inline const std::vector<int>& kernel_horizons() {
-  static const std::vector<int> all = {1, 7, 128};
-  return all;
-}
 
 /// Multiplications of one sample, roughly.
 inline double work(const NetworkShape& n) {
@@ -472,14 +563,17 @@ inline double work(const NetworkShape& n) {
 }
 /// Makes what costs more than `most` multiplications smaller: first other agents go, then steps, then environments.
 inline void limit_work(Setting& s, double most) {
-  const auto cost = [&] { return work(s.network) * s.envs * s.horizon * static_cast<double>(s.slots); };
+  cupg::Config& c = s.config;
+  const auto cost = [&] { return work(c.network()) * static_cast<double>(c.envs) * c.horizon * s.slots; };
   if (cost() > most && s.slots > 3) {
     s.slots = 3, s.chosen = {2, 0};
     if (!s.halted.empty()) s.halted = {0};
   }
-  if (cost() > most) s.horizon = std::min(s.horizon, 21);
-  if (cost() > most) s.envs = std::min(s.envs, 70);
-  if (cost() > most) s.horizon = std::min(s.horizon, 7);
+  if (cost() > most) c.horizon = std::min(c.horizon, 21);
+  if (cost() > most) c.envs = std::min(c.envs, 70);
+  if (cost() > most) c.horizon = std::min(c.horizon, 7);
+  while (c.collect == cupg::Collect::steps && c.batch() % c.minibatches != 0) --c.minibatches;
+  c.advantage.nstep = std::min(c.advantage.nstep, c.horizon);
 }
 
 }  // namespace cupg_test

@@ -1,4 +1,4 @@
-// The advantage op: generalized advantage estimation and n-step returns.
+// Advantages and targets, of rows and of samples one beside the other: by hand, by identities, against the oracle, at the edges.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -6,234 +6,273 @@
 #include "src/engine/isa.hpp"
 #include "tests/support/comparisons.hpp"
 #include "tests/support/golden.hpp"
-#include "tests/support/rows.hpp"
+#include "tests/support/guarded.hpp"
 #include "tests/support/shapes.hpp"
 
 namespace {
 
 using namespace cupg_test;
+using cupg::Estimator;
 using cupg::kWarp;
-constexpr int kGae = 0, kWhole = 1 << 20;  // nstep: 0 is GAE; beyond any rollout, the whole return
+constexpr cupg::SampleRow kRow{4};
+constexpr cupg::RowFeatures kFeatures{kRow, 2};
+constexpr int kWhole = 1 << 20;  // steps beyond any rollout: the whole return
+using Floats = std::vector<float>;
 
-/// One warp's input: V(s_t), V(s_{t+1}) (0 where that is terminal), rewards and ends.
+/// One environment's samples; everything that is no input is poison.
 struct Problem {
-  Rows rows;
-  Guarded<float> reward;
-
-  explicit Problem(int horizon) : rows(1, horizon), reward(horizon * kWarp, 0.0f) {
-    rows.value = Guarded<float>(horizon * kWarp, 0.0f);
-    rows.advantage = rows.value;
-    rows.done = Guarded<std::uint32_t>(horizon, 0u);
+  Guarded<float> samples;
+  explicit Problem(std::int64_t count) : samples(count * kRow.stride()) {}
+  Problem(const std::vector<float>& values, const std::vector<float>& next_values, const std::vector<bool>& done)
+      : Problem(static_cast<std::int64_t>(values.size())) {
+    for (std::size_t t = 0; t < values.size(); ++t) set(static_cast<std::int64_t>(t), values[t], next_values[t], done[t]);
   }
-  /// The same in every lane, step by step.
-  Problem(const std::vector<float>& rewards, const std::vector<float>& values, const std::vector<float>& next_values,
-          const std::vector<bool>& done)
-      : Problem(static_cast<int>(rewards.size())) {
-    for (int t = 0; t < rows.horizon; ++t)
-      for (int e = 0; e < kWarp; ++e) {
-        const auto i = static_cast<std::size_t>(t);
-        reward[rows.at(e, t)] = rewards[i];
-        rows.value[rows.at(e, t)] = values[i];
-        rows.advantage[rows.at(e, t)] = next_values[i];
-        rows.set_flag(rows.done, e, t, done[i]);
-      }
-  }
-  static Problem random(int horizon, std::uint64_t seed) {
-    Problem p(horizon);
-    const auto count = static_cast<std::size_t>(horizon * kWarp);
-    const std::vector<float> numbers = random_floats(3 * count, 4.0f, seed);
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto at = static_cast<std::int64_t>(i);
-      p.reward[at] = numbers[i];
-      p.rows.value[at] = numbers[count + i];
-      p.rows.advantage[at] = numbers[2 * count + i];
+  static Problem random(std::int64_t count, std::uint64_t seed, bool terminate = true) {
+    Problem p(count);
+    const std::vector<float> x = random_floats(static_cast<std::size_t>(2 * count), 4, seed);
+    for (std::int64_t t = 0; t < count; ++t) {
+      const std::uint32_t word = cupg::philox4x32(static_cast<std::uint32_t>(t), 0, 0, 0, seed).word[0];
+      const bool done = word % 6 == 0;
+      p.set(t, x[static_cast<std::size_t>(t)], terminate && word % 12 == 0 ? 0 : x[static_cast<std::size_t>(count + t)], done);
     }
-    for (int t = 0; t < horizon; ++t)
-      for (int e = 0; e < kWarp; ++e) {
-        const std::uint32_t word = cupg::philox4x32(static_cast<std::uint32_t>(t), static_cast<std::uint32_t>(e), 0, 0, seed).word[0];
-        p.rows.set_flag(p.rows.done, e, t, word % 6 == 0);
-        if (word % 12 == 0) p.rows.advantage[p.rows.at(e, t)] = 0;  // terminated
-      }
+    for (std::int64_t t = 0; t + 1 < count; ++t)  // V(s_{t+1}) is that of the next sample, unless an episode ended in between
+      if (!p.done(t)) p.at(t, kRow.next_value()) = p.at(t + 1, kRow.value());
     return p;
   }
 
-  /// Advantages [T][32].
-  Guarded<float> solve(cupg::Isa isa, float gamma, float lambda, int nstep, bool constant_reward = false) const {
-    Problem p = *this;
-    cupg::AdvantageArgs a;
-    a.data = p.rows.view();
-    a.reward = constant_reward ? nullptr : p.reward.data();
-    a.constant_reward = 1;
-    a.gamma = gamma;
-    a.gamma_lambda = gamma * lambda;
-    a.nstep = nstep;
-    a.horizon = rows.horizon;
-    cupg::cpu_ops_for(isa).advantage(a, 0);
-    EXPECT_TRUE(p.rows.guards_intact() && p.reward.guards_intact());
-    EXPECT_TRUE(same_bits(rows.value, p.rows.value)) << "an input was written";
-    return p.rows.advantage;
+  float& at(std::int64_t t, int field) { return samples[t * kRow.stride() + field]; }
+  float at(std::int64_t t, int field) const { return samples[t * kRow.stride() + field]; }
+  bool done(std::int64_t t) const { return cupg::float_bits(at(t, kRow.done())) != 0; }
+  std::int64_t count() const { return samples.size() / kRow.stride(); }
+  void set(std::int64_t t, float value, float next, bool done) {
+    at(t, kRow.value()) = value;
+    at(t, kRow.next_value()) = next;
+    at(t, kRow.done()) = cupg::bits_float(done ? 1u : 0u);
+    at(t, kRow.reward()) = 1;
+  }
+
+  struct Result {
+    Floats advantage, target;
+  };
+  /// Of the samples, and of rows that have them in one lane: every instruction set must give the same bits.
+  Result solve(Estimator estimator, float gamma, float lambda, int nstep = 1, bool has_value = true) const {
+    const cupg::AdvantageArgs a{kRow, estimator, has_value, gamma, gamma * lambda, nstep};
+    Result r;
+    for (const cupg::Isa isa : cupg::available_isas()) {
+      const cupg::CpuOps& ops = cupg::cpu_ops_for(isa);
+      Problem p = *this;
+      ops.sample_advantages(a, p.samples.data(), count());
+      EXPECT_TRUE(p.samples.guards_intact());
+      const Result got = p.take(*this);
+      EXPECT_TRUE(same_bits(samples, p.samples)) << "something else was written";
+      if (isa == cupg::available_isas()[0]) r = got;
+      EXPECT_TRUE(same_bits(r.advantage, got.advantage) && same_bits(r.target, got.target)) << ops.isa;
+      for (const int lane : {0, 13, 31}) {
+        const Result of_rows = p.solve_rows(ops, a, lane);
+        EXPECT_TRUE(same_bits(r.advantage, of_rows.advantage)) << ops.isa << ", lane " << lane;
+        EXPECT_TRUE(same_bits(r.target, of_rows.target)) << ops.isa << ", lane " << lane;
+      }
+      count_comparison("advantage", ops.isa, 4);
+    }
+    return r;
+  }
+
+ private:
+  /// The results, in whose place `before` comes back.
+  Result take(const Problem& before) {
+    Result r;
+    for (std::int64_t t = 0; t < count(); ++t) {
+      r.advantage.push_back(at(t, kRow.advantage()));
+      r.target.push_back(at(t, kRow.target()));
+      at(t, kRow.advantage()) = before.at(t, kRow.advantage());
+      at(t, kRow.target()) = before.at(t, kRow.target());
+    }
+    return r;
+  }
+  /// The other lanes are poison, and episodes end in them at random.
+  Result solve_rows(const cupg::CpuOps& ops, const cupg::AdvantageArgs& a, int lane) const {
+    Guarded<float> rows(count() * kFeatures.floats());
+    Guarded<std::uint32_t> ends(count());
+    const auto index = [&](std::int64_t t, int field) { return t * kFeatures.floats() + field * kWarp + lane; };
+    for (std::int64_t t = 0; t < count(); ++t) {
+      for (const int field : {kRow.value(), kRow.next_value(), kRow.reward()}) rows[index(t, field)] = at(t, field);
+      const std::uint32_t others = cupg::philox4x32(static_cast<std::uint32_t>(t), 1, 0, 0, 9).word[0];
+      ends[t] = (others & ~(1u << lane)) | (done(t) ? 1u << lane : 0u);
+    }
+    const Guarded<float> before = rows;
+    ops.row_advantages(a, kFeatures, rows.data(), ends.data(), count());
+    EXPECT_TRUE(rows.guards_intact() && ends.guards_intact());
+    Result r;
+    for (std::int64_t t = 0; t < count(); ++t) {
+      r.advantage.push_back(rows[index(t, kRow.advantage())]);
+      r.target.push_back(rows[index(t, kRow.target())]);
+      for (const int field : {kRow.advantage(), kRow.target()}) rows[index(t, field)] = before[index(t, field)];
+      for (const int field : {0, 1, 2, 3, kRow.action(), kRow.log_probability(), kRow.value(), kRow.done(), kFeatures.output()})
+        EXPECT_EQ(bits_of(rows[index(t, field)]), bits_of(before[index(t, field)])) << "something else was written";
+    }
+    return r;
   }
 };
 
-std::vector<float> lane0(const Guarded<float>& x) {
-  std::vector<float> column;
-  for (std::int64_t i = 0; i < x.size(); i += kWarp) column.push_back(x[i]);
-  return column;
-}
-
 TEST(Advantage, GaeByHand) {
-  // gamma = lambda = 1/2, r = 1, V = 1 2 3, V' = 2 3 4: delta = 1+1-1, 1+1.5-2, 1+2-3 = 1, 0.5, 0; A = delta + A'/4
-  const Problem p({1, 1, 1}, {1, 2, 3}, {2, 3, 4}, {false, false, false});
-  EXPECT_EQ(lane0(p.solve(cupg::Isa::automatic, 0.5f, 0.5f, kGae)), (std::vector<float>{1.125f, 0.5f, 0}));
+  // gamma = lambda = 1/2, r = 1, V = 1 2 3, V' = 2 3 4: delta = 1+1-1, 1+1.5-2, 1+2-3 = 1, 0.5, 0; A = delta + A'/4; R = A + V
+  const Problem::Result r = Problem({1, 2, 3}, {2, 3, 4}, {false, false, false}).solve(Estimator::gae, 0.5f, 0.5f);
+  EXPECT_EQ(r.advantage, (Floats{1.125f, 0.5f, 0}));
+  EXPECT_EQ(r.target, (Floats{2.125f, 2.5f, 3}));
 }
-
-TEST(Advantage, TruncationBootstrapsAndCutsTheChain) {
-  // as above, but the episode was cut after step 1 in a state of value 8: delta_1 = 1 + 4 - 2, and A_1 = delta_1
-  const Problem p({1, 1, 1}, {1, 2, 3}, {2, 8, 4}, {false, true, false});
-  EXPECT_EQ(lane0(p.solve(cupg::Isa::automatic, 0.5f, 0.5f, kGae)), (std::vector<float>{1.75f, 3, 0}));
-  EXPECT_EQ(lane0(p.solve(cupg::Isa::automatic, 0.5f, 0.5f, kWhole)), (std::vector<float>{1 + 0.5f * 5 - 1, 1 + 0.5f * 8 - 2, 0}));
+TEST(Advantage, ACutBootstrapsAndEndsTheChain) {
+  // cut after step 1 in a state of value 8: delta_1 = 1 + 4 - 2 = 3 = A_1, A_0 = 1 + 3/4;  n-step and returns: 1 + 8/2, 1 + 5/2
+  const Problem p({1, 2, 3}, {2, 8, 4}, {false, true, false});
+  EXPECT_EQ(p.solve(Estimator::gae, 0.5f, 0.5f).advantage, (Floats{1.75f, 3, 0}));
+  EXPECT_EQ(p.solve(Estimator::nstep, 0.5f, 0, 3).advantage, (Floats{2.5f, 3, 0}));
+  EXPECT_EQ(p.solve(Estimator::returns, 0.5f, 0).advantage, (Floats{2.5f, 3, 0}));
+  EXPECT_EQ(p.solve(Estimator::returns, 0.5f, 0).target, (Floats{3.5f, 5, 3}));
 }
-
-TEST(Advantage, TerminationHasNoFuture) {
-  const Problem p({1, 1, 1}, {1, 2, 3}, {2, 0, 4}, {false, true, false});
-  EXPECT_EQ(lane0(p.solve(cupg::Isa::automatic, 0.5f, 0.5f, kGae)), (std::vector<float>{0.75f, -1, 0}));
-  EXPECT_EQ(lane0(p.solve(cupg::Isa::automatic, 0.5f, 0.5f, kWhole)), (std::vector<float>{1 + 0.5f * 1 - 1, 1 - 2, 0}));
+TEST(Advantage, ATerminationHasNoFuture) {
+  // V' = 0 after step 1: delta_1 = 1 - 2, A_0 = 1 - 1/4;  returns: 1, 1 + 1/2
+  const Problem p({1, 2, 3}, {2, 0, 4}, {false, true, false});
+  EXPECT_EQ(p.solve(Estimator::gae, 0.5f, 0.5f).advantage, (Floats{0.75f, -1, 0}));
+  EXPECT_EQ(p.solve(Estimator::nstep, 0.5f, 0, 2).advantage, (Floats{0.5f, -1, 0}));
+  EXPECT_EQ(p.solve(Estimator::returns, 0.5f, 0).advantage, (Floats{0.5f, -1, 0}));
 }
-
 TEST(Advantage, NstepByHand) {
-  // gamma = 1/2, n = 2: G_0 = r0 + r1/2 + V'(s_2)/4, G_1 likewise, G_2 has one reward left
-  const Problem p({1, 2, 4}, {1, 2, 3}, {8, 16, 32}, {false, false, false});
-  EXPECT_EQ(lane0(p.solve(cupg::Isa::automatic, 0.5f, 1, 2)), (std::vector<float>{1 + 1 + 4 - 1, 2 + 2 + 8 - 2, 4 + 16 - 3}));
-  EXPECT_EQ(lane0(p.solve(cupg::Isa::automatic, 0.5f, 1, 1)), (std::vector<float>{1 + 4 - 1, 2 + 8 - 2, 4 + 16 - 3}));
-  EXPECT_EQ(lane0(p.solve(cupg::Isa::automatic, 0.5f, 1, 3)), (std::vector<float>{1 + 1 + 1 + 4 - 1, 2 + 2 + 8 - 2, 4 + 16 - 3}));
+  // r = 1, gamma = 1/2, V' = 8 16 32. n = 2: 1 + 1/2 + 16/4, 1 + 1/2 + 32/4, and one reward left: 1 + 32/2
+  const Problem p({1, 2, 3}, {8, 16, 32}, {false, false, false});
+  EXPECT_EQ(p.solve(Estimator::nstep, 0.5f, 0, 2).target, (Floats{5.5f, 9.5f, 17}));
+  EXPECT_EQ(p.solve(Estimator::nstep, 0.5f, 0, 1).target, (Floats{5, 9, 17}));
+  EXPECT_EQ(p.solve(Estimator::nstep, 0.5f, 0, 3).target, (Floats{5.75f, 9.5f, 17}));
+  EXPECT_EQ(p.solve(Estimator::nstep, 0.5f, 0, 2).advantage, (Floats{4.5f, 7.5f, 14}));
 }
-
-TEST(Advantage, LambdaZeroIsTheTemporalDifferenceToTheBit) {
-  for (const int horizon : {1, 2, 19}) {
-    const Problem p = Problem::random(horizon, 1);
-    const Guarded<float> a = p.solve(cupg::Isa::automatic, 0.9f, 0, kGae), one = p.solve(cupg::Isa::automatic, 0.9f, 0, 1);
-    for (std::int64_t i = 0; i < a.size(); ++i) EXPECT_EQ(a[i], std::fma(0.9f, p.rows.advantage[i], p.reward[i]) - p.rows.value[i]);
-    EXPECT_TRUE(same_bits(one, a)) << "one step is the same";
+TEST(Advantage, ReturnsOfAnObjectiveWithoutAValueAreAdvantageAndTarget) {
+  // two whole episodes: 1 + 1/2 + 1/4, 1 + 1/2, 1 | 1 + 1/2, 1; the values in the rows have no part in it
+  const Problem p({9, 9, 9, 9, 9}, {7, 7, 0, 7, 0}, {false, false, true, false, true});
+  const Problem::Result r = p.solve(Estimator::returns, 0.5f, 0, 1, false);
+  EXPECT_EQ(r.advantage, (Floats{1.75f, 1.5f, 1, 1.5f, 1}));
+  EXPECT_EQ(r.target, r.advantage);
+}
+TEST(Advantage, OneStepAndNone) {
+  for (const Estimator e : {Estimator::gae, Estimator::nstep, Estimator::returns}) {
+    EXPECT_EQ(Problem({1}, {4}, {false}).solve(e, 0.5f, 0.5f, 5).advantage, Floats{2});
+    EXPECT_EQ(Problem({1}, {4}, {true}).solve(e, 0.5f, 0.5f, 5).advantage, Floats{2});
+    EXPECT_EQ(Problem({1}, {0}, {true}).solve(e, 0.5f, 0.5f, 5).advantage, Floats{0});
+    EXPECT_TRUE(Problem(0).solve(e, 0.5f, 0.5f).advantage.empty());
   }
 }
-
-TEST(Advantage, LambdaOneIsTheReturnMinusTheValue) {
-  const int horizon = 40;
-  Problem p = Problem::random(horizon, 2);
-  for (int e = 0; e < kWarp; ++e)  // the value after a step is that of the next, unless an episode ended in between
-    for (int t = 0; t + 1 < horizon; ++t)
-      if (!p.rows.flag(p.rows.done, e, t)) p.rows.advantage[p.rows.at(e, t)] = p.rows.value[p.rows.at(e, t + 1)];
-  const Guarded<float> gae = p.solve(cupg::Isa::automatic, 0.9f, 1, kGae), whole = p.solve(cupg::Isa::automatic, 0.9f, 1, kWhole);
-  // Both sum numbers below 4 (GAE: differences up to 12) with weights 0.9^k, two roundings a step: 2^-24 * 2 * 12 / 0.1 each
-  for (std::int64_t i = 0; i < gae.size(); ++i) EXPECT_FALSE(!(std::abs(gae[i] - whole[i]) <= 2 * 240 * 0x1p-24f));
-}
-
-TEST(Advantage, GammaZeroSeesOneReward) {
-  const Problem p = Problem::random(7, 3);
-  for (const int nstep : {kGae, 1, 5, kWhole}) {
-    const Guarded<float> a = p.solve(cupg::Isa::automatic, 0, 0.7f, nstep);
-    for (std::int64_t i = 0; i < a.size(); ++i) EXPECT_EQ(a[i], p.reward[i] - p.rows.value[i]);
-  }
-}
-
-TEST(Advantage, ConstantRewardIsAnArrayOfIt) {
-  Problem p = Problem::random(13, 4);
-  for (float& r : p.reward.span()) r = 1;
-  for (const int nstep : {kGae, 4})
-    EXPECT_TRUE(same_bits(p.solve(cupg::Isa::automatic, 0.99f, 0.95f, nstep), p.solve(cupg::Isa::automatic, 0.99f, 0.95f, nstep, true)));
+TEST(Advantage, TheRewardIsTheEnvironments) {
+  // -3 + 8/2 = 1, then 8; each step has its own
+  Problem p({0, 0}, {0, 0}, {false, true});
+  p.at(0, kRow.reward()) = -3;
+  p.at(1, kRow.reward()) = 8;
+  for (const Estimator e : {Estimator::gae, Estimator::nstep, Estimator::returns})
+    EXPECT_EQ(p.solve(e, 0.5f, 1, 2).advantage, (Floats{1, 8}));
 }
 
 /// The oracle's rollout; `simple` counts every end as a termination, `timelimit` goes on from final_values where only time ran out.
-struct Golden {
-  nlohmann::json json = golden_json("returns_numpy.json");
-  int horizon = json.at("rewards").at("shape")[0].get<int>(), envs = json.at("rewards").at("shape")[1].get<int>();
-
-  std::vector<double> numbers(const char* name) const { return array(json.at(name)); }
-  Problem problem(bool time_limit) const {
-    const auto rewards = numbers("rewards"), values = numbers("values"), terminated = numbers("terminated"),
-               truncated = numbers("truncated"), final_values = numbers("final_values"), last_values = numbers("last_values");
-    Problem p(horizon);
-    for (int e = 0; e < envs; ++e)
-      for (int t = 0; t < horizon; ++t) {
-        const auto i = static_cast<std::size_t>(t * envs + e);
-        const bool end = terminated[i] != 0 || truncated[i] != 0, cut = terminated[i] != 0 || (end && !time_limit);
-        const double after = t + 1 < horizon ? values[i + static_cast<std::size_t>(envs)] : last_values[static_cast<std::size_t>(e)];
-        p.reward[p.rows.at(e, t)] = static_cast<float>(rewards[i]);
-        p.rows.value[p.rows.at(e, t)] = static_cast<float>(values[i]);
-        p.rows.advantage[p.rows.at(e, t)] = static_cast<float>(cut ? 0 : end ? final_values[i] : after);
-        p.rows.set_flag(p.rows.done, e, t, end);
-      }
-    return p;
-  }
-  /// `plus_value`: the golden file holds returns, the op gives advantages.
-  void expect(const Guarded<float>& got, const Problem& p, const nlohmann::json& want_json, bool plus_value, double tolerance) const {
-    const std::vector<double> want = array(want_json), values = numbers("values");
-    for (int e = 0; e < envs; ++e)
-      for (int t = 0; t < horizon; ++t) {
-        const auto i = static_cast<std::size_t>(t * envs + e);
-        const double advantage = static_cast<double>(got[p.rows.at(e, t)]);
-        EXPECT_FALSE(!(std::abs(advantage + (plus_value ? values[i] : 0) - want[i]) <= tolerance)) << "t = " << t << ", environment " << e;
-      }
-  }
-};
-
 TEST(Advantage, IsTheOraclesForTimeLimitsAndForTerminations) {
-  const Golden golden;
-  const auto gamma = golden.json.at("gamma").get<float>(), lambda = golden.json.at("lambda").get<float>();
+  const nlohmann::json json = golden_json("returns_numpy.json");
+  const int horizon = json.at("rewards").at("shape")[0].get<int>(), envs = json.at("rewards").at("shape")[1].get<int>();
+  const auto gamma = json.at("gamma").get<float>(), lambda = json.at("lambda").get<float>();
+  const auto numbers = [&](const char* name) { return array(json.at(name)); };
+  const auto rewards = numbers("rewards"), values = numbers("values"), terminated = numbers("terminated"), truncated = numbers("truncated"),
+             final_values = numbers("final_values"), last_values = numbers("last_values");
+  const auto at = [&](int e, int t) { return static_cast<std::size_t>(t * envs + e); };
   // Rewards and values below 8, rounded to float. Each step of a chain adds at most four roundings of numbers below 16 + 1 and
   // passes on gamma lambda (GAE; the sum of the weights is 1 / (1 - 0.9405) = 17) or gamma (n-step; at most min(n, 64)) of them.
   const double unit = 4 * 17 * 0x1p-24;
   for (const bool time_limit : {true, false}) {
-    const Problem p = golden.problem(time_limit);
-    const auto& want = golden.json.at(time_limit ? "timelimit" : "simple");
-    for (const cupg::Isa isa : cupg::available_isas()) {
-      golden.expect(p.solve(isa, gamma, lambda, kGae), p, want.at("gae_advantages"), false, 17 * unit);
-      golden.expect(p.solve(isa, gamma, lambda, kGae), p, want.at("gae_returns"), true, 17 * unit);
-      golden.expect(p.solve(isa, gamma, lambda, 5), p, want.at("nstep5"), true, 5 * unit);
-      golden.expect(p.solve(isa, gamma, lambda, 20), p, want.at("nstep20"), true, 20 * unit);
-      golden.expect(p.solve(isa, gamma, lambda, kWhole), p, want.at("nstep_all"), true, 64 * unit);
-    }
-  }
-}
-
-TEST(Advantage, HasTheSameBitsInEveryLaneType) {
-  for (const int horizon : {1, 2, 3, 8, 33, 128})
-    for (const int nstep : {kGae, 1, 5, kWhole}) {
-      const Problem p = Problem::random(horizon, static_cast<std::uint64_t>(horizon));
-      count_shape("horizon " + std::to_string(horizon));
-      const Guarded<float> want = p.solve(cupg::Isa::scalar, 0.99f, 0.95f, nstep);
-      for (const cupg::Isa isa : cupg::available_isas()) {
-        EXPECT_TRUE(same_bits(want, p.solve(isa, 0.99f, 0.95f, nstep))) << "horizon " << horizon << ", n " << nstep;
-        count_comparison("advantage", cupg::isa_name(cupg::cpu_ops_for(isa)));
+    const auto& want = json.at(time_limit ? "timelimit" : "simple");
+    for (int e = 0; e < envs; ++e) {
+      Problem p(horizon);
+      for (int t = 0; t < horizon; ++t) {
+        const bool end = terminated[at(e, t)] != 0 || truncated[at(e, t)] != 0, cut = terminated[at(e, t)] != 0 || (end && !time_limit);
+        const double after = t + 1 < horizon ? values[at(e, t + 1)] : last_values[static_cast<std::size_t>(e)];
+        p.set(t, static_cast<float>(values[at(e, t)]), static_cast<float>(cut ? 0 : end ? final_values[at(e, t)] : after), end);
+        p.at(t, kRow.reward()) = static_cast<float>(rewards[at(e, t)]);
       }
+      const auto expect = [&](const Floats& got, const char* name, double tolerance) {
+        const std::vector<double> numbers_of = array(want.at(name));
+        for (int t = 0; t < horizon; ++t)
+          EXPECT_FALSE(!(std::abs(static_cast<double>(got[static_cast<std::size_t>(t)]) - numbers_of[at(e, t)]) <= tolerance))
+              << name << ", t = " << t << ", environment " << e;
+      };
+      const Problem::Result gae = p.solve(Estimator::gae, gamma, lambda);
+      expect(gae.advantage, "gae_advantages", 17 * unit);
+      expect(gae.target, "gae_returns", 17 * unit);
+      expect(p.solve(Estimator::nstep, gamma, 0, 5).target, "nstep5", 5 * unit);
+      expect(p.solve(Estimator::nstep, gamma, 0, 20).target, "nstep20", 20 * unit);
+      expect(p.solve(Estimator::nstep, gamma, 0, kWhole).target, "nstep_all", 64 * unit);
     }
-}
-
-TEST(Advantage, WorksOnItsOwnRowsOnly) {
-  // the second warp of two: rows 5 .. 9 of ten
-  for (const cupg::Isa isa : cupg::available_isas()) {
-    Rows rows(2, 5);
-    rows.value = Guarded<float>(10 * kWarp, 1.0f);
-    rows.done = Guarded<std::uint32_t>(10, 0u);
-    for (std::int64_t i = 5 * kWarp; i < 10 * kWarp; ++i) rows.advantage[i] = 2;
-    cupg::AdvantageArgs a;
-    a.data = rows.view();
-    a.constant_reward = 1;
-    a.gamma = 0.5f;
-    a.horizon = 5;
-    cupg::cpu_ops_for(isa).advantage(a, 5);
-    EXPECT_EQ(rows.advantage.untouched(), 5 * kWarp);
-    EXPECT_TRUE(rows.guards_intact());
-    EXPECT_EQ(rows.advantage[5 * kWarp], 1.0f);
   }
 }
 
-TEST(Advantage, NaNStaysVisibleInItsLaneAlone) {
-  Problem p({1, 1, 1}, {1, 2, 3}, {2, 3, 4}, {false, false, false});
-  p.rows.value[p.rows.at(5, 1)] = std::nanf("");
-  const Guarded<float> a = p.solve(cupg::Isa::automatic, 0.5f, 0.5f, kGae);
-  for (int e = 0; e < kWarp; ++e)
-    for (int t = 0; t < 3; ++t) EXPECT_EQ(std::isnan(a[p.rows.at(e, t)]), e == 5 && t <= 1);
+TEST(Advantage, LambdaZeroIsTheTemporalDifferenceToTheBit) {
+  for (const std::int64_t count : {1, 2, 65}) {
+    const Problem p = Problem::random(count, 1);
+    const Floats a = p.solve(Estimator::gae, 0.9f, 0).advantage;
+    for (std::int64_t t = 0; t < count; ++t)
+      EXPECT_EQ(a[static_cast<std::size_t>(t)], std::fma(0.9f, p.at(t, kRow.next_value()), 1.0f) - p.at(t, kRow.value()));
+    EXPECT_EQ(a, p.solve(Estimator::nstep, 0.9f, 0, 1).advantage) << "one step is the same";
+  }
+}
+TEST(Advantage, LambdaOneIsTheReturnMinusTheValue) {
+  for (const std::int64_t count : {1, 2, 65, 200}) {
+    const Problem p = Problem::random(count, 2);
+    const Floats gae = p.solve(Estimator::gae, 0.9f, 1).advantage, whole = p.solve(Estimator::returns, 0.9f, 0).advantage;
+    // both sum numbers below 4 (GAE: differences up to 12) with weights 0.9^k, two roundings a step
+    for (std::size_t t = 0; t < gae.size(); ++t) EXPECT_FALSE(!(std::abs(gae[t] - whole[t]) <= 2 * 240 * 0x1p-24f)) << t;
+  }
+}
+TEST(Advantage, AsManyStepsAsThereAreAreTheReturnToTheBit) {
+  for (const std::int64_t count : {1, 2, 65}) {
+    const Problem p = Problem::random(count, 3);
+    const Problem::Result whole = p.solve(Estimator::returns, 0.9f, 0);
+    for (const int n : {static_cast<int>(count), static_cast<int>(count) + 1, kWhole}) {
+      EXPECT_EQ(p.solve(Estimator::nstep, 0.9f, 0, n).advantage, whole.advantage);
+      EXPECT_EQ(p.solve(Estimator::nstep, 0.9f, 0, n).target, whole.target);
+    }
+  }
+}
+TEST(Advantage, TargetsAreAdvantagesPlusValues) {
+  const Problem p = Problem::random(65, 4);
+  for (const Estimator e : {Estimator::gae, Estimator::nstep, Estimator::returns}) {
+    const Problem::Result r = p.solve(e, 0.97f, 0.8f, 7);
+    for (std::size_t t = 0; t < r.target.size(); ++t)
+      EXPECT_EQ(r.target[t], r.advantage[t] + p.at(static_cast<std::int64_t>(t), kRow.value()));
+  }
+}
+TEST(Advantage, AnEpisodeDoesNotDependOnWhatFollowsIt) {
+  const Problem p = Problem::random(65, 5);
+  std::int64_t end = 30;
+  while (!p.done(end)) ++end;
+  ASSERT_LT(end, 64);
+  Problem other = p;
+  for (std::int64_t t = end + 1; t < 65; ++t) other.set(t, 100, -100, t % 3 == 0);
+  Problem alone(end + 1);
+  for (std::int64_t t = 0; t <= end; ++t) alone.set(t, p.at(t, kRow.value()), p.at(t, kRow.next_value()), p.done(t));
+  for (const Estimator e : {Estimator::gae, Estimator::nstep, Estimator::returns}) {
+    const Floats a = p.solve(e, 0.9f, 0.9f, 9).advantage, b = other.solve(e, 0.9f, 0.9f, 9).advantage,
+                 c = alone.solve(e, 0.9f, 0.9f, 9).advantage;
+    for (std::size_t t = 0; t <= static_cast<std::size_t>(end); ++t) {
+      EXPECT_EQ(bits_of(a[t]), bits_of(b[t]));
+      EXPECT_EQ(bits_of(a[t]), bits_of(c[t]));
+    }
+  }
+}
+TEST(Advantage, GammaZeroSeesOneReward) {
+  const Problem p = Problem::random(9, 6);
+  for (const Estimator e : {Estimator::gae, Estimator::nstep, Estimator::returns}) {
+    const Floats a = p.solve(e, 0, 0.7f, 4).advantage;
+    for (std::size_t t = 0; t < a.size(); ++t) EXPECT_EQ(a[t], 1 - p.at(static_cast<std::int64_t>(t), kRow.value()));
+  }
+}
+TEST(Advantage, NaNStaysVisibleInItsEpisodeAlone) {
+  Problem p({1, 2, 3, 4}, {2, 0, 4, 5}, {false, true, false, false});
+  p.at(2, kRow.value()) = std::nanf("");
+  const Problem::Result r = p.solve(Estimator::gae, 0.5f, 0.5f);
+  for (std::size_t t = 0; t < 4; ++t) EXPECT_EQ(std::isnan(r.advantage[t]), t == 2) << t;
+  p.at(3, kRow.next_value()) = std::nanf("");
+  for (const Estimator e : {Estimator::gae, Estimator::nstep, Estimator::returns})
+    for (std::size_t t = 0; t < 4; ++t) EXPECT_EQ(std::isnan(p.solve(e, 0.5f, 0.5f, 4).target[t]), t >= 2) << t;
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "envs/cartpole.hpp"
-#include "src/engine/reference_chunk.hpp"
+#include "src/engine/reference.hpp"
 #include "tests/support/comparisons.hpp"
 #include "tests/support/engines.hpp"
 #include "tests/support/guarded.hpp"
@@ -22,7 +22,7 @@ using cupg::kWarp;
 
 constexpr std::uint32_t kReset = 1, kAction = 2;  // purposes, as frozen in the counter
 constexpr cupg::SampleRow kRow{4};
-constexpr int kStride = cupg::chunk_padded(4);
+constexpr int kStride = cupg::tile_padded(4);
 
 /// Environments and everything that a step of them touches, between guards.
 struct Scene {
@@ -225,12 +225,12 @@ TEST(Collect, RandomActionsMixWithThePolicys) {
 
 TEST(Collect, TheBehaviourBecomesThePolicyLinearly) {
   const cupg::Exploration e{.start = 0.4f, .end = 0.15f, .steps = 75000};
-  EXPECT_EQ(cupg::behaviour_epsilon(e, 0), 0.4f);
-  EXPECT_NEAR(static_cast<double>(cupg::behaviour_epsilon(e, 37500)), 0.275, 1e-7);
-  EXPECT_NEAR(static_cast<double>(cupg::behaviour_epsilon(e, 74999)), 0.15, 1e-5);
-  EXPECT_NEAR(static_cast<double>(cupg::behaviour_epsilon(e, 75000)), 0.15, 1e-7);
-  EXPECT_EQ(cupg::behaviour_epsilon(e, 75000), cupg::behaviour_epsilon(e, 10'000'000));
-  EXPECT_EQ(cupg::behaviour_epsilon({}, 12345), 0);
+  EXPECT_EQ(cupg::behavior_epsilon(e, 0), 0.4f);
+  EXPECT_NEAR(static_cast<double>(cupg::behavior_epsilon(e, 37500)), 0.275, 1e-7);
+  EXPECT_NEAR(static_cast<double>(cupg::behavior_epsilon(e, 74999)), 0.15, 1e-5);
+  EXPECT_NEAR(static_cast<double>(cupg::behavior_epsilon(e, 75000)), 0.15, 1e-7);
+  EXPECT_EQ(cupg::behavior_epsilon(e, 75000), cupg::behavior_epsilon(e, 10'000'000));
+  EXPECT_EQ(cupg::behavior_epsilon({}, 12345), 0);
 }
 
 // ---- whole updates ---------------------------------------------------------------------------------------------------
@@ -243,7 +243,7 @@ Config frozen(Config c) {
   return c;
 }
 
-using Agent = cupg::reference::ChunkAgent<CartPole, cupg::ReinforceBaseline, float>;
+using Agent = cupg::reference::Agent<CartPole, cupg::ReinforceBaseline, float>;
 
 TEST(Collect, AnUpdateHasOneWholeEpisodeOfEachEnvironment) {
   for (const int envs : {1, 5, 33}) {
@@ -296,16 +296,15 @@ TEST(Collect, SamplesHoldThePolicysLogProbabilitiesAndTheValuesBeforeTheReset) {
         cupg::EpisodeTally tally;
         agent.collect(tally);
         for (const auto& s : agent.samples) {
-          float z[2], value, log_p[2], p[2];
-          agent.network().forward_logits(agent.parameters.data(), s.observation, z, value);
-          cupg::softmax(z, log_p, p);
+          float d, value;
+          agent.network().forward(agent.parameters.data(), s.observation, d, value);
           EXPECT_EQ(bits_of(s.value), bits_of(value));
-          EXPECT_EQ(bits_of(s.log_probability), bits_of(log_p[s.action]));
+          EXPECT_EQ(bits_of(s.log_probability), bits_of(cupg::TwoActions<float>::log_probability(d, s.action == 1)));
           CartPole::State<float> state{s.observation[0], s.observation[1], s.observation[2], s.observation[3]};
           const bool terminated = CartPole::step(state, {s.action == 1}).terminated;
           float after[4];
           CartPole::observe(state, after);
-          agent.network().forward_logits(agent.parameters.data(), after, z, value);
+          value = agent.network().value(agent.parameters.data(), after);
           const bool future = !s.done || (!terminated && truncation == cupg::Truncation::bootstrap);
           EXPECT_EQ(bits_of(s.next_value), bits_of(future ? value : 0.0f));
           cuts += s.done && !terminated, terminations += terminated, open += !s.done;

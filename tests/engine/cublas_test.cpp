@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/gemm/device_plugin.h"
+#include "kernels/network/library/device_plugin.h"
 
 extern "C" const CupgDeviceGemmPlugin* cupg_device_gemm_plugin();
 

@@ -1,6 +1,6 @@
 // Networks as matrix products: DenseNetwork and the CPU engine with one, against the reference network in double and the reference
 // engine, within the bounds that tests/support/wide.hpp derives.
-#include "src/engine/chunk_engine.hpp"
+#include "src/engine/cpu_engines.hpp"
 
 #include <gtest/gtest.h>
 
@@ -14,6 +14,7 @@
 #include "envs/registry.hpp"
 #include "src/engine/cpu_matrix_backend.hpp"
 #include "src/engine/dense_network.hpp"
+#include "src/engine/library_network.hpp"
 #include "src/engine/plugin.hpp"
 #include "src/engine/reference.hpp"
 #include "src/io/memory.hpp"

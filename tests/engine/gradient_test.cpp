@@ -1,16 +1,19 @@
-// The hand-written backward pass: the reference network in double against PyTorch and central differences, then the op in
+// The hand-written backward pass: the reference network in double against PyTorch and central differences, then a small network's rows in
 // float against the reference network.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "cupg/environment.hpp"
+#include "envs/registry.hpp"
+#include "objectives/registry.hpp"
 #include "src/engine/isa.hpp"
 #include "src/engine/network_plan.hpp"
 #include "src/engine/reference.hpp"
 #include "tests/support/comparisons.hpp"
+#include "tests/support/engines.hpp"
 #include "tests/support/golden_case.hpp"
-#include "tests/support/loss.hpp"
 #include "tests/support/rows.hpp"
 #include "tests/support/scale.hpp"
 #include "tests/support/shapes.hpp"
@@ -80,58 +83,73 @@ TEST(Backward, IsPyTorchs) {
                      c.name + " " + objective);
 }
 
-/// Samples for one network, with R = A + V as the op has it.
+/// Numbers for `size` samples of one network: observations, an action, A and R of each.
 struct Batch {
   NetworkShape shape;
-  std::vector<float> parameters, observation, advantage;
-  std::vector<bool> right;
+  std::vector<float> parameters, observation, advantage, target;
+  std::vector<std::uint32_t> action;
   std::size_t size;
 
   Batch(const NetworkShape& s, std::size_t n, std::uint64_t seed)
       : shape(s),
         parameters(random_floats(static_cast<std::size_t>(parameter_count(s)), 0.6f, seed)),
-        observation(random_floats(4 * n, 1.5f, seed + 1)),
+        observation(random_floats(static_cast<std::size_t>(s.observations) * n, 1.5f, seed + 1)),
         advantage(random_floats(n, 3.0f, seed + 2)),
+        target(random_floats(n, 3.0f, seed + 4)),
         size(n) {
     for (std::size_t i = 0; i < n; ++i)
-      right.push_back(cupg::philox4x32(static_cast<std::uint32_t>(i), 0, 0, 0, seed + 3).word[0] % 2 == 0);
+      action.push_back(cupg::philox4x32(static_cast<std::uint32_t>(i), 0, 0, 0, seed + 3).word[0] % static_cast<std::uint32_t>(s.actions));
   }
-  void observe(std::size_t i, double (&x)[4]) const {
-    for (std::size_t k = 0; k < 4; ++k) x[k] = static_cast<double>(observation[4 * i + k]);
-  }
+  const float* observed(std::size_t i) const { return &observation[static_cast<std::size_t>(shape.observations) * i]; }
+  /// log p of today, shifted a little, so that there is a divergence: a ratio far from a clip at 0.5.
+  double old_log_probability(std::size_t i, double today) const { return today + 0.1 * std::sin(static_cast<double>(i)); }
 };
 
-TEST(Backward, IsTheCentralDifferencesOfTheLoss) {
-  const Coefficients c{0.1, 0.5};
-  for (const NetworkShape& shape : all_structures()) {
+/// Sample i of a batch as the loss sees it.
+template <int A>
+cupg::LossSample<A, double> sample_of(const Network& network, const std::vector<double>& p, const Batch& batch, std::size_t i,
+                                      Network::Activations& activations) {
+  const float* const x = batch.observed(i);
+  const std::vector<double> observation(x, x + batch.shape.observations);
+  cupg::LossSample<A, double> s{};
+  network.forward_logits(p.data(), observation.data(), s.logits, s.value, &activations);
+  double log_p[A], unused[A];
+  cupg::softmax(s.logits, log_p, unused);
+  s.action = batch.action[i];
+  s.advantage = static_cast<double>(batch.advantage[i]);
+  s.target = static_cast<double>(batch.target[i]);
+  s.old_log_probability = batch.old_log_probability(i, log_p[s.action]);
+  return s;
+}
+
+template <int A>
+void expect_central_differences(const Coefficients& c) {
+  for (NetworkShape shape : all_structures()) {
+    shape.actions = A;
     const Batch batch(shape, 6, 31);
     const Network network(shape);
     const std::vector<double> p = to_double(batch.parameters);
-    std::vector<double> g = zeros(shape), targets(batch.size);
+    std::vector<double> g = zeros(shape);
     for (std::size_t s = 0; s < batch.size; ++s) {
-      double x[4], d = 0, value = 0;
-      batch.observe(s, x);
       Network::Activations activations;
-      network.forward(p.data(), x, d, value, &activations);
-      const double advantage = static_cast<double>(batch.advantage[s]);
-      targets[s] = value + advantage;  // a constant: no gradient flows through it
-      network.backward(p.data(), activations, cupg::A2c::grad_two_actions(d, batch.right[s], advantage, c),
-                       cupg::A2c::grad_value(value, targets[s], c), g.data());
+      double grad[A], grad_value;
+      cupg::A2c::gradient(sample_of<A>(network, p, batch, s, activations), c, grad, grad_value);
+      if constexpr (A == 2) {
+        network.backward(p.data(), activations, grad[1], grad_value, g.data());
+      } else {
+        network.backward_logits(p.data(), activations, grad, grad_value, g.data());
+      }
     }
     // the sum of the samples' losses, and which ReLUs are on
     const auto loss = [&](const std::vector<double>& at, std::vector<bool>& on) {
       double sum = 0;
       on.clear();
       for (std::size_t s = 0; s < batch.size; ++s) {
-        double x[4], d = 0, value = 0;
-        batch.observe(s, x);
         Network::Activations a;
-        network.forward(at.data(), x, d, value, &a);
+        sum += cupg::A2c::loss(sample_of<A>(network, at, batch, s, a), c);
         for (const auto* layers : {&a.policy, &a.value})
           for (std::size_t l = 1; l < layers->size(); ++l)
             for (const double h : (*layers)[l]) on.push_back(h > 0);
-        const double z[2] = {0, d};
-        sum += cupg_test::loss<cupg::A2c>(z, value, batch.right[s] ? 1 : 0, static_cast<double>(batch.advantage[s]), targets[s], c);
       }
       return sum;
     };
@@ -152,125 +170,181 @@ TEST(Backward, IsTheCentralDifferencesOfTheLoss) {
     EXPECT_GT(compared, 4) << name(shape);
   }
 }
-
-/// The op's result for a batch of envs x horizon samples, as a gradient of the parameter vector.
-struct OpResult {
-  Guarded<float> partials;  // [warps][padded]
-  std::vector<float> gradient;
-};
-OpResult run_op(const cupg::CpuOps& ops, const Batch& batch, int envs, int horizon, const cupg::Coefficients<float>& c, float idle,
-                cupg::Moments moments) {
-  const cupg::PackedNetwork network(batch.shape);
-  const cupg::NetworkPlan& plan = network.plan();
-  const int warps = (envs + kWarp - 1) / kWarp, padded = cupg::padded(plan.packed);
-  const cupg::reference::Network<float> reference(batch.shape);
-  Rows rows(warps, horizon);
-  for (auto* array : {&rows.observation, &rows.policy, &rows.value, &rows.advantage})
-    for (float& x : array->span()) x = idle;
-  rows.action = Guarded<std::uint32_t>(rows.action.size(), 0xffffffffu);
-  for (int e = 0; e < envs; ++e)
-    for (int t = 0; t < horizon; ++t) {
-      const auto s = static_cast<std::size_t>(e * horizon + t);
-      for (int i = 0; i < 4; ++i) rows.observed(e, t, i) = batch.observation[4 * s + static_cast<std::size_t>(i)];
-      reference.forward(batch.parameters.data(), &batch.observation[4 * s], rows.policy[rows.at(e, t)], rows.value[rows.at(e, t)]);
-      rows.advantage[rows.at(e, t)] = batch.advantage[s];
-      rows.set_flag(rows.action, e, t, batch.right[s]);
-    }
-  const Rows before = rows;
-  Guarded<float> packed(padded), workspace(cupg::gradient_workspace(plan));
-  network.pack(batch.parameters.data(), packed.data());
-  OpResult result{Guarded<float>(warps * padded), std::vector<float>(batch.parameters.size())};
-  cupg::GradientArgs a;
-  a.plan = &plan;
-  a.weights = packed.data();
-  a.data = rows.view();
-  a.envs = envs;
-  a.horizon = horizon;
-  a.mean = moments.mean;
-  a.inverse_sd = moments.inverse_sd;
-  a.scale = 1.0f / static_cast<float>(envs * horizon);
-  a.coefficients = c;
-  a.partials = result.partials.data();
-  a.workspace = workspace.data();
-  for (int w = 0; w < warps; ++w) ops.gradient(0, a, w);
-  EXPECT_TRUE(rows.guards_intact() && packed.guards_intact() && workspace.guards_intact() && result.partials.guards_intact());
-  EXPECT_TRUE(same_bits(before.observation, rows.observation) && same_bits(before.advantage, rows.advantage) &&
-              same_bits(before.action, rows.action));
-  EXPECT_EQ(result.partials.untouched(), warps * (padded - plan.packed)) << "each warp writes its row of sums and nothing else";
-  Guarded<float> sum = result.partials;
-  ops.tree(sum.data(), warps, plan.packed, padded);
-  network.unpack_gradient(sum.data(), result.gradient.data());
-  return result;
+TEST(Backward, IsTheCentralDifferencesOfTheLoss) {
+  expect_central_differences<2>({0.1, 0.5});
+  expect_central_differences<3>({0.1, 0.5});
 }
 
-TEST(GradientOp, IsTheReferenceNetworksInDoubleToItsRounding) {
-  const int envs = 37, horizon = 3;
-  const cupg::Coefficients<float> c{0.125f, 0.5f};
-  const cupg::Moments moments{0.25f, 0.75f};
-  for (const NetworkShape& shape : all_structures()) {
-    const Batch batch(shape, static_cast<std::size_t>(envs * horizon), 41);
+// ---- small networks: forward, loss and backward over rows of 32 samples ------------------------------------------------
+
+constexpr cupg::Coefficients<float> kCoefficients{0.125f, 0.5f, 0.5f, 0};
+constexpr cupg::Moments kMoments{0.25f, 0.75f};
+constexpr int kLanes = 29;  // of a row; the others are idle
+
+/// How a batch is run: with which instructions and loss, and what lies in idle lanes.
+struct Way {
+  cupg::Isa isa = cupg::Isa::automatic;
+  int objective = 0;
+  bool keep = false, kl = true;
+  float idle = 7;
+};
+
+/// The partial of a batch in rows of kLanes samples: the gradient of the packed weights, then the sum of the estimates of KL.
+template <class Env>
+Guarded<float> partial_of(const Batch& batch, const Way& way) {
+  constexpr int A = Env::kActions;
+  const cupg::CpuOps& ops = cupg::cpu_ops_for(way.isa);
+  const cupg::PackedNetwork network(batch.shape);
+  const cupg::NetworkPlan& plan = network.plan();
+  const cupg::RowFeatures f{{batch.shape.observations}, plan.policy_outputs + 1};
+  const cupg::SampleRow at = f.sample;
+  const auto count = static_cast<std::int64_t>((batch.size + kLanes - 1) / kLanes);
+  const int id = cupg::find_environment(A == 2 ? "CartPole-v1" : batch.shape.observations == 6 ? "Acrobot-v1" : "MountainCar-v0").id;
+  Rows rows(f, count, way.keep ? cupg::hidden_units(plan) : 0);
+  Guarded<float> packed(cupg::padded(plan.packed), 0.0f), partial(cupg::small_partial(plan)), workspace(cupg::small_partial(plan) * kWarp);
+  network.pack(batch.parameters.data(), packed.data());
+  const Network exact(batch.shape);
+  const std::vector<double> p = to_double(batch.parameters);
+  for (std::int64_t t = 0; t < count; ++t) {
+    rows.used[t] = 0;
+    for (int lane = 0; lane < kWarp; ++lane) {
+      const auto i = static_cast<std::size_t>(t * kLanes + lane);
+      const bool used = lane < kLanes && i < batch.size;
+      for (int k = 0; k < batch.shape.observations; ++k) rows.at(t, k, lane) = used ? batch.observed(i)[k] : 0.5f;
+      for (const int field : {at.advantage(), at.target(), at.value(), at.log_probability()}) rows.at(t, field, lane) = way.idle;
+      rows.at(t, at.action(), lane) = cupg::bits_float(0u);
+      if (!used) continue;
+      Network::Activations unused;
+      rows.used[t] |= 1u << lane;
+      rows.at(t, at.advantage(), lane) = batch.advantage[i];
+      rows.at(t, at.target(), lane) = batch.target[i];
+      rows.at(t, at.log_probability(), lane) = static_cast<float>(sample_of<A>(exact, p, batch, i, unused).old_log_probability);
+      rows.at(t, at.action(), lane) = cupg::bits_float(batch.action[i]);
+    }
+  }
+  ops.small_forward(id, plan, packed.data(), rows.data.data(), count, rows.activations());
+  for (std::int64_t t = 0; t < count; ++t)  // whatever the network says of idle lanes
+    for (int lane = 0; lane < kWarp; ++lane)
+      for (int k = 0; k < f.outputs && !Rows::bit(rows.used, t, lane); ++k) rows.at(t, f.output() + k, lane) = way.idle;
+  float* const outputs = rows.data.data() + f.output() * kWarp;
+  const auto field = [&](int i) { return rows.data.data() + i * kWarp; };
+  ops.objective(way.objective)({.count = kWarp,
+                                .coefficients = kCoefficients,
+                                .mean = kMoments.mean,
+                                .inverse_sd = kMoments.inverse_sd,
+                                .scale = 1.0f / static_cast<float>(batch.size),
+                                .policy = outputs,
+                                .value = outputs + plan.policy_outputs * kWarp,
+                                .action = field(at.action()),
+                                .advantage = field(at.advantage()),
+                                .target = field(at.target()),
+                                .old_log_probability = field(at.log_probability()),
+                                .old_value = field(at.value()),
+                                .grad = outputs,
+                                .kl = way.kl ? field(f.kl()) : nullptr,
+                                .actions = A,
+                                .policy_outputs = plan.policy_outputs,
+                                .stride = kWarp,
+                                .rows = static_cast<int>(count),
+                                .row = f.floats(),
+                                .used = rows.used.data()});
+  ops.small_backward(id, {.plan = &plan,
+                          .weights = packed.data(),
+                          .rows = rows.data.data(),
+                          .count = count,
+                          .hidden = rows.activations(),
+                          .kl = way.kl,
+                          .workspace = workspace.data(),
+                          .partial = partial.data()});
+  EXPECT_TRUE(rows.guards_intact() && packed.guards_intact() && partial.guards_intact() && workspace.guards_intact());
+  EXPECT_EQ(partial.untouched(), partial.size() - plan.packed - 1) << "the sums and nothing else";
+  return partial;
+}
+
+template <class Objective, class Env>
+void expect_rounding(int id) {
+  constexpr int A = Env::kActions;
+  const Coefficients c{0.125, 0.5, 0.5, 0};
+  for (const NetworkShape& shape : small_structures(Env::kObservations, A)) {
+    const Batch batch(shape, 111, 41);
     const Network network(shape);
     const std::vector<double> p = to_double(batch.parameters);
     std::vector<double> want = zeros(shape), magnitude = zeros(shape);
-    for (std::size_t s = 0; s < batch.size; ++s) {
-      double x[4], d = 0, value = 0;
-      batch.observe(s, x);
+    double kl = 0;
+    for (std::size_t i = 0; i < batch.size; ++i) {
       Network::Activations activations;
-      network.forward(p.data(), x, d, value, &activations);
-      const double advantage = static_cast<double>(batch.advantage[s]), scale = 1.0 / (envs * horizon);
+      cupg::LossSample<A, double> s = sample_of<A>(network, p, batch, i, activations);
+      double log_p[A], unused[A], grad[A], grad_value;
+      cupg::softmax(s.logits, log_p, unused);
+      const double log_ratio = log_p[s.action] - s.old_log_probability;
+      kl += std::expm1(log_ratio) - log_ratio;
+      s.advantage = (s.advantage - 0.25) * 0.75;
+      Objective::gradient(s, c, grad, grad_value);
+      for (double& g : grad) g /= static_cast<double>(batch.size);
       std::vector<double> g = zeros(shape);
-      network.backward(p.data(), activations,
-                       scale * cupg::A2c::grad_two_actions(d, batch.right[s], (advantage - 0.25) * 0.75, Coefficients{0.125, 0.5}),
-                       scale * cupg::A2c::grad_value(value, advantage + value, Coefficients{0.125, 0.5}), g.data());
-      for (std::size_t i = 0; i < g.size(); ++i) want[i] += g[i], magnitude[i] += std::abs(g[i]);
+      network.backward_logits(p.data(), activations, grad, grad_value / static_cast<double>(batch.size), g.data());
+      for (std::size_t k = 0; k < g.size(); ++k) want[k] += g[k], magnitude[k] += std::abs(g[k]);
     }
+    const cupg::PackedNetwork packed(shape);
     for (const cupg::Isa isa : cupg::available_isas()) {
-      const std::vector<float> got = run_op(cupg::cpu_ops_for(isa), batch, envs, horizon, c, 7.0f, moments).gradient;
+      const Guarded<float> partial = partial_of<Env>(batch, {.isa = isa, .objective = id});
+      std::vector<float> got(p.size());
+      packed.unpack_gradient(partial.data(), got.data());
       for (const cupg::TensorInfo& t : parameter_layout(shape)) {
         const auto begin = magnitude.begin() + t.offset;
-        // A path from input to sum has at most 64 + 64 + 64 roundings forward and back and some 20 in loss and reduction, each at most
+        // A path from input to sum has at most 64 + 64 roundings forward and back and some 40 in loss and reduction, each at most
         // 2^-24 of what is summed; the tensor's largest sum of magnitudes stands for what canceled inside a sample.
         const double tolerance = 256 * 0x1p-24 * *std::max_element(begin, begin + t.elements());
         for (int i = t.offset; i < t.offset + t.elements(); ++i) {
-          const auto at = static_cast<std::size_t>(i);
-          ASSERT_FALSE(!(std::abs(static_cast<double>(got[at]) - want[at]) <= tolerance))
-              << name(shape) << ", " << t.name << ": " << got[at] << " for " << want[at];
+          const auto k = static_cast<std::size_t>(i);
+          ASSERT_FALSE(!(std::abs(static_cast<double>(got[k]) - want[k]) <= tolerance))
+              << name(shape) << ", " << t.name << ": " << got[k] << " for " << want[k];
         }
       }
+      // each estimate errs by some roundings of numbers near 1
+      EXPECT_FALSE(!(std::abs(static_cast<double>(partial[packed.plan().packed]) - kl) <= 111 * 8 * 0x1p-24)) << name(shape);
     }
   }
 }
-
-TEST(GradientOp, HasTheSameBitsInEveryLaneType) {
-  const cupg::Coefficients<float> c{0.01f, 0.5f};
-  for (const NetworkShape& shape : all_structures())
-    for (const auto& [envs, horizon] : {std::pair{1, 1}, {33, 5}, {7, 35}}) {
-      if (scale() < 1 && horizon == 35) continue;
-      const Batch batch(shape, static_cast<std::size_t>(envs * horizon), 51);
-      const OpResult want = run_op(cupg::cpu_ops_generic(), batch, envs, horizon, c, 7.0f, {});
-      count_shape(name(shape) + std::to_string(envs) + " x " + std::to_string(horizon));
-      for (const cupg::Isa isa : cupg::available_isas()) {
-        EXPECT_TRUE(same_bits(want.partials, run_op(cupg::cpu_ops_for(isa), batch, envs, horizon, c, 7.0f, {}).partials)) << name(shape);
-        count_comparison("gradient", cupg::isa_name(cupg::cpu_ops_for(isa)), want.partials.size() / cupg::padded(1));
-      }
-    }
+TEST(SmallGradient, IsTheReferenceNetworksInDoubleToItsRounding) {
+  expect_rounding<cupg::A2c, cupg::CartPole>(0);
+  expect_rounding<cupg::Ppo, cupg::CartPole>(1);
+  expect_rounding<cupg::A2c, cupg::MountainCar>(0);
+  expect_rounding<cupg::Ppo, cupg::Acrobot>(1);
 }
 
-TEST(GradientOp, DoesNotLookAtIdleLanes) {
-  for (const NetworkShape& shape : {shared_shape({16}), separate_shape({5}, {3, 4}), shared_shape({})})
-    for (const cupg::Isa isa : cupg::available_isas()) {
-      const Batch batch(shape, 5 * 4, 61);
-      const auto with = [&](float idle) { return run_op(cupg::cpu_ops_for(isa), batch, 5, 4, {0.01f, 0.5f}, idle, {}).partials; };
-      EXPECT_TRUE(same_bits(with(7.0f), with(-1e6f))) << name(shape);
+template <class Env>
+void expect_one_answer() {
+  for (const NetworkShape& shape : small_structures(Env::kObservations, Env::kActions))
+    for (const std::size_t size : {1, 29, 111}) {
+      const Batch batch(shape, size, 51);
+      const Guarded<float> want = partial_of<Env>(batch, {.isa = cupg::Isa::scalar, .objective = 1});
+      count_shape(name(shape) + ", " + std::to_string(size));
+      for (const cupg::Isa isa : cupg::available_isas())
+        for (const bool keep : {false, true}) {
+          // a NaN in an idle lane contributes nothing
+          for (const float idle : {7.0f, std::nanf("")})
+            EXPECT_TRUE(same_bits(want, partial_of<Env>(batch, {.isa = isa, .objective = 1, .keep = keep, .idle = idle}))) << name(shape);
+          count_comparison("gradient", text(isa), 2);
+        }
+      Guarded<float> without = partial_of<Env>(batch, {.objective = 1, .kl = false});
+      const int kl = cupg::PackedNetwork(shape).plan().packed;
+      EXPECT_EQ(without[kl], 0) << "nobody wants it";
+      without[kl] = want[kl];
+      EXPECT_TRUE(same_bits(want, without)) << name(shape);
     }
 }
+TEST(SmallGradient, HasTheSameBitsInEveryLaneTypeWithActivationsKeptOrNotWhateverLiesInIdleLanes) {
+  expect_one_answer<cupg::CartPole>();
+  expect_one_answer<cupg::Acrobot>();
+}
 
-TEST(GradientOp, NaNStaysVisible) {
+TEST(SmallGradient, NaNStaysVisible) {
   for (const cupg::Isa isa : cupg::available_isas()) {
     Batch batch(shared_shape({16}), 40, 71);
     batch.advantage[17] = std::nanf("");
-    const std::vector<float> g = run_op(cupg::cpu_ops_for(isa), batch, 10, 4, {0.01f, 0.5f}, 7.0f, {}).gradient;
-    EXPECT_TRUE(std::any_of(g.begin(), g.end(), [](float x) { return std::isnan(x); }));
+    const Guarded<float> g = partial_of<cupg::CartPole>(batch, {.isa = isa});
+    EXPECT_TRUE(std::any_of(g.span().begin(), g.span().end(), [](float x) { return std::isnan(x) && bits_of(x) != kPoison; }));
   }
 }
 

@@ -131,7 +131,7 @@ TEST(DifferentialFuzz, EveryEngineEndsInTheReferencesBits) {
 class FlippedBit : public Engine {
  public:
   explicit FlippedBit(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
-  void reset(int agent, std::uint64_t seed) override { engine_->reset(agent, seed); }
+  void reset(int agent, std::uint64_t seed, int number) override { engine_->reset(agent, seed, number); }
   void update(std::span<const int> agents, std::int64_t updates, std::span<cupg::UpdateReport> reports) override {
     engine_->update(agents, updates, reports);
     const std::span<const float> right = engine_->parameters(agents[0]);

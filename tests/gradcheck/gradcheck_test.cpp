@@ -39,7 +39,7 @@ TEST_P(Limits, HoldForEveryMethod) {
   }
   EXPECT_TRUE(r.passed());
   for (const char* method : {"forward differences", "central differences", "GiNaC", "ADOL-C", "forward mode", "duals",
-                             "hand-written, double", "hand-written, fp32", "chunk kernel"})
+                             "hand-written, double", "hand-written, fp32", "kernel"})
     EXPECT_GT(row_of(r, method).evaluations, 0) << method;
   // the gradient is one: nothing agrees because all is 0
   EXPECT_GT(row_of(r, "forward differences").worst(), 1e-9);

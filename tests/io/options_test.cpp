@@ -514,7 +514,7 @@ const std::vector<Refusal>& refusals() {
       {"nstep: 25 with horizon = 24; expected at most the horizon",
        [](Config& c) { c.advantage.estimator = Estimator::nstep, c.advantage.nstep = 25; }},
       {"envs: 16777216 with horizon = 256; expected fewer than 2^32 samples",
-       [](Config& c) { c.algorithm = "ppo", c.envs = 1 << 24, c.horizon = 256; }},
+       [](Config& c) { c.algorithm = "ppo", c.epochs = 2, c.envs = 1 << 24, c.horizon = 256; }},
       {"envs: 8000 with episode-limit = 617332; expected fewer than 2^32 samples",
        [](Config& c) { episodes(c, "reinforce"), c.envs = 8000, c.episode_limit = 617332; }},
       {"steps: 5000000000 with batch = episodes; expected less than 2^32",

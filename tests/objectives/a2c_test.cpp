@@ -17,8 +17,6 @@ using namespace cupg_test;
 using cupg::A2c;
 template <class Real>
 using Coefficients = cupg::Coefficients<Real>;
-template <class S>
-using TwoActions = cupg::TwoActions<S>;
 
 TEST(A2c, LossAndDerivativesByHand) {
   // Equal logits: p = 1/2, H = ln 2. A = 2, V = 3, R = 1, c_e = 0.1, c_v = 0.5:
@@ -194,41 +192,6 @@ TEST(A2c, EntropyPullsTowardsTheUniformPolicy) {
   double log_p[4], p[4];
   cupg::softmax(z, log_p, p);
   EXPECT_NEAR(cupg::entropy(log_p, p), std::log(4.0), 1e-15);
-}
-
-TEST(TwoActions, DrawsTheRightActionBelowItsProbability) {
-  for (int i = -120; i <= 120; ++i)
-    for (int k = 0; k < 64; ++k) {
-      const float d = static_cast<float>(i) / 8, u = static_cast<float>(k) / 64;
-      const double p1 = 1 / (1 + std::exp(-static_cast<double>(d)));
-      if (std::abs(static_cast<double>(u) - p1) < 0x1p-22) continue;  // within rounding of the edge
-      EXPECT_EQ(TwoActions<float>::sample(d, u), static_cast<double>(u) < p1) << "d = " << d << ", u = " << u;
-    }
-}
-
-TEST(TwoActions, ExtremesDrawTheSureAction) {
-  const float largest = 1.0f - 0x1p-24f;
-  EXPECT_TRUE(TwoActions<float>::sample(1e4f, 0.0f));
-  EXPECT_TRUE(TwoActions<float>::sample(1e4f, largest));
-  EXPECT_FALSE(TwoActions<float>::sample(-1e4f, largest));
-  EXPECT_FALSE(TwoActions<float>::sample(-1e4f, 0x1p-24f));
-}
-
-TEST(TwoActions, FrequenciesAreTheProbabilities) {
-  const int n = 100000;
-  for (const float d : {-2.0f, 0.0f, 0.7f}) {
-    int right = 0;
-    for (int i = 0; i < n; ++i)
-      right += TwoActions<float>::sample(d, cupg::uniform01(cupg::philox4x32(static_cast<std::uint32_t>(i), 0, 2, 0, 99).word[0]));
-    const double p = 1 / (1 + std::exp(-static_cast<double>(d)));
-    EXPECT_FALSE(!(std::abs(right / static_cast<double>(n) - p) <= 4 * std::sqrt(p * (1 - p) / n)));  // four standard errors, fixed seed
-  }
-}
-
-TEST(TwoActions, ATieIsActionZero) {
-  EXPECT_FALSE(TwoActions<float>::greedy(0.0f));
-  EXPECT_FALSE(TwoActions<float>::greedy(-0.0f));
-  EXPECT_TRUE(TwoActions<float>::greedy(1e-38f));
 }
 
 }  // namespace

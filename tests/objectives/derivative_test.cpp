@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -98,6 +99,45 @@ TYPED_TEST(Derivative, OfThreeActionsByHandIsThatByDuals) {
   expect_equal_derivatives<TypeParam, 3, float>();
 }
 
+/// Whether a clip is so near that float and double may fall on different sides.
+bool near_clip(const cupg::LossSample<2, double>& s, double ratio, const cupg::Coefficients<double>& c) {
+  const double moved = std::abs(s.value - s.old_value), error = std::abs(s.value - s.target);
+  const double away = std::abs(s.old_value + std::clamp(s.value - s.old_value, -c.value_clip, c.value_clip) - s.target);
+  const bool value = c.value_clip > 0 && (std::abs(moved - c.value_clip) < 1e-3 || (moved > c.value_clip && std::abs(error - away) < 1e-3));
+  return value || std::abs(ratio - 1 - c.clip) < 1e-3 || std::abs(ratio - 1 + c.clip) < 1e-3;
+}
+
+TYPED_TEST(Derivative, OfOneOutputInFloatIsThatOfTheDoubleSoftmax) {
+  int compared = 0;
+  for (std::uint64_t seed = 0; seed < 6000; ++seed) {
+    const Drawn<2, float> d = draw<2, float>(seed);
+    const float z[1] = {(seed % 2 == 0 ? 1.0f : 6.0f) * (d.sample.logits[1] - d.sample.logits[0])};  // up to +-24
+    cupg::LossSample<2, float> s = d.sample;
+    cupg::LossSample<2, double> x{{0, static_cast<double>(z[0])},   static_cast<double>(s.value),  s.action,
+                                  static_cast<double>(s.advantage), static_cast<double>(s.target), 0,
+                                  static_cast<double>(s.old_value)};
+    double log_p[2], p[2], want[2], want_value;
+    cupg::softmax(x.logits, log_p, p);
+    s.old_log_probability = static_cast<float>(log_p[s.action]) + random_floats(1, 0.5f, seed + 10000)[0];
+    x.old_log_probability = static_cast<double>(s.old_log_probability);
+    const cupg::Coefficients<double> c{static_cast<double>(d.coefficients.entropy), static_cast<double>(d.coefficients.value),
+                                       static_cast<double>(d.coefficients.clip), static_cast<double>(d.coefficients.value_clip)};
+    const double log_ratio = log_p[s.action] - x.old_log_probability, ratio = std::exp(log_ratio);
+    if (near_clip(x, ratio, c)) continue;
+    ++compared;
+    TypeParam::gradient(x, c, want, want_value);
+    float grad[1], grad_value;
+    cupg::output_gradient<TypeParam>(z, s, d.coefficients, grad, grad_value);
+    // a ratio errs by what log p does, some four roundings and one of its size; A r stays below 5
+    const double unit = 0x1p-24 * (16 - log_p[s.action]);
+    EXPECT_FALSE(!(std::abs(static_cast<double>(grad[0]) - want[1]) <= 5 * unit)) << TypeParam::kTraits.name << ", seed " << seed;
+    EXPECT_FALSE(!(std::abs(static_cast<double>(grad_value) - want_value) <= 8 * 0x1p-24)) << TypeParam::kTraits.name << ", seed " << seed;
+    const auto kl = static_cast<double>(cupg::kl_estimate<2>(z, s.action, s.old_log_probability));
+    EXPECT_FALSE(!(std::abs(kl - (ratio - 1 - log_ratio)) <= 4 * unit)) << "seed " << seed;
+  }
+  EXPECT_GT(compared, 5000);
+}
+
 /// Without a gradient of its own, as a newly written objective may be.
 struct NoGradient {
   template <int A, class S>
@@ -112,6 +152,22 @@ TEST(Derivative, AnObjectiveWithoutOneGetsThatOfDuals) {
   cupg::objective_gradient<NoGradient>(s, cupg::Coefficients<double>{.value = 0.5}, grad, grad_value);
   EXPECT_EQ(grad[0], 7);
   EXPECT_EQ(grad[1], 0);
+  EXPECT_EQ(grad_value, 3);
+}
+/// Without a form for one output.
+struct OfLogits {
+  template <int A, class S>
+  static CUPG_FN void gradient(const cupg::LossSample<A, S>& s, const cupg::Coefficients<cupg::Scalar<S>>&, S (&grad)[A], S& grad_value) {
+    for (int j = 0; j < A; ++j) grad[j] = s.logits[j] + S(j);
+    grad_value = S(3);
+  }
+};
+TEST(Derivative, AnObjectiveWithoutOneOfOneOutputGetsThatOfTheLogits) {
+  static_assert(!cupg::HasTwoActionForm<OfLogits, double> && cupg::HasTwoActionForm<cupg::Ppo, double>);
+  const double z[1] = {0.5};
+  double grad[1], grad_value;
+  cupg::output_gradient<OfLogits>(z, cupg::LossSample<2, double>{{9, 9}, 0, 0, 0, 0, 0, 0}, {}, grad, grad_value);
+  EXPECT_EQ(grad[0], 1.5) << "z_0 = 0, z_1 = d";
   EXPECT_EQ(grad_value, 3);
 }
 

@@ -48,7 +48,7 @@ TEST(Auto, TakesTheNextDeviceWhereOneCannotBeUsed) {
   for (const char* bad : {"sm_90:unavailable", "sm_90:broken", "sm_90:memory=100", "sm_75"}) {
     const ProcessResult r = with_devices(std::string(bad) + ",sm_90", train({"--device", "auto"}));
     ASSERT_EQ(r.status, 0) << bad << r.err;
-    EXPECT_EQ(cupg_test::parse_json(r.out).at("device"), "cuda") << bad << r.out;
+    EXPECT_EQ(parse_json(r.out).at("device"), "cuda") << bad << r.out;
   }
 }
 
@@ -61,7 +61,7 @@ TEST(Auto, FallsBackToTheCpuAndSaysWhy) {
   for (const auto& [devices, why] : cases) {
     const ProcessResult r = with_devices(devices, train({"--device", "auto"}));
     ASSERT_EQ(r.status, 0) << devices << r.err;
-    const json out = cupg_test::parse_json(r.out);
+    const json out = parse_json(r.out);
     EXPECT_EQ(out.at("device"), "cpu");
     EXPECT_NE(out.dump().find(why), std::string::npos) << devices << out;
     const ProcessResult strict = with_devices(devices, train({"--device", "cuda"}));
@@ -75,11 +75,11 @@ TEST(Auto, KnowsBeforehandThatANetworkIsTooLargeForADevice) {
   const std::initializer_list<std::string> large{"--algo", "ppo", "--envs", "2", "--horizon", "16"};
   const ProcessResult cpu = with_devices("sm_75", train(large), true);
   ASSERT_EQ(cpu.status, 0) << cpu.err;
-  EXPECT_EQ(cupg_test::parse_json(cpu.out).at("device"), "cpu");
+  EXPECT_EQ(parse_json(cpu.out).at("device"), "cpu");
   EXPECT_NE(cpu.out.find("shared memory"), std::string::npos) << cpu.out;
   const ProcessResult next = with_devices("sm_75,sm_90", train(large), true);
   ASSERT_EQ(next.status, 0) << next.err;
-  EXPECT_EQ(cupg_test::parse_json(next.out).at("device"), "cuda");
+  EXPECT_EQ(parse_json(next.out).at("device"), "cuda");
   EXPECT_EQ(with_devices("sm_75", {"train", "--algo", "ppo", "--device", "cuda"}, true).status, 2);
   const ProcessResult small = with_devices("sm_75", train({"--device", "cuda"}), true);
   EXPECT_EQ(small.status, 0) << "the default network fits: " << small.err;
@@ -90,7 +90,7 @@ TEST(Auto, KnowsBeforehandThatABatchIsTooLargeForADevice) {
   const std::initializer_list<std::string> large{"--envs", "2000", "--horizon", "50"};  // 2.8 MB of trajectories
   const ProcessResult next = with_devices("sm_90:memory=2000000,sm_90", train(large));
   ASSERT_EQ(next.status, 0) << next.err;
-  EXPECT_EQ(cupg_test::parse_json(next.out).at("device"), "cuda");
+  EXPECT_EQ(parse_json(next.out).at("device"), "cuda");
   const ProcessResult cpu = with_devices("sm_90:memory=2000000", train(large));
   ASSERT_EQ(cpu.status, 0) << cpu.err;
   EXPECT_NE(cpu.out.find("too little memory is free"), std::string::npos) << cpu.out;
@@ -170,13 +170,36 @@ TEST(Plugin, LeavesTheThreadItsDevice) {
   }
 }
 
+/// Environments, activations, one trunk and two; a block an agent, with rows in shared memory and in global memory, and many blocks.
+TEST(Plugin, HasTheCpusBitsInEveryKernelOfSmallNetworks) {
+  for (const char* environment : {"CartPole-v1", "MountainCar-v0", "Acrobot-v1"})
+    for (const auto activation : {cupg::Activation::relu, cupg::Activation::tanh})
+      for (const bool shared : {true, false})
+        for (const auto& [form, horizon] :
+             {std::pair{cupg::CudaForm::population, 4}, {cupg::CudaForm::population, 24}, {cupg::CudaForm::large_batch, 4}}) {
+          Config c = plain_config();
+          c.environment = environment;
+          c.activation = activation;
+          c.shared = shared;
+          c.hidden = {5};
+          c.envs = 3;
+          c.horizon = horizon;
+          const auto cpu = cpu_engine(c), cuda = plugin().make_engine(c, 1, 0, form);
+          const std::string text = std::string(environment) + (shared ? ", shared " : ", separate ") + std::to_string(horizon);
+          EXPECT_TRUE(same_bits(trained(*cpu, 7, 2), trained(*cuda, 7, 2))) << text;
+          if (form != cupg::CudaForm::large_batch) continue;
+          const cupg::EvaluationRequest request{.episodes = 2, .block = 1};
+          EXPECT_TRUE(same_bits(cpu->evaluate(0, request).returns, cuda->evaluate(0, request).returns)) << text;
+        }
+}
+
 TEST(Plugin, KeepsFewGraphsHoweverManyAgentsEnd) {
-  for (const bool chunked : {false, true}) {
+  for (const bool tiled : {false, true}) {
     Config c = plain_config();
     constexpr int kAgents = 12;
-    c.envs = chunked ? 4 : 300;
+    c.envs = tiled ? 4 : 300;
     c.horizon = 4;
-    if (chunked) c.algorithm = "ppo", c.epochs = 1, c.minibatches = 1;
+    if (tiled) c.hidden = {8, 8};
     const auto engine = plugin().make_engine(c, kAgents, 0, cupg::CudaForm::large_batch);
     std::vector<int> agents;
     for (int a = 0; a < kAgents; ++a) engine->reset(a, static_cast<std::uint64_t>(a)), agents.push_back(a);

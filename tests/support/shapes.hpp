@@ -40,6 +40,13 @@ inline std::vector<cupg::NetworkShape> all_structures() {
     }
   return shapes;
 }
+/// Those with one hidden layer at most, for an environment of these numbers.
+inline std::vector<cupg::NetworkShape> small_structures(int observations = 4, int actions = 2) {
+  std::vector<cupg::NetworkShape> shapes = all_structures();
+  std::erase_if(shapes, [](const cupg::NetworkShape& s) { return network_kind(s) != cupg::NetworkKind::small; });
+  for (cupg::NetworkShape& s : shapes) s.observations = observations, s.actions = actions;
+  return shapes;
+}
 inline std::string name(const cupg::NetworkShape& shape) { return describe(shape) + (shape.policy.bias ? "" : " without bias"); }
 
 /// Uniform numbers in [-size, size), the same on every machine.

@@ -15,7 +15,7 @@
 
 #include "envs/registry.hpp"
 #include "objectives/registry.hpp"
-#include "src/engine/reference_chunk.hpp"
+#include "src/engine/reference.hpp"
 #include "tests/support/bits.hpp"
 #include "tests/support/comparisons.hpp"
 #include "tests/support/engines.hpp"
@@ -160,7 +160,7 @@ int longest_sum(const Config& c, const std::vector<Sample>& samples) {
 template <class Objective>
 void expect_first_update_of(cupg::Engine& engine, const Config& c) {
   const NetworkShape shape = c.network();
-  cupg::reference::ChunkAgent<cupg::CartPole, Objective, float> reference(c, cupg::find_environment(c.environment));
+  cupg::reference::Agent<cupg::CartPole, Objective, float> reference(c, cupg::find_environment(c.environment));
   reference.reset(3);
   engine.reset(0, 3);
   ASSERT_TRUE(same_bits(reference.parameters, engine.parameters(0)));

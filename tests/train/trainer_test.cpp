@@ -324,7 +324,7 @@ TEST(Train, AnInterruptLeavesOutAgentsThatNeverStarted) {
   c.seeds = 50;
   std::atomic<int> asked{0};
   cupg::TrainHooks hooks;
-  hooks.stop = [&] { return ++asked > 200; };
+  hooks.stop = [&] { return ++asked > 1000; };
   const TrainResult r = cupg::train(c, hooks);
   EXPECT_GE(r.agents.size(), 2u);
   EXPECT_LT(r.agents.size(), 50u);

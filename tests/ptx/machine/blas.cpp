@@ -6,8 +6,8 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "kernels/gemm/device_plugin.h"
-#include "kernels/gemm/plugin.h"
+#include "kernels/network/library/device_plugin.h"
+#include "kernels/network/library/plugin.h"
 
 extern "C" int cupg_ptx_enqueue(void* stream, int (*work)(void*), void* of);
 extern "C" void* cupg_ptx_host_pointer(const void* p, std::size_t bytes);

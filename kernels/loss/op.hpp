@@ -1,0 +1,98 @@
+// The loss: the objective's derivatives for some samples, lane by lane.
+//   g_k = scale dJ/dz_k,  g_v = scale dJ/dV,  kl: the estimates of KL(old, new)
+// Bound: latency and arithmetic of a softmax; small beside the network.
+#pragma once
+#include "envs/registry.hpp"
+#include "kernels/network/tiled/plan.hpp"
+#include "objectives/registry.hpp"
+
+namespace cupg {
+
+/// Arrays of some samples, a row of floats for each output or field; or of several rows of them.
+struct ObjectiveArgs {
+  int count = 0;  ///< samples of a row in use; the others' numbers are finite and their results unused
+  Coefficients<float> coefficients{};
+  float mean = 0, inverse_sd = 1;  ///< normalisation of the advantages (Moments)
+  float scale = 1;                 ///< 1 / B for a mean, 1 for a sum
+  const float* policy = nullptr;   ///< [P][stride] policy outputs
+  const float* value = nullptr;    ///< [count]
+  const float* action = nullptr;   ///< [count], as the following; the bits of a uint32
+  const float* advantage = nullptr;
+  const float* target = nullptr;
+  const float* old_log_probability = nullptr;
+  const float* old_value = nullptr;
+  float* grad = nullptr;   ///< [P + 1][stride] out; may be `policy`
+  float* kl = nullptr;     ///< [count] out, or null: not wanted
+  int actions = 2;         ///< A, which objective_lanes has in its type
+  int policy_outputs = 2;  ///< P: A logits, or 1, the difference of two
+  int stride = kTile;      ///< of policy and grad
+  int rows = 1;
+  int row = 0;                          ///< floats from a row's arrays to those of the next one
+  const std::uint32_t* used = nullptr;  ///< [rows] bit l: lane l of 32 has a sample, of the others everything is 0; null: all have
+};
+
+/// One target's derivatives of one objective.
+using ObjectiveRows = void (*)(const ObjectiveArgs&);
+
+/// What the objective reads and leaves of one tile, where the network's rows lie elsewhere.
+struct alignas(16) LossFields {
+  float outputs[kMaxOutputs][kTile];  ///< logits, value
+  float grad[kMaxOutputs][kTile];     ///< dJ/d(output)
+  float action[kTile], advantage[kTile], target[kTile], old_log_probability[kTile], old_value[kTile], kl[kTile];
+
+  /// Of the sample in row `from`, without its observation.
+  CUPG_FN void gather(const SampleRow& at, const float* from, int r) {
+    action[r] = from[at.action()];
+    advantage[r] = from[at.advantage()];
+    target[r] = from[at.target()];
+    old_log_probability[r] = from[at.log_probability()];
+    old_value[r] = from[at.value()];
+  }
+};
+
+}  // namespace cupg
+
+CUPG_BEGIN_TARGET
+
+/// The samples [at, at + kWidth<S>) of all arrays, of which those in `used` count.
+template <class Objective, int A, int P, class S>
+CUPG_FN void objective_lanes(const ObjectiveArgs& a, std::int64_t at, std::uint32_t used = ~0u) {
+  S z[P], grad[P], grad_value;
+  LossSample<A, S> s;
+  for (int k = 0; k < P; ++k) z[k] = load<S>(a.policy + k * a.stride + at);
+  s.value = load<S>(a.value + at);
+  s.action = float_bits(load<S>(a.action + at));
+  s.advantage = (load<S>(a.advantage + at) - splat<S>(a.mean)) * splat<S>(a.inverse_sd);
+  s.target = load<S>(a.target + at);
+  s.old_log_probability = load<S>(a.old_log_probability + at);
+  s.old_value = load<S>(a.old_value + at);
+  output_gradient<Objective>(z, s, a.coefficients, grad, grad_value);
+  const S scale = splat<S>(a.scale);
+  for (int k = 0; k < P; ++k) grad[k] = grad[k] * scale;
+  grad_value = grad_value * scale;
+  S kl = S(0.0);
+  if (a.kl != nullptr) kl = kl_estimate<A>(z, s.action, s.old_log_probability);
+  if (used != ~0u) [[unlikely]] {
+    const Mask<S> mask = from_bits<S>(used);
+    for (int k = 0; k < P; ++k) grad[k] = select(mask, grad[k], S(0.0));
+    grad_value = select(mask, grad_value, S(0.0));
+    kl = select(mask, kl, S(0.0));
+  }
+  for (int k = 0; k < P; ++k) store(a.grad + k * a.stride + at, grad[k]);
+  store(a.grad + P * a.stride + at, grad_value);
+  if (a.kl != nullptr) store(a.kl + at, kl);
+}
+
+template <class Objective, class S>
+inline void objective_rows(const ObjectiveArgs& all) {
+  const auto rows = [&]<int A, int P>() {
+    const ObjectiveArgs a = all;  // so that no store can be to it
+    for (int r = 0; r < a.rows; ++r)
+      for (int at = 0; at < a.count; at += kWidth<S>)
+        objective_lanes<Objective, A, P, S>(a, std::int64_t{r} * a.row + at, a.used == nullptr || a.used[r] == ~0u ? ~0u : a.used[r] >> at);
+  };
+  if (all.policy_outputs == 1) return rows.template operator()<2, 1>();
+  with_actions(all.actions, [&]<int A>() { rows.template operator()<A, A>(); });
+}
+
+CUPG_END_TARGET

@@ -1,0 +1,233 @@
+// The CPU engine: one program for every algorithm, objective and network.
+//
+//   rollout -> advantage -> moments -> for every epoch and minibatch { gradient -> reduce -> step }
+//
+// One agent's work is shared out to all threads; several agents have a thread each. The network is a part, of three kinds
+// (cupg/network.hpp): a small one works on rows of 32 samples (kernels/trajectory.hpp), a tiled one on samples one beside the other, 64 at
+// a time, and a library's has all threads in its products, its agents one after the other.
+//
+// Where it is: what there is, making, resetting and updating agents in cpu_engine.cpp; samples in cpu_collect.cpp; gradients and steps in
+// cpu_learn.cpp.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "cupg/environment.hpp"
+#include "src/engine/aligned.hpp"
+#include "src/engine/cpu_evaluate.hpp"
+#include "src/engine/cpu_ops.hpp"
+#include "src/engine/crew.hpp"
+#include "src/engine/engine.hpp"
+#include "src/engine/isa.hpp"
+#include "src/engine/library_network.hpp"
+#include "src/engine/network_plan.hpp"
+#include "src/engine/team.hpp"
+#include "src/engine/tile_plan.hpp"
+#include "src/engine/warp_memory.hpp"
+
+namespace cupg {
+
+/// Where an update of this configuration keeps its samples.
+enum class Way {
+  fused,    ///< small network, one pass over the batch: a warp goes through rollout, advantage and gradient while its rows are cached
+  rows,     ///< small network, the batch is one minibatch: rows of all warps
+  gather,   ///< small network, minibatches: rows of a warp become samples, which minibatches gather into rows again
+  samples,  ///< other networks: step by step, all environments at a time
+};
+
+/// What an update of a configuration is made of: the numbers that the arrays are sized by.
+struct CpuLayout {
+  CpuLayout(const Config& config, NetworkKind network);
+
+  NetworkKind kind;
+  Way way;
+  TilePlan tiles;         ///< of a library's network, sizes alone
+  RowFeatures features;   ///< of small networks
+  int record_fields = 0;  ///< of their samples, that minibatches read
+  int record = 0;         ///< floats of a sample: with those fields alone, or of a tiled or library's network all
+  int parameters = 0;     ///< padded
+  int weights = 0;        ///< padded, as evaluations and small networks read them
+  int hidden = 0;         ///< activations of a sample that a small network's forward pass leaves, or 0: they are computed again
+  int partial = 0;        ///< floats of a partial
+  int partials = 0;       ///< of a minibatch, at most
+  int envs = 0, warps = 0;
+  int state_size = 0;
+  bool normalize = false;
+  std::int64_t capacity = 0;  ///< rows of an environment
+  std::int64_t rows = 0;      ///< rows of a small network that a thread holds
+};
+
+class CpuEngine final : public Engine {
+ public:
+  /// `library`: how the network runs as matrix products; none: by the kernels.
+  CpuEngine(const Config& config, int agents, int threads, const std::optional<LibraryPlan>& library);
+
+  static std::int64_t bytes(const Config& config, int agents, int threads);
+
+  void reset(int agent, std::uint64_t seed, int number) override;
+  void update(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) override;
+  Evaluation evaluate(int agent, const EvaluationRequest& request) override;
+  std::span<const float> parameters(int agent) const override;
+  void set_parameters(int agent, std::span<const float> parameters) override;
+  std::string device() const override { return "cpu"; }
+  std::string isa() const override { return isa_name(ops_); }
+  std::string math() const override { return library_ ? "gemm" : "exact"; }
+  int threads() const override { return team_.size(); }
+
+ private:
+  /// Everything that belongs to one agent.
+  struct Agent {
+    std::uint64_t seed = 0;
+    std::uint32_t step = 0;    // steps that its environments have been through
+    std::int64_t updates = 0;  // k
+    std::int64_t taken = 0;    // environment steps
+    AgentSettings settings;
+    OptimizerState optimizer;
+    AlignedArray<float> parameters, first_moment, second_moment;
+    AlignedArray<float> before;   // the parameters as they were when the update began
+    AlignedArray<float> weights;  // as evaluations and small networks read them
+    AlignedArray<float> tiles;    // as tiles read them
+    AlignedArray<float> state, episode_return;
+    AlignedArray<std::uint32_t> age;
+
+    /// f(array, elements) for every array: what is allocated, and what memory estimates count.
+    template <class F>
+    void each(const CpuLayout& l, F f);
+  };
+
+  /// What one update needs, however many agents there are: belongs to the thread that leads it.
+  struct Workspace {
+    AlignedArray<float> samples;                            // [N][capacity] one beside the other
+    AlignedArray<float> rows;                               // [warps][capacity] rows
+    AlignedArray<std::uint32_t> done, used;                 // [warps][capacity] flags of rows
+    AlignedArray<float> advantages;                         // where they are normalized: of rows or positions, [32] each
+    AlignedArray<float> own_advantages;                     // [N][capacity] of a small network's samples, for the moments of minibatches
+    AlignedArray<float> sums;                               // of their moments: [partials of the batch]
+    AlignedArray<std::uint32_t> order;                      // [B, in whole 64s] samples in the order of an epoch's minibatches
+    AlignedArray<float> observation;                        // [N][padded O] s_t
+    AlignedArray<float> cut_observation;                    // [N][padded O] observations before a reset
+    AlignedArray<float> outputs;                            // [A + 1][padded N]
+    AlignedArray<std::uint32_t> playing, ended, truncated;  // [warps] of a step
+    AlignedArray<float> partials;                           // [partials][partial]
+    AlignedArray<float> gradient;                           // as the parameters
+    std::vector<std::uint32_t> numbered;                    // [B] where sample number i lies
+    std::int64_t collected = 0;                             // B
+    std::vector<std::int64_t> lengths;                      // [N] steps of each environment in this update
+    std::vector<EpisodeTally> tallies;                      // [warps] episodes that ended
+    std::vector<std::int64_t> row_counts;                   // [warps] rows that they fill
+    std::vector<int> cut;                                   // environments that the limit cut in this step
+
+    template <class F>
+    void each(const CpuLayout& l, const Config& config, F f);
+  };
+
+  /// Scratch of any thread that takes a part.
+  struct ThreadMemory {
+    AlignedArray<TileScratch> scratch;
+    AlignedArray<float> observation;         // [64][padded O]
+    AlignedArray<float> evaluate;            // [kEvaluateScratch]
+    AlignedArray<float> rows;                // of a warp, or of a gathered partial
+    AlignedArray<float> hidden;              // their activations, and those of one more row
+    AlignedArray<std::uint32_t> done, used;  // their flags
+    AlignedArray<float> sums;                // [partial][32] lane by lane
+
+    template <class F>
+    void each(const CpuLayout& l, F f);
+  };
+
+  /// What the loss needs beside samples.
+  struct Loss {
+    Coefficients<float> coefficients{};
+    Moments moments;
+    float scale = 1;
+  };
+
+  /// What rows hold of the network with the present weights.
+  enum class Known { nothing, outputs, activations };
+
+  Agent& at(int agent) { return agents_[static_cast<std::size_t>(agent)]; }
+
+  static int workspaces(int agents, int threads, bool library) { return agents == 1 || library ? 1 : std::min(agents, threads); }
+  /// The derivatives in this instruction set: a built-in objective's from the ops, another's from where it was registered.
+  static ObjectiveRows loss_of(const ObjectiveInfo& objective, const CpuOps& ops);
+
+  void update_agent(Agent& a, std::int64_t updates, UpdateReport& report, Workspace& w, int member);
+  void pack(Agent& a);
+
+  /// f(item, thread's memory) of every item.
+  template <class F>
+  void each_part(std::int64_t items, int member, F f) {
+    crew_.each(static_cast<int>(items), member, [&](int item, int thread) {
+      if (!stopped()) f(item, memory_[static_cast<std::size_t>(thread)]);
+    });
+    leave_if_stopped();  // some item may have been left out
+  }
+
+  // ---- cpu_collect.cpp
+  AdvantageArgs advantage_args(const Agent& a) const;
+  void begin_collecting(Workspace& w) const;
+  /// Numbers the samples environment by environment, and counts what has ended.
+  void end_collecting(Agent& a, Workspace& w, EpisodeTally& tally) const;
+  void collect(Agent& a, Workspace& w, int member);
+  void collect_warps(Agent& a, Workspace& w, int member);
+  /// A warp's rollout and advantages into `rows`; returns how many rows it fills.
+  std::int64_t warp_rollout(Agent& a, Workspace& w, int warp, float* rows, std::uint32_t* done, std::uint32_t* used, float* hidden);
+  void collect_steps(Agent& a, Workspace& w, int member);
+  /// outputs [A + 1][padded N] of n observations. step: t where they are all the s_t.
+  void forward(const Agent& a, const float* observation, int n, bool value_only, Workspace& w, int member, std::optional<int> step = {});
+  /// V of what the limit has just cut.
+  void bootstrap(const Agent& a, Workspace& w, std::int64_t t, int member);
+
+  // ---- cpu_learn.cpp
+  bool fused_update(Agent& a, Workspace& w, int member);
+  /// Epochs and minibatches. False, with the parameters of that moment, where a gradient is not finite.
+  bool optimize(Agent& a, Workspace& w, int member);
+  /// Before the first epoch: what all of them share, and episodes' own in place.
+  Moments normalize(Workspace& w);
+  Moments moments_of_rows(Workspace& w);
+  void gather_advantages(Workspace& w, const std::uint32_t* order, std::uint32_t count);
+  void normalize_episodes(Workspace& w);
+  Moments moments_of_positions(Workspace& w, const std::uint32_t* order, std::uint32_t count);
+  Moments moments_of_samples(Workspace& w, const std::uint32_t* order, std::uint32_t count);
+  /// The order of an epoch's minibatches.
+  const std::uint32_t* order_of(const Agent& a, Workspace& w, int epoch) const;
+  /// Into w.gradient; returns the sum of the estimates of KL.
+  float rows_gradient(const Agent& a, Workspace& w, const Loss& loss, int epoch, int member);
+  float gathered_gradient(const Agent& a, Workspace& w, const std::uint32_t* order, std::uint32_t count, const Loss& loss, int member);
+  float samples_gradient(const Agent& a, Workspace& w, const std::uint32_t* order, std::uint32_t count, const Loss& loss, int member);
+  /// The sums of some rows into a partial.
+  void sum_rows(const Agent& a, ThreadMemory& m, float* rows, const std::uint32_t* used, std::int64_t count, Known known, const Loss& loss,
+                float* partial) const;
+  /// The tree over the partials, in the order of the parameters.
+  float finish_gradient(Workspace& w, std::int64_t partials);
+  bool step(Agent& a, Workspace& w);
+
+  float* sample(Workspace& w, std::int64_t e, std::int64_t t) const { return w.samples + (e * layout_.capacity + t) * layout_.record; }
+  float& advantage_of(Workspace& w, std::uint32_t sample) const {
+    return w.samples.data()[static_cast<std::int64_t>(sample) * layout_.record + layout_.tiles.row().advantage()];
+  }
+  /// Where the advantages of a warp's rows lie, and how far a row's are from the next one's.
+  float* row_advantages(Workspace& w, int warp) const;
+  int advantage_stride() const { return layout_.way == Way::rows ? layout_.features.floats() : kWarp; }
+
+  const Config config_;
+  const EnvironmentInfo& environment_;
+  const ObjectiveInfo& objective_;
+  const CpuLayout layout_;
+  std::optional<PackedNetwork> network_;  // but of a library's
+  const std::vector<std::uint32_t> value_network_;
+  const AdvantageArgs advantage_;
+  const CpuOps& ops_;
+  const ObjectiveRows loss_;
+  Team team_;
+  Crew crew_{team_};
+  std::optional<LibraryNetwork> library_;
+  const bool log_probabilities_;  // of actions: somebody reads them, estimates of KL or not
+  std::vector<Agent> agents_;
+  std::vector<Workspace> workspaces_;
+  std::vector<ThreadMemory> memory_;
+};
+
+}  // namespace cupg

@@ -1,0 +1,104 @@
+// What the CUDA engine is made of beside its launches: the form of execution, the agents' states on the host, and how many agents fit.
+#pragma once
+#include <algorithm>
+#include <vector>
+
+#include "src/engine/cuda_launch.cuh"
+#include "src/engine/cuda_plugin.hpp"
+#include "src/engine/cuda_settings.hpp"
+#include "src/engine/engine.hpp"
+
+CUPG_BEGIN_TARGET
+
+/// Whether a block of the population kernel can train an agent.
+inline bool fits_population(const Agents& a) { return a.kind == NetworkKind::small && !a.episodes && a.epochs == 1 && a.minibatches == 1; }
+
+/// The form of execution and what follows from it.
+struct CudaShape {
+  PopulationShape population;
+  bool large_batch = true;
+
+  CudaShape(const DeviceProperties& device, const Agents& a, int agents, CudaForm form) {
+    if (!fits_population(a)) return;
+    population = population_shape(device, a);
+    const int processors = std::max(1, device.multiprocessors);
+    // An agent of many warps runs faster spread over the device than in one block, unless there are so many agents that they fill it
+    // anyway. An update as a graph of kernels costs some 10 microseconds beside them.
+    constexpr int kWorthAGraph = 8;
+    large_batch = form == CudaForm::large_batch ||
+                  (form == CudaForm::automatic && a.warps > kWorthAGraph && agents * population.block_warps < processors * kResidentWarps);
+  }
+
+  /// Warps of one agent whose rows lie in global memory.
+  int row_warps(const Agents& a) const {
+    return large_batch ? a.warps : population.shared_rows ? 0 : kept_warps(a, population.block_warps);
+  }
+};
+
+/// What has happened to an agent between two looks at its state.
+inline UpdateReport report_since(const AgentState& before, const AgentState& now) {
+  UpdateReport r;
+  const auto since = [](unsigned long long a, unsigned long long b) { return static_cast<std::int64_t>(a - b); };
+  r.episodes = {since(now.episodes.episodes, before.episodes.episodes), since(now.episodes.terminated, before.episodes.terminated),
+                since(now.episodes.steps, before.episodes.steps), since(now.episodes.returns, before.episodes.returns)};
+  r.updates = now.updates - before.updates;
+  r.env_steps = now.taken - before.taken;
+  r.finite = now.halted == 0;
+  r.parameters_finite = now.diverged == 0;
+  return r;
+}
+
+/// The agents' states on the host: as they were last read, and as they were last reported.
+class HostStates {
+ public:
+  explicit HostStates(int slots) : now_(slots, "agents"), reported_(static_cast<std::size_t>(slots)) {}
+
+  /// A fresh agent; data() is to be sent.
+  void reset(int agent, std::uint64_t seed, const AgentSettings& settings) {
+    now_[agent] = AgentState{};
+    now_[agent].key = seed;
+    now_[agent].settings = settings;
+    reported_[static_cast<std::size_t>(agent)] = {};
+  }
+  const AgentState* data() const { return now_.data(); }
+  const AgentState& of(int agent) const { return now_[agent]; }
+
+  /// Waits for the device.
+  void read(runtime::Stream& stream, const AgentState* device, const char* what) {
+    runtime::download(stream, now_.data(), device, now_.size());
+    stream.synchronize(what);
+  }
+
+  /// Reads, and tells what has happened to the agents since their last reports.
+  void report(runtime::Stream& stream, AgentState* device, std::span<const int> agents, std::span<UpdateReport> reports) {
+    read(stream, device, "training");
+    for (std::size_t i = 0; i < agents.size(); ++i) {
+      AgentState& now = now_[agents[i]];
+      AgentState& before = reported_[static_cast<std::size_t>(agents[i])];
+      reports[i] = report_since(before, now);
+      before = now;
+      if (now.halted == 0) continue;
+      now.halted = 0;  // another call may try again, as on the CPU
+      runtime::upload(stream, device + agents[i], &now, 1);
+    }
+  }
+
+ private:
+  runtime::PinnedBuffer<AgentState> now_;
+  std::vector<AgentState> reported_;
+};
+
+/// What the kernels were run by: "sm_90", or the executor.
+inline std::string architecture_of(const DeviceProperties& device) {
+  return device.multiprocessors == 0 ? "emulated" : "sm_" + std::to_string(device.major * 10 + device.minor);
+}
+
+/// Agents of `each` bytes, up to `wanted`, for which the device has memory left beside `common` bytes; 0 where not even one fits.
+inline int agents_that_fit(const DeviceProperties& device, std::int64_t common, std::int64_t each, int wanted) {
+  constexpr double kShare = 0.8;  // the rest is for what the driver and libraries take, and for evaluations
+  const double room = (kShare * static_cast<double>(device.free_memory) - static_cast<double>(common)) / static_cast<double>(each);
+  const int one = common + each <= device.free_memory ? 1 : 0;  // a single agent may try to have it all
+  return std::min(std::max(static_cast<int>(std::clamp(room, 0.0, 1e6)), one), wanted);
+}
+
+CUPG_END_TARGET
