@@ -316,7 +316,7 @@ TEST(SmallGradient, IsTheReferenceNetworksInDoubleToItsRounding) {
 template <class Env>
 void expect_one_answer() {
   for (const NetworkShape& shape : small_structures(Env::kObservations, Env::kActions))
-    for (const std::size_t size : {1, 29, 111}) {
+    for (const std::size_t size : {std::size_t{1}, std::size_t{29}, std::size_t{111}}) {
       const Batch batch(shape, size, 51);
       const Guarded<float> want = partial_of<Env>(batch, {.isa = cupg::Isa::scalar, .objective = 1});
       count_shape(name(shape) + ", " + std::to_string(size));
