@@ -51,7 +51,7 @@ CpuLayout::CpuLayout(const Config& config, NetworkKind network)
   // episodes' advantages are normalized where they lie, and say nothing of the target then
   const bool target = normalize && config.advantage.normalize_over == NormalizeOver::episode;
   record_fields = target ? features.sample.target() + 1 : features.sample.target();
-  record = record_fields <= 8 ? 8 : 16;
+  record = record_fields <= 8 ? 8 : tile_padded(record_fields);
   partials = static_cast<int>(way == Way::gather ? (samples + kWarp * kPartialRows - 1) / (kWarp * kPartialRows) : warps);
   rows = way == Way::gather ? std::max<std::int64_t>(capacity, kPartialRows) : way == Way::fused ? capacity : 0;
   // Activations that one pass leaves for the next are worth their memory while they stay in the second-level cache (measured on one

@@ -116,12 +116,15 @@ void gather(const float* records, int fields, int stride, const std::uint32_t* i
     }
     return;
   }
-  constexpr int kMost = 64;
-  alignas(64) float lines[kWarp * kMost];  // so that a record is read once
-  for (int l = 0; l < kWarp; ++l)
-    for (int i = 0; i < stride; ++i) lines[l * stride + i] = at(l)[i];
+  constexpr int kPart = 16;  // features at a time, a cache line, so that a record's is read once
+  alignas(64) float lines[kWarp * kPart];
+  for (int begin = 0; begin < fields; begin += kPart) {
+    for (int l = 0; l < kWarp; ++l)
+      for (int i = 0; i < kPart; ++i) lines[l * kPart + i] = at(l)[begin + i];
+    const int left = (fields - begin + 3) / 4 * 4;
+    transpose(lines, kPart, kWarp, left < kPart ? left : kPart, row + begin * kWarp, kWarp);
+  }
   fetch(0, kWarp);
-  transpose(lines, stride, kWarp, (fields + 3) / 4 * 4, row, kWarp);
 }
 
 void tree(float* rows, std::int64_t count, int width, std::int64_t stride) { tree_in_place(rows, count, width, stride); }

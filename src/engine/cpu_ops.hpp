@@ -57,8 +57,8 @@ struct CpuOps {
   /// The first `fields` features of the first `lanes` lanes of a row to records, lane l's to to[l * distance]; a record has room for whole
   /// fours of them.
   void (*unpack_row)(const float* row, int fields, int lanes, float* to, std::int64_t distance);
-  /// The `count` <= 32 records that `index` names to a row; `ahead` indices behind them are known. Records are `stride` floats, a multiple
-  /// of 4.
+  /// The `count` <= 32 records that `index` names to a row; `ahead` indices behind them are known. Records are `stride` floats: 8,
+  /// or a multiple of 16.
   void (*gather_row)(const float* records, int fields, int stride, const std::uint32_t* index, int count, int ahead, float* row);
 
   // Other networks: samples one beside the other.

@@ -32,7 +32,7 @@ TEST(Rows, EveryCopyPermutesAlike) {
 TEST(Rows, BecomeRecordsAndRecordsBecomeRows) {
   for (const cupg::Isa isa : cupg::available_isas()) {
     const cupg::CpuOps& ops = cupg::cpu_ops_for(isa);
-    for (const int stride : {8, 16})
+    for (const int stride : {8, 16, 32, 80})
       for (const int fields : {stride / 2 + 1, stride - 1, stride})
         for (const int lanes : {1, 3, 4, 17, 31, 32}) {
           const int distance = 3 * stride, whole = (fields + 3) / 4 * 4;
