@@ -11,6 +11,7 @@
 #include "tests/support/engines.hpp"
 #include "tests/support/golden.hpp"
 #include "tests/support/hashed_cases.hpp"
+#include "tests/support/own_hyperparameters.hpp"
 #include "tests/support/pairwise.hpp"
 #include "tests/support/scale.hpp"
 
@@ -94,6 +95,31 @@ struct Pair {
     }
   }
 };
+
+TEST_P(CudaEngine, AgentsOfTheirOwnHyperparametersHaveTheCpusBits) {
+  for (const auto& [algorithm, hidden] : {std::pair{"a2c", std::vector{16}}, {"ppo", {5}}, {"ppo", {5, 4}}}) {
+    Config c = plain_config();
+    c.algorithm = algorithm;
+    c.hidden = hidden;
+    c.seeds = 3;
+    c.envs = 33;
+    c.horizon = 9;
+    c.optimizer.schedule = cupg::Schedule::linear;
+    if (c.algorithm == "ppo") c.epochs = 2, c.minibatches = 3;
+    c.agents = three_agents(c);
+    const auto cpu = cpu_engine(c, cupg::Isa::automatic, 1, 3), cuda = make(c, 3);
+    const std::vector<int> agents{0, 1, 2};
+    std::vector<UpdateReport> want(3), got(3);
+    for (const int a : agents)
+      for (Engine* const engine : {cpu.get(), cuda.get()}) engine->reset(a, 5, a);  // one seed: they differ in nothing else
+    cpu->update(agents, 4, want);
+    cuda->update(agents, 4, got);
+    EXPECT_TRUE(same_reports(want, got)) << algorithm;
+    for (const int a : agents) EXPECT_TRUE(same_bits(cpu->parameters(a), cuda->parameters(a))) << algorithm << ", agent " << a;
+    EXPECT_FALSE(same_bits(cuda->parameters(0), cuda->parameters(1)));
+    EXPECT_FALSE(same_bits(cuda->parameters(0), cuda->parameters(2)));
+  }
+}
 
 TEST_P(CudaEngine, EndsInTheCpusBits) {
   const std::pair<std::vector<int>, std::optional<std::vector<int>>> networks[] = {{{16}, {}},
