@@ -142,24 +142,13 @@ void moments(benchmark::State& state, Isa isa) {
 void gradient(benchmark::State& state, Isa isa, bool keep) {
   Fixture f(isa);
   const NetworkPlan& plan = f.network.plan();
-  const SampleRow at = f.features.sample;
   // the loss overwrites the outputs, so that every round has other numbers, as good as those
-  const ObjectiveArgs loss{.count = kWarp,
-                           .coefficients = {0.01f, 0.5f},
-                           .scale = 1.0f / (kWarp * kHorizon),
-                           .policy = f.row(f.features.output()),
-                           .value = f.row(at.value()),
-                           .action = f.row(at.action()),
-                           .advantage = f.row(at.advantage()),
-                           .target = f.row(at.target()),
-                           .old_log_probability = f.row(at.log_probability()),
-                           .old_value = f.row(at.value()),
-                           .grad = f.row(f.features.output()),
-                           .policy_outputs = plan.policy_outputs,
-                           .stride = kWarp,
-                           .rows = kHorizon,
-                           .row = f.features.floats(),
-                           .used = f.used.data()};
+  ObjectiveArgs loss = row_objective_args(f.features, f.rows.data(), false);
+  loss.coefficients = {0.01f, 0.5f};
+  loss.scale = 1.0f / (kWarp * kHorizon);
+  loss.kl = nullptr;
+  loss.rows = kHorizon;
+  loss.used = f.used.data();
   const SmallArgs backward{.plan = &plan,
                            .weights = f.packed.data(),
                            .rows = f.rows.data(),

@@ -44,6 +44,7 @@ struct RowFeatures {
 
 /// Rows of a gathered minibatch whose sums make one partial; of a rollout, all rows of a warp do.
 inline constexpr int kPartialRows = 16;
+inline constexpr int kPartialSamples = kPartialRows * kWarp;
 
 /// A return as a whole number of 2^-20, so that sums of returns do not depend on their order; limited to +-2^31, NaN is 0. Rewards that
 /// are whole numbers lose nothing.

@@ -16,8 +16,8 @@ __global__ void __launch_bounds__(kAdvantageThreads) row_advantage_kernel(const 
   if (warp >= a.warps || a.state[slot].halted != 0) return;
   const RowFeatures f = row_features(a);
   const std::int64_t row = row_index(a, slot, warp);
-  row_advantages<float>(advantage_args(a, a.state[slot]), f, a.rows + row * f.floats(), a.done + row, rows_of_warp(a, slot, warp),
-                        lane_index());
+  row_advantages<float>(advantage_args(a.advantage, a.state[slot].settings), f, a.rows + row * f.floats(), a.done + row,
+                        rows_of_warp(a, slot, warp), lane_index());
 }
 
 /// Other networks.
@@ -25,7 +25,8 @@ __global__ void __launch_bounds__(kAdvantageThreads) sample_advantage_kernel(con
   const int slot = a.chosen[blockIdx.y], e = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
   if (e >= a.envs || a.state[slot].halted != 0) return;
   const std::int64_t steps = a.episodes ? length_of(a, slot)[e] : a.capacity;
-  sample_advantages(advantage_args(a, a.state[slot]), samples_of(a, slot) + e * a.capacity * a.tile.row().stride(), steps);
+  sample_advantages(advantage_args(a.advantage, a.state[slot].settings), samples_of(a, slot) + e * a.capacity * a.tile.row().stride(),
+                    steps);
 }
 
 CUPG_END_TARGET

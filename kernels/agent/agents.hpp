@@ -180,22 +180,9 @@ CUPG_FN OptimizerArgs optimizer_args(const Agents& a, int slot) {
 
 CUPG_BEGIN_TARGET
 
-/// How the agent's advantages are estimated.
-CUPG_FN AdvantageArgs advantage_args(const Agents& a, const AgentState& state) {
-  AdvantageArgs args = a.advantage;
-  args.gamma = state.settings.gamma;
-  args.gamma_lambda = state.settings.gamma_lambda;
-  return args;
-}
-
 /// Coefficients of an agent's present update.
 CUPG_FN Coefficients<float> coefficients_of(const AgentState& state) {
   return present_coefficients(state.settings, {state.updates, state.taken});
-}
-
-/// What a sample's gradient is multiplied by in a step from so many.
-CUPG_FN float loss_scale(const Agents& a, std::uint32_t samples) {
-  return a.loss == LossSum::mean ? 1.0f / static_cast<float>(samples) : 1.0f;
 }
 
 /// The samples of one minibatch.

@@ -2,6 +2,7 @@
 #pragma once
 #include "cupg/objective.hpp"
 #include "cupg/optimizer.hpp"
+#include "kernels/advantage/op.hpp"
 #include "kernels/optimizer/op.hpp"
 #include "objectives/sample.hpp"
 
@@ -19,6 +20,13 @@ struct AgentSettings {
 }  // namespace cupg
 
 CUPG_BEGIN_TARGET
+
+/// How the agent's advantages are estimated, from what all agents have in common.
+CUPG_FN AdvantageArgs advantage_args(AdvantageArgs common, const AgentSettings& s) {
+  common.gamma = s.gamma;
+  common.gamma_lambda = s.gamma_lambda;
+  return common;
+}
 
 /// The objective's coefficients in an update before which the agent has so much behind it.
 CUPG_FN Coefficients<float> present_coefficients(const AgentSettings& s, const TrainingLength& done) {

@@ -87,8 +87,6 @@ struct AgentArrays {
   }
 };
 
-CUPG_FN int chunks_of(std::uint32_t samples) { return static_cast<int>((samples + kTile - 1) / kTile); }
-
 /// `slot`'s arrays.
 CUPG_FN float* samples_of(const TiledAgents& a, int slot) {
   return a.samples + static_cast<std::int64_t>(a.kind == NetworkKind::library ? 0 : slot) * a.envs * a.capacity * a.tile.row().stride();

@@ -2,6 +2,7 @@
 //   g_k = scale dJ/dz_k,  g_v = scale dJ/dV,  kl: the estimates of KL(old, new)
 // Bound: latency and arithmetic of a softmax; small beside the network.
 #pragma once
+#include "cupg/objective.hpp"
 #include "envs/registry.hpp"
 #include "kernels/network/tiled/plan.hpp"
 #include "objectives/registry.hpp"
@@ -48,7 +49,47 @@ struct alignas(16) LossFields {
     old_log_probability[r] = from[at.log_probability()];
     old_value[r] = from[at.value()];
   }
+
+  /// These arrays, with A logits.
+  CUPG_FN ObjectiveArgs args(int actions) {
+    ObjectiveArgs o;
+    o.policy = outputs[0];
+    o.value = outputs[actions];
+    o.action = action;
+    o.advantage = advantage;
+    o.target = target;
+    o.old_log_probability = old_log_probability;
+    o.old_value = old_value;
+    o.grad = grad[0];
+    o.kl = kl;
+    o.actions = o.policy_outputs = actions;
+    return o;
+  }
 };
+
+/// The arrays of rows that begin at `rows` (kernels/trajectory.hpp); dJ/d(output) takes the outputs' places. stale: the values are those of
+/// a forward pass over the rows; otherwise the rollout's.
+CUPG_FN ObjectiveArgs row_objective_args(RowFeatures f, float* rows, bool stale) {
+  const SampleRow at = f.sample;
+  ObjectiveArgs o;
+  o.count = kWarp;
+  o.policy_outputs = f.outputs - 1;
+  o.actions = o.policy_outputs == 1 ? 2 : o.policy_outputs;
+  o.policy = o.grad = rows + f.output() * kWarp;
+  o.value = rows + (stale ? f.output() + o.policy_outputs : at.value()) * kWarp;
+  o.action = rows + at.action() * kWarp;
+  o.advantage = rows + at.advantage() * kWarp;
+  o.target = rows + at.target() * kWarp;
+  o.old_log_probability = rows + at.log_probability() * kWarp;
+  o.old_value = rows + at.value() * kWarp;
+  o.kl = rows + f.kl() * kWarp;
+  o.stride = kWarp;
+  o.row = f.floats();
+  return o;
+}
+
+/// What a sample's gradient is multiplied by in a step from so many: 1 / samples, or 1 where the loss is a sum.
+CUPG_FN float loss_scale(LossSum loss, std::int64_t samples) { return loss == LossSum::mean ? 1.0f / static_cast<float>(samples) : 1.0f; }
 
 }  // namespace cupg
 

@@ -33,7 +33,7 @@ __global__ void __launch_bounds__(kTileMomentThreads) tile_moment_kernel(const _
     advantage[thread / kTile * kStride + thread % kTile] = samples_of(a, slot)[row * at.stride() + at.advantage()];
   }
   __syncthreads();
-  if (thread >= chunks_of(static_cast<std::uint32_t>(here))) return;
+  if (thread >= tiles_of(here)) return;
   const float* const mine = advantage + thread * kStride;
   const int positions = here - thread * kTile < kTile ? here - thread * kTile : kTile;
   const float mean = Square ? moments_of(a, slot)[group].mean : 0.0f;

@@ -126,7 +126,7 @@ __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
     state.count = static_cast<std::uint32_t>(agents.envs) * static_cast<std::uint32_t>(steps);
   }
   __syncthreads();
-  const float batch = static_cast<float>(state.count), scale = loss_scale(agents, state.count);
+  const float batch = static_cast<float>(state.count), scale = loss_scale(agents.loss, state.count);
 
   // ---- the updates
   bool made = true;
@@ -134,8 +134,8 @@ __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
     const auto collect = [&](int warp, int row_warp) {
       const int row = first_row(row_warp);
       collect_rows<Env, Act, Shared>(agents, plan(), weights, state, {slot, warp, row}, out, my_scratch, tally);
-      row_advantages<float>(advantage_args(agents, state), f, out.data + static_cast<std::int64_t>(row) * f.floats(), out.done + row, steps,
-                            lane_index());
+      row_advantages<float>(advantage_args(agents.advantage, state.settings), f, out.data + static_cast<std::int64_t>(row) * f.floats(),
+                            out.done + row, steps, lane_index());
     };
     const auto gradient = [&](int warp, int row_warp, Moments moments) {
       const int row = first_row(row_warp);

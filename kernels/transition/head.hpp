@@ -60,18 +60,6 @@ struct PolicyHead {
     }
   }
 
-  /// log p(action).
-  static CUPG_FN S log_probability(const S* z, Action<A, S> action) {
-    if constexpr (A == 2) {
-      return TwoActions<S>::log_probability(z[0], action.second);
-    } else {
-      S logits[A], log_p[A], p[A];
-      for (int j = 0; j < A; ++j) logits[j] = z[j];
-      softmax(logits, log_p, p);
-      return chosen(log_p, action.number());
-    }
-  }
-
   /// Drawn with epsilon; its log p, of the policy without epsilon, where that is wanted.
   static CUPG_FN Action<A, S> act(const S* z, S u, S epsilon, bool wanted, S& log_probability) {
     if constexpr (A == 2) {

@@ -7,6 +7,7 @@
 
 #include "cupg/environment.hpp"
 #include "cupg/error.hpp"
+#include "src/engine/hyperparameters.hpp"
 #include "src/engine/tile_plan.hpp"
 #include "src/io/memory.hpp"
 #include "src/io/options.hpp"
@@ -125,48 +126,17 @@ void check_choices(const Config& c) {
 }  // namespace
 
 Hyperparameters hyperparameters(const Config& c) {
-  const OptimizerSettings& o = c.optimizer;
-  const ObjectiveSettings& j = c.objective;
-  return {.learning_rate = o.learning_rate,
-          .value_learning_rate = o.value_learning_rate,
-          .decay = o.decay,
-          .beta1 = o.beta1,
-          .beta2 = o.beta2,
-          .alpha = o.alpha,
-          .eps = o.eps,
-          .max_grad_norm = o.max_grad_norm,
-          .gamma = c.advantage.gamma,
-          .lambda = c.advantage.lambda,
-          .entropy_coef = j.entropy_coef,
-          .value_coef = j.value_coef,
-          .clip = j.clip,
-          .value_clip = j.value_clip,
-          .target_kl = j.target_kl,
-          .exploration = c.exploration,
-          .schedule_updates = 0};
+  Hyperparameters own;
+  each_hyperparameter(c.optimizer, c.objective, c.advantage.gamma, c.advantage.lambda, c.exploration, own,
+                      [](const auto& setting, auto& its) { its = setting; });
+  return own;
 }
 
-Config with(Config c, const Hyperparameters& h) {
-  OptimizerSettings& o = c.optimizer;
-  ObjectiveSettings& j = c.objective;
-  o.learning_rate = h.learning_rate;
-  o.value_learning_rate = h.value_learning_rate;
-  o.decay = h.decay;
-  o.beta1 = h.beta1;
-  o.beta2 = h.beta2;
-  o.alpha = h.alpha;
-  o.eps = h.eps;
-  o.max_grad_norm = h.max_grad_norm;
-  c.advantage.gamma = h.gamma;
-  c.advantage.lambda = h.lambda;
-  j.entropy_coef = h.entropy_coef;
-  j.value_coef = h.value_coef;
-  j.clip = h.clip;
-  j.value_clip = h.value_clip;
-  j.target_kl = h.target_kl;
-  c.exploration = h.exploration;
+Config with(Config c, const Hyperparameters& own) {
+  each_hyperparameter(c.optimizer, c.objective, c.advantage.gamma, c.advantage.lambda, c.exploration, own,
+                      [](auto& setting, const auto& its) { setting = its; });
   c.seeds = 1;
-  c.agents = {h};
+  c.agents = {own};
   return c;
 }
 
@@ -200,8 +170,10 @@ void check(const Config& config) {
                          config.agents.size(), config.algorithm));
     if (config.agents.size() != static_cast<std::size_t>(config.seeds))
       refuse(fmt::format("agents: {} with seeds = {}; expected as many, or none", config.agents.size(), config.seeds));
+    Config common = config;  // so that it is not copied with all agents for each of them
+    common.agents.clear();
     for (const Hyperparameters& h : config.agents) {
-      check_settings(with(config, h));
+      check_settings(with(common, h));
       if (h.schedule_updates < 0) refuse(fmt::format("schedule-updates: {}; expected 0 or more", h.schedule_updates));
     }
   }

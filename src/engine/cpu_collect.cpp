@@ -5,13 +5,6 @@
 
 namespace cupg {
 
-AdvantageArgs CpuEngine::advantage_args(const Agent& a) const {
-  AdvantageArgs args = advantage_;
-  args.gamma = a.settings.gamma;
-  args.gamma_lambda = a.settings.gamma_lambda;
-  return args;
-}
-
 void CpuEngine::begin_collecting(Workspace& w) const {
   if (w.lengths.empty()) w.lengths.assign(static_cast<std::size_t>(config_.envs), layout_.capacity);  // whole episodes write theirs
   w.tallies.assign(static_cast<std::size_t>(layout_.warps), {});
@@ -55,7 +48,7 @@ std::int64_t CpuEngine::warp_rollout(Agent& a, Workspace& w, int warp, float* ro
   r.episodes = config_.collect == Collect::episodes;
   r.episode_limit = lane_episode_limit(config_);
   r.bootstrap = config_.advantage.truncation == Truncation::bootstrap;
-  r.log_probabilities = log_probabilities_ || a.settings.objective.target_kl > 0;
+  r.log_probabilities = log_probabilities_;
   r.key = a.seed;
   r.step = a.step;
   r.epsilon = behavior_epsilon(a.settings.exploration, a.taken);
@@ -63,7 +56,7 @@ std::int64_t CpuEngine::warp_rollout(Agent& a, Workspace& w, int warp, float* ro
   w.row_counts[static_cast<std::size_t>(warp)] = count;
   if (r.episodes)
     for (int l = 0; l < kWarp && warp * kWarp + l < config_.envs; ++l) w.lengths[static_cast<std::size_t>(warp * kWarp + l)] = length[l];
-  ops_.row_advantages(advantage_args(a), layout_.features, rows, done, count);
+  ops_.row_advantages(advantage_args(advantage_, a.settings), layout_.features, rows, done, count);
   return count;
 }
 
@@ -104,7 +97,7 @@ void CpuEngine::forward(const Agent& a, const float* observation, int n, bool va
                               .outputs = w.outputs.data(),
                               .stride = stride});
   }
-  each_part((n + kTile - 1) / kTile, member, [&](int tile, ThreadMemory& m) {
+  each_part(tiles_of(n), member, [&](int tile, ThreadMemory& m) {
     const int begin = tile * kTile, count = std::min(kTile, n - begin);
     TileScratch& s = m.scratch.data()[0];
     ops_.tile_forward(
@@ -164,7 +157,8 @@ void CpuEngine::collect_steps(Agent& a, Workspace& w, int member) {
     for (int e = 0; e < config_.envs; ++e)
       if (!bit(w.ended, e)) next_value(e, t - 1) = value[e];
   }
-  for (int e = 0; e < config_.envs; ++e) ops_.sample_advantages(advantage_args(a), sample(w, e, 0), w.lengths[static_cast<std::size_t>(e)]);
+  for (int e = 0; e < config_.envs; ++e)
+    ops_.sample_advantages(advantage_args(advantage_, a.settings), sample(w, e, 0), w.lengths[static_cast<std::size_t>(e)]);
 }
 
 void CpuEngine::bootstrap(const Agent& a, Workspace& w, std::int64_t t, int member) {

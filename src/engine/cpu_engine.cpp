@@ -9,18 +9,12 @@ namespace cupg {
 namespace {
 
 std::int64_t in_warps(std::int64_t samples) { return (samples + kWarp - 1) / kWarp * kWarp; }
-std::int64_t tiles_of(std::int64_t samples) { return (samples + kTile - 1) / kTile; }
 
 /// The cheapest that the network and the settings allow.
 Way choose_way(const Config& config, NetworkKind network) {
   if (network != NetworkKind::small) return Way::samples;
   if (config.minibatches > 1) return Way::gather;
   return config.collect == Collect::steps && config.epochs == 1 && !config.advantage.normalize ? Way::fused : Way::rows;
-}
-
-/// Whether a project registered it; what such an objective reads nobody knows.
-bool registered(const ObjectiveInfo& objective) {
-  return objective_kernels(static_cast<std::size_t>(objective_number(objective.name))).generic != nullptr;
 }
 
 }  // namespace
@@ -52,7 +46,7 @@ CpuLayout::CpuLayout(const Config& config, NetworkKind network)
   const bool target = normalize && config.advantage.normalize_over == NormalizeOver::episode;
   record_fields = target ? features.sample.target() + 1 : features.sample.target();
   record = record_fields <= 8 ? 8 : tile_padded(record_fields);
-  partials = static_cast<int>(way == Way::gather ? (samples + kWarp * kPartialRows - 1) / (kWarp * kPartialRows) : warps);
+  partials = static_cast<int>(way == Way::gather ? (samples + kPartialSamples - 1) / kPartialSamples : warps);
   rows = way == Way::gather ? std::max<std::int64_t>(capacity, kPartialRows) : way == Way::fused ? capacity : 0;
   // Activations that one pass leaves for the next are worth their memory while they stay in the second-level cache (measured on one
   // AVX-512 core, 16 units: 126 -> 151 M env-steps/s), or where they are dear.
@@ -122,7 +116,7 @@ CpuEngine::CpuEngine(const Config& config, int agents, int threads, const std::o
       ops_(cpu_ops_for(config.isa)),
       loss_(loss_of(objective_, ops_)),
       team_(threads),
-      log_probabilities_(objective_.ratio || registered(objective_)),
+      log_probabilities_(reads_log_probabilities(config)),
       agents_(static_cast<std::size_t>(agents)),
       workspaces_(static_cast<std::size_t>(workspaces(agents, threads, library.has_value()))),
       memory_(library ? 0 : static_cast<std::size_t>(threads)) {

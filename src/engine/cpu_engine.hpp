@@ -166,7 +166,6 @@ class CpuEngine final : public Engine {
   }
 
   // ---- cpu_collect.cpp
-  AdvantageArgs advantage_args(const Agent& a) const;
   void begin_collecting(Workspace& w) const;
   /// Numbers the samples environment by environment, and counts what has ended.
   void end_collecting(Agent& a, Workspace& w, EpisodeTally& tally) const;
@@ -224,7 +223,7 @@ class CpuEngine final : public Engine {
   Team team_;
   Crew crew_{team_};
   std::optional<LibraryNetwork> library_;
-  const bool log_probabilities_;  // of actions: somebody reads them, estimates of KL or not
+  const bool log_probabilities_;  // of actions: somebody reads them
   std::vector<Agent> agents_;
   std::vector<Workspace> workspaces_;
   std::vector<ThreadMemory> memory_;

@@ -7,36 +7,22 @@ namespace cupg {
 void CpuEngine::sum_rows(const Agent& a, ThreadMemory& m, float* rows, const std::uint32_t* used, std::int64_t count, Known known,
                          const Loss& loss, float* partial) const {
   const RowFeatures f = layout_.features;
-  const SampleRow at = f.sample;
   const NetworkPlan& plan = network_->plan();
-  const bool keep = layout_.hidden > 0, kl = a.settings.objective.target_kl > 0;
-  const float* value = rows + at.value() * kWarp;
-  if (known == Known::nothing || (known == Known::outputs && plan.tanh && keep)) {
+  const bool keep = layout_.hidden > 0, stale = known == Known::nothing || (known == Known::outputs && plan.tanh && keep);
+  if (stale) {
     ops_.small_forward(environment_.id, plan, a.weights.data(), rows, count, keep ? m.hidden.data() : nullptr);
     known = keep ? Known::activations : Known::outputs;
-    value = rows + (f.output() + plan.policy_outputs) * kWarp;
   }
-  float* const outputs = rows + f.output() * kWarp;
-  loss_({.count = kWarp,
-         .coefficients = loss.coefficients,
-         .mean = loss.moments.mean,
-         .inverse_sd = loss.moments.inverse_sd,
-         .scale = loss.scale,
-         .policy = outputs,
-         .value = value,
-         .action = rows + at.action() * kWarp,
-         .advantage = rows + at.advantage() * kWarp,
-         .target = rows + at.target() * kWarp,
-         .old_log_probability = rows + at.log_probability() * kWarp,
-         .old_value = rows + at.value() * kWarp,
-         .grad = outputs,
-         .kl = kl ? rows + f.kl() * kWarp : nullptr,
-         .actions = plan.actions,
-         .policy_outputs = plan.policy_outputs,
-         .stride = kWarp,
-         .rows = static_cast<int>(count),
-         .row = f.floats(),
-         .used = used});
+  ObjectiveArgs o = row_objective_args(f, rows, stale);
+  const bool kl = a.settings.objective.target_kl > 0;
+  o.coefficients = loss.coefficients;
+  o.mean = loss.moments.mean;
+  o.inverse_sd = loss.moments.inverse_sd;
+  o.scale = loss.scale;
+  if (!kl) o.kl = nullptr;
+  o.rows = static_cast<int>(count);
+  o.used = used;
+  loss_(o);
   ops_.small_backward(environment_.id, {.plan = &plan,
                                         .weights = a.weights.data(),
                                         .rows = rows,
@@ -48,7 +34,7 @@ void CpuEngine::sum_rows(const Agent& a, ThreadMemory& m, float* rows, const std
 }
 
 bool CpuEngine::fused_update(Agent& a, Workspace& w, int member) {
-  const Loss loss{present_coefficients(a.settings, {a.updates, a.taken}), {}, gradient_scale(config_, config_.batch())};
+  const Loss loss{present_coefficients(a.settings, {a.updates, a.taken}), {}, loss_scale(config_.objective.loss, config_.batch())};
   each_part(layout_.warps, member, [&](int warp, ThreadMemory& m) {
     float* const hidden = layout_.hidden > 0 ? m.hidden.data() : nullptr;
     const std::int64_t count = warp_rollout(a, w, warp, m.rows.data(), m.done.data(), m.used.data(), hidden);
@@ -62,7 +48,7 @@ bool CpuEngine::fused_update(Agent& a, Workspace& w, int member) {
 bool CpuEngine::optimize(Agent& a, Workspace& w, int member) {
   const std::int64_t n = w.collected, part = n / config_.minibatches;
   const bool own_moments = config_.advantage.normalize && config_.advantage.normalize_over == NormalizeOver::minibatch;
-  Loss loss{present_coefficients(a.settings, {a.updates, a.taken}), normalize(w), gradient_scale(config_, part)};
+  Loss loss{present_coefficients(a.settings, {a.updates, a.taken}), normalize(w), loss_scale(config_.objective.loss, part)};
   for (int epoch = 0; epoch < config_.epochs; ++epoch) {
     const std::uint32_t* const order = layout_.way == Way::rows ? nullptr : order_of(a, w, epoch);
     float kl = 0;
@@ -181,7 +167,7 @@ Moments CpuEngine::moments_of_samples(Workspace& w, const std::uint32_t* order, 
   gather_advantages(w, order, count);
   return moments_from(count, [&](float center, bool square) {
     ops_.tile_moments(w.advantages.data(), count, center, square, w.sums.data());
-    ops_.tree(w.sums.data(), (count + kTile - 1) / kTile, 1, 1);
+    ops_.tree(w.sums.data(), tiles_of(count), 1, 1);
     return w.sums.data()[0];
   });
 }
@@ -233,12 +219,12 @@ float CpuEngine::rows_gradient(const Agent& a, Workspace& w, const Loss& loss, i
 
 float CpuEngine::gathered_gradient(const Agent& a, Workspace& w, const std::uint32_t* order, std::uint32_t count, const Loss& loss,
                                    int member) {
-  constexpr int kPositions = kWarp * kPartialRows;
   const RowFeatures f = layout_.features;
   const SampleRow at = f.sample;
-  const int partials = static_cast<int>((count + kPositions - 1) / kPositions);
+  const int partials = static_cast<int>((count + kPartialSamples - 1) / kPartialSamples);
   each_part(partials, member, [&](int partial, ThreadMemory& m) {
-    const int begin = partial * kPositions, here = std::min(kPositions, static_cast<int>(count) - begin), rows = (here + kWarp - 1) / kWarp;
+    const int begin = partial * kPartialSamples, here = std::min(kPartialSamples, static_cast<int>(count) - begin),
+              rows = (here + kWarp - 1) / kWarp;
     for (int t = 0; t < rows; ++t) {
       const int first = begin + t * kWarp, lanes = std::min(kWarp, static_cast<int>(count) - first),
                 ahead = std::min(kWarp, static_cast<int>(count) - first - lanes);
@@ -274,7 +260,7 @@ float CpuEngine::samples_gradient(const Agent& a, Workspace& w, const std::uint3
     all.partial = w.gradient.data();
     return library_->gradient(all);
   }
-  const std::int64_t tiles = (count + kTile - 1) / kTile;
+  const std::int64_t tiles = tiles_of(count);
   each_part(tiles, member, [&](int tile, ThreadMemory& m) {
     const std::uint32_t begin = static_cast<std::uint32_t>(tile) * kTile;
     TileGradientArgs g = all;

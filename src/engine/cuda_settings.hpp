@@ -20,14 +20,6 @@ inline NetworkPlan sizes_alone(const NetworkShape& shape) {
   return plan;
 }
 
-/// Whether somebody reads the log-probabilities of the policy that acted: ratios, and objectives of a project's own, of which nobody knows.
-inline bool reads_log_probabilities(const Config& config) {
-  const auto number = static_cast<std::size_t>(objective_number(config.algorithm));
-  bool kl = config.objective.target_kl > 0;
-  for (const Hyperparameters& own : config.agents) kl = kl || own.target_kl > 0;
-  return kl || find_objective(config.algorithm).ratio || objective_kernels(number).generic != nullptr;
-}
-
 /// Whether some agent's value network has a learning rate of its own.
 inline bool has_value_rate(const Config& config) {
   bool any = config.optimizer.value_learning_rate > 0;
@@ -77,7 +69,7 @@ inline TiledAgents agent_settings(const Config& config, const PackedNetwork* net
   a.epochs = config.epochs;
   a.minibatches = config.minibatches;
   if (a.kind == NetworkKind::small) {
-    a.partial_samples = config.minibatches > 1 ? kPartialRows * kWarp : 0;
+    a.partial_samples = config.minibatches > 1 ? kPartialSamples : 0;
     a.partial_columns = a.plan.packed + 1;
   } else {
     a.partial_samples = kTile;

@@ -14,8 +14,6 @@ namespace {
 constexpr std::int64_t kSlabFloats = 4 << 20, kMostSlab = 2048, kKeptFloats = 64 << 20;
 constexpr std::int64_t kLibraryBuffer = 32 << 20;  // OpenBLAS's own, of a thread
 
-std::int64_t chunks_of(std::int64_t samples) { return (samples + kTile - 1) / kTile; }
-
 }  // namespace
 
 LibraryPlan plan_library(const Config& config) { return plan_library(config, kSlabFloats, kMostSlab, kKeptFloats); }
@@ -35,7 +33,7 @@ LibraryNetwork::LibraryNetwork(const Config& config, const LibraryPlan& plan, co
       observation_(plan.slab * stride_),
       output_(plan.slab * network_.outputs()),
       kept_output_(plan.keep ? config.batch() * network_.outputs() : 0),
-      fields_(chunks_of(plan.slab)) {
+      fields_(tiles_of(plan.slab)) {
   assert(!plan.keep || (config.collect == Collect::steps && config.minibatches == 1));
 }
 
@@ -46,7 +44,7 @@ std::int64_t LibraryNetwork::bytes(const Config& config, int threads) {
   const std::int64_t floats = plan.rows(config.batch()) * DenseNetwork::activation_floats(shape) +
                               plan.slab * (DenseNetwork::error_floats(shape) + tile_padded(shape.observations) + outputs) +
                               (plan.keep ? config.batch() * outputs : 0);
-  return 4 * floats + chunks_of(plan.slab) * static_cast<std::int64_t>(sizeof(LossFields)) + threads * kLibraryBuffer;
+  return 4 * floats + tiles_of(plan.slab) * static_cast<std::int64_t>(sizeof(LossFields)) + threads * kLibraryBuffer;
 }
 
 template <class F>
@@ -110,9 +108,13 @@ float LibraryNetwork::gradient(const TileGradientArgs& g) {
           for (int k = 0; k < outputs; ++k) move(k, r, (std::int64_t{tile} * kTile + r) * outputs + k);
       };
       each_output([&](int k, int r, std::int64_t at) { f.outputs[k][r] = out[at]; });
-      const int actions = network_.outputs() - 1;
-      g.objective({here, g.coefficients, g.mean, g.inverse_sd, g.scale, f.outputs[0], f.outputs[actions], f.action, f.advantage, f.target,
-                   f.old_log_probability, f.old_value, f.grad[0], f.kl, actions, actions});
+      ObjectiveArgs loss = f.args(network_.outputs() - 1);
+      loss.count = here;
+      loss.coefficients = g.coefficients;
+      loss.mean = g.mean;
+      loss.inverse_sd = g.inverse_sd;
+      loss.scale = g.scale;
+      g.objective(loss);
       each_output([&](int k, int r, std::int64_t at) { output_.data()[at] = f.grad[k][r]; });
       kl = std::accumulate(f.kl, f.kl + here, kl);
     }

@@ -226,7 +226,11 @@ class Agent {
 
   /// `number`: whose hyperparameters it has, where agents have their own.
   void reset(std::uint64_t seed, int number = 0) {
-    if (!run_.agents.empty()) config_ = with(run_, run_.agents[static_cast<std::size_t>(number)]);
+    if (!run_.agents.empty()) {
+      const Hyperparameters& own = run_.agents[static_cast<std::size_t>(number)];
+      config_ = with(run_, own);
+      schedule_end_ = schedule_end(run_, own.schedule_updates);
+    }
     seed_ = seed;
     step_ = 0;
     updates_ = taken_ = 0;
@@ -251,11 +255,14 @@ class Agent {
     const auto part = n / static_cast<std::uint32_t>(config_.minibatches);
     for (std::uint32_t epoch = 0; epoch < static_cast<std::uint32_t>(config_.epochs); ++epoch) {
       const Permutation order = make_permutation(n, static_cast<std::uint32_t>(updates_), epoch, seed_);
+      const auto minibatch = [&](std::uint32_t begin) {
+        std::vector<std::uint32_t> list = run(begin, begin + part);
+        for (std::uint32_t& i : list) i = permuted(order, i);
+        return positions(list);
+      };
       Real kl = 0;
       for (std::uint32_t m = 0; m < n; m += part) {
-        std::vector<std::uint32_t> minibatch(part);
-        for (std::uint32_t i = 0; i < part; ++i) minibatch[i] = permuted(order, m + i);
-        const Sums sums = gradient_of(config_.minibatches == 1 ? batch() : positions(minibatch));
+        const Sums sums = gradient_of(config_.minibatches == 1 ? batch() : minibatch(m));
         if (!optimize(sums.gradient)) return false;
         kl = sums.kl / static_cast<Real>(part);
       }
@@ -277,7 +284,7 @@ class Agent {
   /// Of the present update.
   Coefficients<Real> coefficients() const {
     const ObjectiveSettings& o = config_.objective;
-    const Real left = o.clip_schedule == ClipSchedule::linear ? linear_schedule<Real>({updates_, taken_}, schedule_end(config_)) : Real(1);
+    const Real left = o.clip_schedule == ClipSchedule::linear ? linear_schedule<Real>({updates_, taken_}, schedule_end_) : Real(1);
     return {Real(o.entropy_coef), Real(o.value_coef), Real(o.clip) * left, Real(o.value_clip) * left};
   }
 
@@ -478,7 +485,7 @@ class Agent {
   }
   /// A list of samples: partials of 64, or of kPartialRows rows of 32.
   Order positions(const std::vector<std::uint32_t>& list) const {
-    const std::size_t size = small_ ? kWarp * kPartialRows : kTile;
+    const std::size_t size = small_ ? kPartialSamples : kTile;
     Order order;
     for (std::size_t i = 0; i < list.size(); ++i) {
       if (i % size == 0) order.emplace_back();
@@ -545,7 +552,7 @@ class Agent {
     const Real norm = sqrt(norm2), most = o.max_grad_norm;
     const Real scale = most > 0 && norm > most ? most / norm : Real(1);
     const auto rate = [&](float lr) {
-      return scheduled_rate<Real>(o, lr, {updates_, taken_}, schedule_end(config_), Real(optimizer_.decay_power));
+      return scheduled_rate<Real>(o, lr, {updates_, taken_}, schedule_end_, Real(optimizer_.decay_power));
     };
     const Real lr = rate(o.learning_rate), value_lr = o.value_learning_rate > 0 ? rate(o.value_learning_rate) : lr;
     optimizer_.updates += 1;
@@ -566,6 +573,7 @@ class Agent {
 
   const Config run_;
   Config config_;  // with the agent's own hyperparameters
+  TrainingLength schedule_end_ = schedule_end(run_, 0);
   const EnvironmentInfo& environment_;
   const Network<Real> network_;
   const bool small_;  // the network

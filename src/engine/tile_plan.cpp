@@ -5,6 +5,7 @@
 #include "cupg/environment.hpp"
 #include "kernels/network/plan.hpp"
 #include "kernels/rollout/op.hpp"
+#include "src/engine/hyperparameters.hpp"
 #include "src/engine/schedule_end.hpp"
 
 namespace cupg {
@@ -116,29 +117,38 @@ std::uint32_t lane_episode_limit(const Config& config) {
   return limit == 0 ? kNeverCut : limit;
 }
 
-float gradient_scale(const Config& config, std::int64_t samples) {
-  return config.objective.loss == LossSum::mean ? 1.0f / static_cast<float>(samples) : 1.0f;
-}
-
 AdvantageArgs advantage_args(const Config& config) {
   AdvantageArgs a;
   a.row = {find_environment(config.environment).observations};
   a.estimator = config.advantage.estimator;
   a.has_value = find_objective(config.algorithm).value;
-  a.gamma = config.advantage.gamma;
-  a.gamma_lambda = config.advantage.gamma * config.advantage.lambda;
   a.nstep = config.advantage.nstep;
   return a;
 }
 
 AgentSettings agent_settings_of(const Config& config, int agent) {
-  const Config own = config.agents.empty() ? config : with(config, config.agents[static_cast<std::size_t>(agent)]);
-  return {.optimizer = own.optimizer,
-          .objective = own.objective,
-          .exploration = own.exploration,
-          .total = schedule_end(own),
-          .gamma = own.advantage.gamma,
-          .gamma_lambda = own.advantage.gamma * own.advantage.lambda};
+  AgentSettings s;
+  s.optimizer = config.optimizer;
+  s.objective = config.objective;
+  s.exploration = config.exploration;
+  float gamma = config.advantage.gamma, lambda = config.advantage.lambda;
+  std::int64_t end = 0;
+  if (!config.agents.empty()) {
+    const Hyperparameters& own = config.agents[static_cast<std::size_t>(agent)];
+    each_hyperparameter(s.optimizer, s.objective, gamma, lambda, s.exploration, own, [](auto& setting, const auto& its) { setting = its; });
+    end = own.schedule_updates;
+  }
+  s.total = schedule_end(config, end);
+  s.gamma = gamma;
+  s.gamma_lambda = gamma * lambda;
+  return s;
+}
+
+bool reads_log_probabilities(const Config& config) {
+  const auto number = static_cast<std::size_t>(objective_number(config.algorithm));
+  bool kl = config.objective.target_kl > 0;
+  for (const Hyperparameters& own : config.agents) kl = kl || own.target_kl > 0;
+  return kl || find_objective(config.algorithm).ratio || objective_kernels(number).generic != nullptr;
 }
 
 std::int64_t most_steps_of_an_update(const Config& config) {

@@ -21,14 +21,15 @@ std::int64_t training_episode_limit(const Config& config);
 /// The same for lanes, kNeverCut for never.
 std::uint32_t lane_episode_limit(const Config& config);
 
-/// What a sample's gradient is multiplied by in a step from so many samples: 1 / samples, or 1 where the loss is a sum.
-float gradient_scale(const Config& config, std::int64_t samples);
-
-/// How advantages are estimated.
+/// How advantages are estimated, but for the discounts.
 AdvantageArgs advantage_args(const Config& config);
 
 /// What agent number `agent` of the run learns by.
 AgentSettings agent_settings_of(const Config& config, int agent);
+
+/// Whether somebody reads the log-probabilities of the policy that acted: ratios, estimates of KL, and objectives of a project's own, of
+/// which nobody knows.
+bool reads_log_probabilities(const Config& config);
 
 /// Steps that an environment can take in an update: the horizon, or the longest episode.
 std::int64_t most_steps_of_an_update(const Config& config);

@@ -45,7 +45,7 @@ std::vector<float> emulated_small_gradient(const Frozen& f, const RolloutArrays&
   a.advantage.row = features.sample;
   a.envs = a.warps = a.row_warps = 1;
   a.capacity = n;
-  a.partial_samples = kPartialRows * kWarp;
+  a.partial_samples = kPartialSamples;
   a.partial_columns = a.plan.packed + 1;
   a.most_partials = partials_of_samples(a, agent.count);
   a.normalize_over = MomentsOver::batch;

@@ -85,40 +85,28 @@ std::vector<float> small_gradient_of(const Frozen& f, const CpuOps& ops) {
   const RolloutArrays rollout = rollout_arrays(f);
   const int environment = find_environment(f.config.environment).id, stride = small_partial(plan);
   const auto n = static_cast<int>(f.samples.size());
-  constexpr int kPositions = kWarp * kPartialRows;
-  const int count = (n + kPositions - 1) / kPositions;
+  const int count = (n + kPartialSamples - 1) / kPartialSamples;
   AlignedArray<float> packed = aligned(rollout.weights), samples = aligned(rollout.samples),
                       rows(std::int64_t{kPartialRows} * features.floats()), sums(std::int64_t{stride} * kWarp),
                       partials(std::int64_t{count} * stride), gradient(padded(plan.parameters));
   const std::vector<std::uint32_t> index = f.all();
   for (int partial = 0; partial < count; ++partial) {
-    const int begin = partial * kPositions, here = std::min(kPositions, n - begin), held = (here + kWarp - 1) / kWarp;
+    const int begin = partial * kPartialSamples, here = std::min(kPartialSamples, n - begin), held = (here + kWarp - 1) / kWarp;
     for (int t = 0; t < held; ++t)
       ops.gather_row(samples.data(), at.fields(), at.stride(), index.data() + begin + t * kWarp, std::min(kWarp, here - t * kWarp), 0,
                      rows + t * features.floats());
     ops.small_forward(environment, plan, packed.data(), rows.data(), held, nullptr);
     std::uint32_t used[kPartialRows];
     for (int t = 0; t < held; ++t) used[t] = lanes_in_use(here, t);
-    float* const outputs = rows + features.output() * kWarp;
-    ops.objective(rollout.objective)({.count = kWarp,
-                                      .coefficients = float_coefficients(f),
-                                      .mean = static_cast<float>(f.mean),
-                                      .inverse_sd = static_cast<float>(f.inverse_sd),
-                                      .scale = static_cast<float>(f.scale()),
-                                      .policy = outputs,
-                                      .value = outputs + plan.policy_outputs * kWarp,
-                                      .action = rows + at.action() * kWarp,
-                                      .advantage = rows + at.advantage() * kWarp,
-                                      .target = rows + at.target() * kWarp,
-                                      .old_log_probability = rows + at.log_probability() * kWarp,
-                                      .old_value = rows + at.value() * kWarp,
-                                      .grad = outputs,
-                                      .actions = plan.actions,
-                                      .policy_outputs = plan.policy_outputs,
-                                      .stride = kWarp,
-                                      .rows = held,
-                                      .row = features.floats(),
-                                      .used = used});
+    ObjectiveArgs loss = row_objective_args(features, rows.data(), true);
+    loss.coefficients = float_coefficients(f);
+    loss.mean = static_cast<float>(f.mean);
+    loss.inverse_sd = static_cast<float>(f.inverse_sd);
+    loss.scale = static_cast<float>(f.scale());
+    loss.kl = nullptr;
+    loss.rows = held;
+    loss.used = used;
+    ops.objective(rollout.objective)(loss);
     ops.small_backward(environment, {.plan = &plan,
                                      .weights = packed.data(),
                                      .rows = rows.data(),

@@ -223,8 +223,8 @@ struct Scene {
   }
   void advantage(int slot) {
     for (int w = 0; w < agents.warps; ++w)
-      ops.row_advantages(cupg::advantage_args(agents, state(slot)), features, rows(slot, w), agents.done + cupg::row_index(agents, slot, w),
-                         cupg::rows_of_warp(agents, slot, w));
+      ops.row_advantages(cupg::advantage_args(agents.advantage, state(slot).settings), features, rows(slot, w),
+                         agents.done + cupg::row_index(agents, slot, w), cupg::rows_of_warp(agents, slot, w));
   }
 
   /// The lane sums of the advantages of some rows, or of their squares, `stride` floats apart.
@@ -304,11 +304,9 @@ struct Scene {
 
   /// The partial sums of a minibatch. The rows' outputs become dJ/d(output), as the kernel leaves them.
   void gradient(int slot, MinibatchNumber number) {
-    const cupg::SampleRow at = features.sample;
     const AgentState& s = state(slot);
     const std::uint32_t size = s.count / static_cast<std::uint32_t>(agents.minibatches);
     const bool several = agents.minibatches > 1, stale = several || number.epoch > 0, kl = s.settings.objective.target_kl > 0;
-    const auto of_row = [&](float* row, int feature) { return row + feature * kWarp; };
     for (int p = 0; p < partial_count(slot); ++p) {
       float* data = several ? agents.gathered + (std::int64_t{slot} * agents.most_partials + p) * cupg::kPartialRows * features.floats()
                             : rows(slot, p);
@@ -330,23 +328,13 @@ struct Scene {
           const int e = p * kWarp + l;
           if (agents.normalize_over != MomentsOver::nothing && (agents.normalize_over != MomentsOver::episode || e < agents.envs))
             m = cupg::moments_of(agents, slot)[cupg::moment_group(agents, number, e)];
-          cupg::ObjectiveArgs o;
+          cupg::ObjectiveArgs o = cupg::row_objective_args(features, row + l, stale);
           o.count = 1;
           o.coefficients = cupg::coefficients_of(s);
           o.mean = m.mean;
           o.inverse_sd = m.inverse_sd;
-          o.scale = cupg::loss_scale(agents, size);
-          o.policy = o.grad = of_row(row, features.output()) + l;
-          o.value = of_row(row, stale ? features.output() + agents.plan.policy_outputs : at.value()) + l;
-          o.action = of_row(row, at.action()) + l;
-          o.advantage = of_row(row, at.advantage()) + l;
-          o.target = of_row(row, at.target()) + l;
-          o.old_log_probability = of_row(row, at.log_probability()) + l;
-          o.old_value = of_row(row, at.value()) + l;
-          o.kl = kl ? of_row(row, features.kl()) + l : nullptr;
-          o.actions = agents.plan.actions;
-          o.policy_outputs = agents.plan.policy_outputs;
-          o.stride = kWarp;
+          o.scale = cupg::loss_scale(agents.loss, size);
+          if (!kl) o.kl = nullptr;
           const std::uint32_t mine = used[static_cast<std::size_t>(t)] >> l & 1u;
           o.used = &mine;
           loss(o);

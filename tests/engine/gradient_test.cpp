@@ -226,28 +226,15 @@ Guarded<float> partial_of(const Batch& batch, const Way& way) {
   for (std::int64_t t = 0; t < count; ++t)  // whatever the network says of idle lanes
     for (int lane = 0; lane < kWarp; ++lane)
       for (int k = 0; k < f.outputs && !Rows::bit(rows.used, t, lane); ++k) rows.at(t, f.output() + k, lane) = way.idle;
-  float* const outputs = rows.data.data() + f.output() * kWarp;
-  const auto field = [&](int i) { return rows.data.data() + i * kWarp; };
-  ops.objective(way.objective)({.count = kWarp,
-                                .coefficients = kCoefficients,
-                                .mean = kMoments.mean,
-                                .inverse_sd = kMoments.inverse_sd,
-                                .scale = 1.0f / static_cast<float>(batch.size),
-                                .policy = outputs,
-                                .value = outputs + plan.policy_outputs * kWarp,
-                                .action = field(at.action()),
-                                .advantage = field(at.advantage()),
-                                .target = field(at.target()),
-                                .old_log_probability = field(at.log_probability()),
-                                .old_value = field(at.value()),
-                                .grad = outputs,
-                                .kl = way.kl ? field(f.kl()) : nullptr,
-                                .actions = A,
-                                .policy_outputs = plan.policy_outputs,
-                                .stride = kWarp,
-                                .rows = static_cast<int>(count),
-                                .row = f.floats(),
-                                .used = rows.used.data()});
+  cupg::ObjectiveArgs loss = cupg::row_objective_args(f, rows.data.data(), true);
+  loss.coefficients = kCoefficients;
+  loss.mean = kMoments.mean;
+  loss.inverse_sd = kMoments.inverse_sd;
+  loss.scale = 1.0f / static_cast<float>(batch.size);
+  if (!way.kl) loss.kl = nullptr;
+  loss.rows = static_cast<int>(count);
+  loss.used = rows.used.data();
+  ops.objective(way.objective)(loss);
   ops.small_backward(id, {.plan = &plan,
                           .weights = packed.data(),
                           .rows = rows.data.data(),

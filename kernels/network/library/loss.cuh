@@ -55,7 +55,10 @@ __global__ void __launch_bounds__(kTile) objective_kernel(const __grid_constant_
     const SamplePlace place = slab_place(a, slot, s, i);
     gather_fields(a, slot, s.number, place, samples_of(a, slot) + place.row * a.tile.row().stride(), r, f);
     for (int k = 0; k <= A; ++k) f.outputs[k][r] = s.output[static_cast<std::int64_t>(i) * s.outputs + k];
-    objective_lanes<Objective, A, A, float>(field_args(f, A, coefficients_of(state), loss_scale(a, size)), r);
+    ObjectiveArgs o = f.args(A);
+    o.coefficients = coefficients_of(state);
+    o.scale = loss_scale(a.loss, size);
+    objective_lanes<Objective, A, A, float>(o, r);
     for (int k = 0; k <= A; ++k) s.grad_output[static_cast<std::int64_t>(i) * s.outputs + k] = f.grad[k][r];
   }
   __syncthreads();

@@ -98,22 +98,12 @@ template <int O, int A>
 __device__ __forceinline__ void loss_rows(int objective, const LossArgs& a, const LaneRows& rows) {
   constexpr int P = policy_outputs(A);
   constexpr RowFeatures f{{O}, P + 1};
-  constexpr SampleRow at = f.sample;
-  const auto of = [&](int feature) { return rows.data + feature * kWarp; };
-  ObjectiveArgs o;
+  ObjectiveArgs o = row_objective_args(f, rows.data, a.stale);
   o.coefficients = a.coefficients;
   o.mean = a.moments.mean;
   o.inverse_sd = a.moments.inverse_sd;
   o.scale = a.scale;
-  o.policy = o.grad = of(f.output());
-  o.value = of(a.stale ? f.output() + P : at.value());
-  o.action = of(at.action());
-  o.advantage = of(at.advantage());
-  o.target = of(at.target());
-  o.old_log_probability = of(at.log_probability());
-  o.old_value = of(at.value());
-  o.kl = a.kl ? of(f.kl()) : nullptr;
-  o.stride = kWarp;
+  if (!a.kl) o.kl = nullptr;
   const int lane = lane_index();
   const auto loss = [&]<class Objective>() {
     for (int t = 0; t < rows.count; ++t) {
@@ -211,7 +201,8 @@ __global__ void __launch_bounds__(kGradientWarps* kWarp, 3)
   };
 
   const bool gather = a.partial_samples != 0;
-  LossArgs loss{coefficients_of(state), {}, loss_scale(a, size), gather || number.epoch > 0, state.settings.objective.target_kl > 0.0f};
+  LossArgs loss{
+      coefficients_of(state), {}, loss_scale(a.loss, size), gather || number.epoch > 0, state.settings.objective.target_kl > 0.0f};
   LaneRows rows;
   if (gather) {
     const std::uint32_t begin = static_cast<std::uint32_t>(partial * a.partial_samples), left = size - begin;

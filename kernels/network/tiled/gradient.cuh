@@ -33,23 +33,6 @@ __device__ __forceinline__ void gather_fields(const TiledAgents& a, int slot, Mi
   f.advantage[r] = (f.advantage[r] - moments.mean) * moments.inverse_sd;
 }
 
-/// The objective's arguments for A actions whose logits are outputs.
-CUPG_FN ObjectiveArgs field_args(LossFields& f, int actions, const Coefficients<float>& coefficients, float scale) {
-  ObjectiveArgs o;
-  o.coefficients = coefficients;
-  o.scale = scale;
-  o.policy = f.outputs[0];
-  o.value = f.outputs[actions];
-  o.action = f.action;
-  o.advantage = f.advantage;
-  o.target = f.target;
-  o.old_log_probability = f.old_log_probability;
-  o.old_value = f.old_value;
-  o.grad = f.grad[0];
-  o.kl = f.kl;
-  return o;
-}
-
 /// Positions begin, begin + 1, ... of the minibatch.
 __device__ __forceinline__ void gather_block(const TiledAgents& a, int slot, MinibatchNumber number, const Minibatch& m,
                                              std::uint32_t begin, int rows, LossFields& f, float* x) {
@@ -120,7 +103,9 @@ __global__ void __launch_bounds__(kTileThreads, 3)
   gather_block(a, slot, number, m, begin, rows, f, base + a.gradient.x);
   __syncthreads();
   forward_block<4>(a.tile, a.gradient, weights, rows, 0, base, f.outputs[0], kTile);
-  const ObjectiveArgs o = field_args(f, A, coefficients_of(state), loss_scale(a, m.size));
+  ObjectiveArgs o = f.args(A);
+  o.coefficients = coefficients_of(state);
+  o.scale = loss_scale(a.loss, m.size);
   for (int r = static_cast<int>(threadIdx.x); r < rows; r += static_cast<int>(blockDim.x)) objective_lanes<Objective, A, A, float>(o, r);
   __syncthreads();
   backward_block(a, weights, rows, f, base, partials_of(a, slot) + static_cast<std::int64_t>(blockIdx.x) * partial_stride(a));

@@ -16,14 +16,11 @@
 namespace cupg {
 
 /// What a tile leaves behind between its steps; belongs to a thread.
-struct TileScratch {
+struct alignas(64) TileScratch : LossFields {
   static constexpr int kUnits = 64;                // kMaxFusedWidth
   alignas(64) float hidden[2][2][kTile * kUnits];  ///< [tower][layer][sample][padded units] activations
   alignas(64) float error[2][kTile * kUnits];      ///< [layer][sample][padded units] of one tower at a time
   alignas(64) float turned[kUnits * kTile];        ///< [unit][sample] of the last layer, for the heads
-  alignas(64) float outputs[kMaxOutputs][kTile];   ///< logits, value
-  alignas(64) float grad[kMaxOutputs][kTile];
-  alignas(64) float action[kTile], advantage[kTile], target[kTile], old_log_probability[kTile], old_value[kTile], kl[kTile];
 };
 
 struct TileForwardArgs {
@@ -258,15 +255,10 @@ inline void tile_tower_backward(const TileGradientArgs& a, int tower) {
 CUPG_FN void gather_tile(const TileGradientArgs& a) {
   const SampleRow row = a.plan->row();
   const int stride = tile_padded(a.plan->observations);
-  TileScratch& s = *a.scratch;
   for (int r = 0; r < a.count; ++r) {
     const float* const from = a.samples + static_cast<std::int64_t>(a.index[r]) * row.stride();
     for (int i = 0; i < a.plan->observations; ++i) a.observation[r * stride + i] = from[i];
-    s.action[r] = from[row.action()];
-    s.advantage[r] = from[row.advantage()];
-    s.target[r] = from[row.target()];
-    s.old_log_probability[r] = from[row.log_probability()];
-    s.old_value[r] = from[row.value()];
+    a.scratch->gather(row, from, r);
   }
 }
 
@@ -278,12 +270,16 @@ CUPG_FN float kl_sum(const TileGradientArgs& a) {
 
 template <class Act, class S>
 inline void tile_gradient(const TileGradientArgs& a) {
-  TileScratch& s = *a.scratch;
   gather_tile(a);
   tile_forward<Act, S>({a.plan, a.weights, a.observation, a.count, false, a.scratch});
-  const int actions = a.plan->actions;
-  a.objective({a.count, a.coefficients, a.mean, a.inverse_sd, a.scale, s.outputs[0], s.outputs[actions], s.action, s.advantage, s.target,
-               s.old_log_probability, s.old_value, s.grad[0], a.kl ? s.kl : nullptr, actions, actions});
+  ObjectiveArgs loss = a.scratch->args(a.plan->actions);
+  loss.count = a.count;
+  loss.coefficients = a.coefficients;
+  loss.mean = a.mean;
+  loss.inverse_sd = a.inverse_sd;
+  loss.scale = a.scale;
+  if (!a.kl) loss.kl = nullptr;
+  a.objective(loss);
   for (int tower = 0; tower < a.plan->towers; ++tower) tile_tower_backward<Act, S>(a, tower);
   a.partial[a.plan->kl] = kl_sum(a);
 }

@@ -12,6 +12,9 @@ namespace cupg {
 inline constexpr int kTile = 64;       ///< positions of a tile
 inline constexpr int kMaxOutputs = 8;  ///< of a tower: actions, and the value where the trunk is shared
 
+/// Tiles of so many positions.
+CUPG_FN constexpr std::int64_t tiles_of(std::int64_t positions) { return (positions + kTile - 1) / kTile; }
+
 /// A matrix y = W x + b in three places: parameters (layout order), packed weights, gradient partials.
 struct TileDense {
   int in = 0, out = 0;
