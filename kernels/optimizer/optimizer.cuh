@@ -68,9 +68,9 @@ __device__ __forceinline__ bool parameters_finite(const float* parameters, int c
 
 /// Whether an update's epochs end with this minibatch, whose estimates of KL have this sum.
 CUPG_FN bool ends_epochs(const Agents& a, const AgentState& state, float kl) {
-  const float size = static_cast<float>(state.count / static_cast<std::uint32_t>(a.minibatches)),
-              target = state.settings.objective.target_kl;
-  return target > 0.0f && kl / size > target;
+  const std::uint32_t size = state.count / static_cast<std::uint32_t>(a.minibatches);
+  const float target = state.settings.objective.target_kl;
+  return target > 0.0f && kl / static_cast<float>(size) > target;
 }
 /// The agent's counters at the end of an update.
 CUPG_FN void count_update(AgentState& state) {

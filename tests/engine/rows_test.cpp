@@ -46,7 +46,7 @@ TEST(Rows, BecomeRecordsAndRecordsBecomeRows) {
           const std::int64_t count = 100;
           const Guarded<float> all(random_floats(static_cast<std::size_t>(count * stride), 5.0f, 32));
           std::vector<std::uint32_t> index;
-          for (std::uint32_t i = 0; i < 2 * kWarp; ++i) index.push_back(i * 37 % count);
+          for (std::uint32_t i = 0; i < 2 * kWarp; ++i) index.push_back(i * 37 % static_cast<std::uint32_t>(count));
           for (const int ahead : {0, 5, kWarp}) {
             Guarded<float> gathered(whole * kWarp);
             ops.gather_row(all.data(), fields, stride, index.data(), lanes, ahead, gathered.data());
