@@ -53,7 +53,7 @@ void update(benchmark::State& state, const std::vector<int>& hidden, Activation 
   config.activation = activation;
   config.envs = 256;
   config.horizon = 16;
-  config.init.kind = Initialisation::xavier;
+  config.init.kind = Initialization::xavier;
   const auto engine = make_cpu_engine(config, 1, 1);
   engine->reset(0, 1);
   constexpr int agent = 0;

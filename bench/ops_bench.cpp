@@ -80,7 +80,7 @@ struct Fixture {
         gradient(parameters.size()),
         done(kHorizon),
         used(kHorizon) {
-    initialise_parameters(config.network(), config.init, 1, {parameters.data(), static_cast<std::size_t>(network.plan().parameters)});
+    initialize_parameters(config.network(), config.init, 1, {parameters.data(), static_cast<std::size_t>(network.plan().parameters)});
     network.pack(parameters.data(), packed.data());
     ops.reset(environment.id, memory.state.data(), memory.age.data(), 1, 0);
     rollout.plan = &network.plan();

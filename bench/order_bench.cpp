@@ -34,7 +34,7 @@ void report(benchmark::State& state, const CpuOps& ops) {
 
 AlignedArray<float> initial_parameters(const NetworkShape& shape) {
   AlignedArray<float> p(padded(parameter_count(shape)));
-  initialise_parameters(shape, {}, 1, {p.data(), static_cast<std::size_t>(parameter_count(shape))});
+  initialize_parameters(shape, {}, 1, {p.data(), static_cast<std::size_t>(parameter_count(shape))});
   return p;
 }
 

@@ -140,7 +140,7 @@ class Search {
       case 8: c.optimizer.beta1 = pick({0.7f, 0.8f, 0.9f, 0.9f}); break;
       case 9: c.optimizer.beta2 = pick({0.9f, 0.95f, 0.98f, 0.99f, 0.995f, 0.999f}); break;
       case 10: c.optimizer.eps = pick({1e-8f, 1e-5f, 1e-4f, 1e-3f}); break;
-      case 11: c.init.kind = pick({Initialisation::he, Initialisation::xavier, Initialisation::orthogonal}); break;
+      case 11: c.init.kind = pick({Initialization::he, Initialization::xavier, Initialization::orthogonal}); break;
       case 12: c.init.hidden_gain = pick({0.5f, 1.0f, 1.414f, 2.0f}); break;
       case 13: c.init.policy_gain = pick({0.01f, 0.1f, 0.3f, 1.0f}), c.init.value_gain = pick({0.1f, 0.3f, 1.0f}); break;
       case 14: c.advantage.normalize = between(0, 1) < 0.3; break;

@@ -74,6 +74,13 @@ struct EpisodeTally {
     returns += other.returns;
     return *this;
   }
+  CUPG_FN EpisodeTally& operator-=(const EpisodeTally& other) {
+    episodes -= other.episodes;
+    terminated -= other.terminated;
+    steps -= other.steps;
+    returns -= other.returns;
+    return *this;
+  }
 };
 
 }  // namespace cupg

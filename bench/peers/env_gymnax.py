@@ -23,7 +23,7 @@ for count in (1024, 16384):
         actions = jax.random.randint(action_key, (count,), 0, ACTIONS)
         observation, state, reward, terminated, truncated, _ = jax.vmap(env.step, in_axes=(0, 0, 0, None))(
             jax.random.split(step_key, count), state, actions, parameters)
-        # Sums of all outputs, so that nothing is optimised away.
+        # Sums of all outputs, so that nothing is optimized away.
         return (key, state), (jnp.sum(terminated | truncated), observation.sum() + reward.sum())
 
     @jax.jit

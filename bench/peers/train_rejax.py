@@ -48,7 +48,7 @@ def describe(s):
 
 
 def compile_all(algorithm, count, seeds=1):
-    """The compiled initialisation and training iterations, and the seconds that it took; of several seeds by vmap."""
+    """The compiled initialization and training iterations, and the seconds that it took; of several seeds by vmap."""
     start = time.perf_counter()
     many = jax.vmap if seeds > 1 else lambda f: f
     keys = jax.random.split(jax.random.PRNGKey(0), seeds) if seeds > 1 else jax.random.PRNGKey(0)

@@ -11,7 +11,7 @@ enum class Activation { relu, tanh };
 /// How weight matrices are drawn. With fan-in i and fan-out o, and gain g:
 /// he: normal, sd g sqrt(2/i); xavier: uniform in +-g sqrt(6/(i+o)); orthogonal: g times orthonormal rows or columns;
 /// uniform: +-g/sqrt(i).
-enum class Initialisation { he, xavier, orthogonal, uniform };
+enum class Initialization { he, xavier, orthogonal, uniform };
 
 /// How biases are drawn: xavier: uniform in +-sqrt(3/o), what TensorFlow makes of Xavier for a vector; uniform: +-1/sqrt(i), as
 /// PyTorch does.
@@ -48,7 +48,7 @@ struct NetworkShape {
 
 /// How the parameters are drawn.
 struct NetworkInit {
-  Initialisation kind = Initialisation::orthogonal;
+  Initialization kind = Initialization::orthogonal;
   float hidden_gain = 0.5f;
   float policy_gain = 0.3f;  ///< of the policy head; small values start near the uniform policy
   float value_gain = 1.0f;

@@ -5,6 +5,7 @@
 #include "cupg/objective.hpp"
 #include "kernels/advantage/op.hpp"
 #include "kernels/agent/settings.hpp"
+#include "kernels/agent/watch.hpp"
 #include "kernels/math/permutation.hpp"
 #include "kernels/moments/op.hpp"
 #include "kernels/network/plan.hpp"
@@ -19,6 +20,13 @@ struct EpisodeCounts {
   unsigned long long episodes = 0, terminated = 0, steps = 0, returns = 0;  ///< as in EpisodeTally, modulo 2^64
 };
 
+CUPG_FN void add_counts(EpisodeCounts& all, const EpisodeCounts& more) {
+  all.episodes += more.episodes;
+  all.terminated += more.terminated;
+  all.steps += more.steps;
+  all.returns += more.returns;
+}
+
 /// What one agent remembers on the device between updates, beside its arrays.
 struct AgentState {
   std::uint64_t key = 0;       ///< the agent's seed
@@ -31,8 +39,15 @@ struct AgentState {
   std::uint32_t count = 0;     ///< n, samples of this update
   std::uint32_t longest = 0;   ///< steps of the environment that takes most in this update
   std::uint32_t stopped = 0;   ///< 1: this update's epochs have ended early
-  std::uint32_t halted = 0;    ///< 1: a gradient was not finite; the agent stands before that step
+  std::uint32_t halted = 0;    ///< a Halt: kernels leave the agent alone
   std::uint32_t diverged = 0;  ///< 1: a parameter is not finite
+};
+
+/// Why an agent has halted.
+enum Halt : std::uint32_t {
+  kRuns = 0,
+  kNotFinite = 1,  ///< a gradient was not finite; the agent stands before that step
+  kPaused = 2,     ///< somebody must look at it
 };
 
 /// Which of an update's minibatches.
@@ -92,6 +107,8 @@ struct Agents {
   float* moment_sums = nullptr;        ///< [slot][moment_groups][most_moment_partials]
   Moments* moments = nullptr;          ///< [slot][moment_groups]
   AgentState* state = nullptr;         ///< [slot]
+  Watch* watch = nullptr;              ///< [slot]
+  Look* looks = nullptr;               ///< [slot][kMostLooks]
   const int* chosen = nullptr;         ///< [agents of this launch] their slots
 };
 
@@ -180,9 +197,36 @@ CUPG_FN OptimizerArgs optimizer_args(const Agents& a, int slot) {
 
 CUPG_BEGIN_TARGET
 
+/// What an agent has behind it that has ended these episodes.
+CUPG_FN Progressed progressed(const AgentState& state, const EpisodeCounts& episodes) {
+  const auto whole = [](unsigned long long n) { return static_cast<std::int64_t>(n); };
+  return {
+      {whole(episodes.episodes), whole(episodes.terminated), whole(episodes.steps), whole(episodes.returns)}, state.updates, state.taken};
+}
+CUPG_FN Progressed progressed(const AgentState& state) { return progressed(state, state.episodes); }
+
 /// Coefficients of an agent's present update.
 CUPG_FN Coefficients<float> coefficients_of(const AgentState& state) {
   return present_coefficients(state.settings, {state.updates, state.taken});
+}
+
+/// A look at the agent after an update, by one thread; `episodes`: all that it has ended.
+CUPG_FN Next look_at(const Agents& a, int slot, const AgentState& state, const EpisodeCounts& episodes) {
+  Watch& watch = a.watch[slot];
+  const Progressed now = progressed(state, episodes);
+  a.looks[static_cast<std::int64_t>(slot) * kMostLooks + watch.looks] = {now};
+  const Next next = watch.look(now);
+  return state.diverged != 0 ? Next::pause : next;
+}
+/// The check at the last look, by whom the episodes were played, in order; whether it failed, and so is over.
+CUPG_FN bool check_fails(const Agents& a, int slot, const float* returns) {
+  Watch& watch = a.watch[slot];
+  double deficit = 0;
+  for (int e = 0; e < kCheckEpisodes; ++e) deficit += watch.max_return - static_cast<double>(returns[e]);
+  if (!watch.fails(deficit)) return false;
+  watch.checked();
+  a.looks[static_cast<std::int64_t>(slot) * kMostLooks + watch.looks - 1].failed = 1;
+  return true;
 }
 
 /// The samples of one minibatch.

@@ -9,7 +9,7 @@ namespace cupg {
 /// Where a block keeps rows (samples, environments) on their way through the network, in floats from a base in shared memory:
 /// matrices [feature][row], their rows `stride` apart.
 struct RowLayout {
-  int stride = 0;         ///< an odd multiple of 4: as many neighbouring features as a quarter warp reads lie in different banks
+  int stride = 0;         ///< an odd multiple of 4: as many neighboring features as a quarter warp reads lie in different banks
   int layers = 0;         ///< of the deeper tower
   int x = 0;              ///< [O padded to 4] observations
   int hidden[2][2] = {};  ///< [tower][layer]: [units padded to 4] activations, overwritten by the errors
@@ -54,6 +54,8 @@ struct AgentArrays {
   Buffer<std::uint32_t> age, done, used, row_count, length, first;
   Buffer<Moments> moments;
   Buffer<AgentState> state;
+  Buffer<Watch> watch;
+  Buffer<Look> looks;
   Buffer<int> chosen;
 
   /// f(buffer, pointer in `a`, elements, what it is for) for every array of `slots` agents.
@@ -72,6 +74,8 @@ struct AgentArrays {
     f(age, a.age, lanes, "environments");
     f(episode_return, a.episode_return, lanes, "environments");
     f(state, a.state, slots, "agents");
+    f(watch, a.watch, slots, "agents");
+    f(looks, a.looks, slots * kMostLooks, "agents");
     f(chosen, a.chosen, slots, "agents");
     f(rows, a.rows, row * row_floats, "the rollout");
     f(done, a.done, row, "the rollout");

@@ -13,7 +13,7 @@ namespace cupg {
 struct ObjectiveArgs {
   int count = 0;  ///< samples of a row in use; the others' numbers are finite and their results unused
   Coefficients<float> coefficients{};
-  float mean = 0, inverse_sd = 1;  ///< normalisation of the advantages (Moments)
+  float mean = 0, inverse_sd = 1;  ///< normalization of the advantages (Moments)
   float scale = 1;                 ///< 1 / B for a mean, 1 for a sum
   const float* policy = nullptr;   ///< [P][stride] policy outputs
   const float* value = nullptr;    ///< [count]

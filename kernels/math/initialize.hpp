@@ -1,4 +1,4 @@
-// Weight initialisation: the same numbers in every engine, so it is plain scalar float in a written order, from Philox.
+// Weight initialization: the same numbers in every engine, so it is plain scalar float in a written order, from Philox.
 #pragma once
 #include "cupg/network.hpp"
 #include "log.hpp"
@@ -8,11 +8,11 @@
 namespace cupg {
 /// Floats of scratch that initialize_matrix needs for every matrix of up to 64 rows and columns: the matrix to be factored, and
 /// two numbers for each of its columns.
-inline constexpr int kInitialiseScratch = 64 * (64 + 2);
+inline constexpr int kInitializeScratch = 64 * (64 + 2);
 /// Columns that fill_orthogonal_panels takes through a reflection together.
 inline constexpr int kPanel = 64;
 /// Floats of scratch that initialize_matrix_panels needs.
-constexpr std::int64_t initialise_scratch(int rows, int columns) {
+constexpr std::int64_t initialize_scratch(int rows, int columns) {
   const std::int64_t m = rows > columns ? rows : columns, n = rows > columns ? columns : rows;
   return m * kPanel + m * n + 2 * n;
 }
@@ -31,14 +31,14 @@ CUPG_FN void normal_pair(std::uint32_t u, std::uint32_t v, float& first, float& 
 }
 
 /// The four words of elements 4 block .. 4 block + 3.
-CUPG_FN Philox4 initialisation_words(int block, std::uint32_t tensor, std::uint64_t key) {
-  return philox4x32(static_cast<std::uint32_t>(block), tensor, static_cast<std::uint32_t>(Purpose::initialise), 0, key);
+CUPG_FN Philox4 initialization_words(int block, std::uint32_t tensor, std::uint64_t key) {
+  return philox4x32(static_cast<std::uint32_t>(block), tensor, static_cast<std::uint32_t>(Purpose::initialize), 0, key);
 }
 
 /// out[0..count): normal numbers times scale, four a Philox call.
 CUPG_FN void fill_normal(int count, float scale, std::uint32_t tensor, std::uint64_t key, float* out) {
   for (int i = 0; i < count; i += 4) {
-    const Philox4 words = initialisation_words(i / 4, tensor, key);
+    const Philox4 words = initialization_words(i / 4, tensor, key);
     float normal[4];
     normal_pair(words.word[0], words.word[1], normal[0], normal[1]);
     normal_pair(words.word[2], words.word[3], normal[2], normal[3]);
@@ -49,7 +49,7 @@ CUPG_FN void fill_normal(int count, float scale, std::uint32_t tensor, std::uint
 /// out[0..count): uniform in [-limit, limit), four a Philox call.
 CUPG_FN void fill_uniform(int count, float limit, std::uint32_t tensor, std::uint64_t key, float* out) {
   for (int i = 0; i < count; i += 4) {
-    const Philox4 words = initialisation_words(i / 4, tensor, key);
+    const Philox4 words = initialization_words(i / 4, tensor, key);
     for (int k = 0; k < 4 && i + k < count; ++k) out[i + k] = limit * fma(2.0f, uniform01(words.word[k]), -1.0f);
   }
 }
@@ -110,16 +110,16 @@ CUPG_FN void fill_orthogonal(int rows, int columns, float gain, std::uint32_t te
 ///   orthogonal  fill_orthogonal
 ///   uniform     uniform in +-gain / sqrt(inputs): PyTorch's nn.Linear at gain 1
 /// `tensor` numbers the matrices of one agent, `key` is the agent's seed; element i is drawn by word i mod 4 of counter
-/// (i / 4, tensor, initialise, 0). scratch: initialise_scratch() floats (used by `orthogonal` alone).
-CUPG_FN void initialize_matrix(Initialisation kind, float gain, int rows, int columns, std::uint32_t tensor, std::uint64_t key, float* out,
+/// (i / 4, tensor, initialize, 0). scratch: initialize_scratch() floats (used by `orthogonal` alone).
+CUPG_FN void initialize_matrix(Initialization kind, float gain, int rows, int columns, std::uint32_t tensor, std::uint64_t key, float* out,
                                float* scratch) {
   const int count = rows * columns;
   const float inputs = static_cast<float>(columns), both = static_cast<float>(columns + rows);
   switch (kind) {
-    case Initialisation::he: return fill_normal(count, gain * sqrt(2.0f / inputs), tensor, key, out);
-    case Initialisation::xavier: return fill_uniform(count, gain * sqrt(6.0f / both), tensor, key, out);
-    case Initialisation::orthogonal: return fill_orthogonal(rows, columns, gain, tensor, key, out, scratch);
-    case Initialisation::uniform: return fill_uniform(count, gain / sqrt(inputs), tensor, key, out);
+    case Initialization::he: return fill_normal(count, gain * sqrt(2.0f / inputs), tensor, key, out);
+    case Initialization::xavier: return fill_uniform(count, gain * sqrt(6.0f / both), tensor, key, out);
+    case Initialization::orthogonal: return fill_orthogonal(rows, columns, gain, tensor, key, out, scratch);
+    case Initialization::uniform: return fill_uniform(count, gain / sqrt(inputs), tensor, key, out);
   }
 }
 
@@ -140,7 +140,7 @@ CUPG_FN void reflect_panel(int first, int m, const float* v, float tau, float* p
 }
 
 /// fill_orthogonal, to the bit, for matrices of some size: lanes are columns, kPanel of which stay in the cache while all
-/// reflections pass over them. scratch: initialise_scratch() floats, 64-byte aligned.
+/// reflections pass over them. scratch: initialize_scratch() floats, 64-byte aligned.
 template <class S>
 inline void fill_orthogonal_panels(int rows, int columns, float gain, std::uint32_t tensor, std::uint64_t key, float* out, float* scratch) {
   const bool tall = rows >= columns;
@@ -172,13 +172,13 @@ inline void fill_orthogonal_panels(int rows, int columns, float gain, std::uint3
   }
 }
 
-/// initialize_matrix, to the bit, fast for large matrices. scratch: initialise_scratch() floats, 64-byte aligned (used by
+/// initialize_matrix, to the bit, fast for large matrices. scratch: initialize_scratch() floats, 64-byte aligned (used by
 /// `orthogonal` alone).
 template <class S>
-inline void initialize_matrix_panels(Initialisation kind, float gain, int rows, int columns, std::uint32_t tensor, std::uint64_t key,
+inline void initialize_matrix_panels(Initialization kind, float gain, int rows, int columns, std::uint32_t tensor, std::uint64_t key,
                                      float* out, float* scratch) {
   constexpr int kSome = 24;  // below, panels would be mostly empty
-  if (kind == Initialisation::orthogonal && rows >= kSome && columns >= kSome)
+  if (kind == Initialization::orthogonal && rows >= kSome && columns >= kSome)
     return fill_orthogonal_panels<S>(rows, columns, gain, tensor, key, out, scratch);
   initialize_matrix(kind, gain, rows, columns, tensor, key, out, scratch);
 }

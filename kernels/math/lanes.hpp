@@ -72,7 +72,7 @@ using Int = typename LaneTraits<S>::Int;
 template <class S>
 inline constexpr int kWidth = LaneTraits<S>::kWidth;
 
-/// Distance between neighbouring elements of one lane group's scratch arrays. The threads of a CUDA warp interleave theirs, so that
+/// Distance between neighboring elements of one lane group's scratch arrays. The threads of a CUDA warp interleave theirs, so that
 /// the same element of all 32 lies together.
 template <class S>
 #ifdef CUPG_THREAD_LANES
@@ -202,7 +202,7 @@ CUPG_FN void multiply_wide(std::uint32_t x, std::uint32_t m, std::uint32_t& high
 /// x as a float, for x below 2^24, where it is exact.
 CUPG_FN float to_float(std::uint32_t x) { return static_cast<float>(static_cast<std::int32_t>(x)); }
 
-// ---- memory: S(x) puts x into all lanes; load and store move kWidth<S> neighbours, aligned to their size ----------------
+// ---- memory: S(x) puts x into all lanes; load and store move kWidth<S> neighbors, aligned to their size ----------------
 
 template <class S>
 CUPG_FN S load(const Scalar<S>* p);

@@ -9,7 +9,7 @@
 namespace cupg {
 /// What a draw is for: the third counter word, so that no two uses can meet.
 enum class Purpose : std::uint32_t {
-  initialise = 0,
+  initialize = 0,
   reset = 1,
   action = 2,
   evaluate_reset = 3,

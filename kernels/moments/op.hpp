@@ -1,4 +1,4 @@
-// Mean and standard deviation of the advantages of a batch (for their normalisation): the mean first, then the squared
+// Mean and standard deviation of the advantages of a batch (for their normalization): the mean first, then the squared
 // deviations from it, each summed in the canonical order; population divisor.
 //   a = (A - mean) inverse_sd,  inverse_sd = 1 / (sd + 1e-8)
 // Bound: memory.

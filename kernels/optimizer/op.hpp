@@ -1,4 +1,4 @@
-// Optimiser: global-norm clip, then one step of Adam, RMSProp or SGD on every parameter.
+// Optimizer: global-norm clip, then one step of Adam, RMSProp or SGD on every parameter.
 //
 //   ||g||^2: parameter i in lane i mod 32, rows in order, butterfly;  g <- g min(1, c / ||g||)
 //   Adam (Kingma, Ba, 2015):  m <- b1 m + (1 - b1) g,  v <- b2 v + (1 - b2) g^2,
@@ -12,7 +12,7 @@
 
 namespace cupg {
 
-/// What an optimiser remembers of one agent beside the moments.
+/// What an optimizer remembers of one agent beside the moments.
 struct OptimizerState {
   float beta1_power = 1, beta2_power = 1;  ///< beta^t after t updates
   std::int64_t updates = 0;                ///< optimizer steps made; where every update is one step, k

@@ -108,13 +108,15 @@ __global__ void __launch_bounds__(kOptimizerThreads)
       pack_block(a.plan, o.parameters, a.packed + static_cast<std::int64_t>(slot) * packed_stride(a));
     if (made && a.kind != NetworkKind::small) pack_tile_weights(a, o.parameters, weights_of(a, slot));
     if (threadIdx.x == 0) {
-      state.halted = made ? 0 : 1;
+      state.halted = made ? kRuns : kNotFinite;
       state.diverged = finite ? 0 : 1;
       if (made && ends_epoch && ends_epochs(a, state, kl)) state.stopped = 1;
     }
     if (!made) return;
   }
-  if (ends_update && threadIdx.x == 0) count_update(state);
+  if (!ends_update || threadIdx.x != 0) return;
+  count_update(state);
+  if (a.watch[slot].looks_after(state.updates) && look_at(a, slot, state, state.episodes) != Next::train) state.halted = kPaused;
 }
 
 /// Parameters to every packed form, where they came from the host or an evaluation reads them.

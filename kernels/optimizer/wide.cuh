@@ -1,4 +1,4 @@
-// Optimiser (op.hpp) for many parameters: three launches over as many blocks as there is work for.
+// Optimizer (op.hpp) for many parameters: three launches over as many blocks as there is work for.
 //
 //   squares      block b: the sum of squares of its elements, a tree over the block
 //   begin_step   one block: the sum of the blocks' sums; the step's size, or the agent halts and nothing changes; then, as in
@@ -69,7 +69,7 @@ __global__ void __launch_bounds__(kWideThreads)
   const bool ends_epoch = number.minibatch + 1 == a.minibatches, ends_update = ends_epoch && number.epoch + 1 == a.epochs;
   bool made = state.halted == 0 && state.stopped == 0;
   if (made && !usable_norm(norm2)) {
-    state.halted = 1;
+    state.halted = kNotFinite;
     made = false;
   }
   if (made) {

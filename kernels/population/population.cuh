@@ -4,6 +4,8 @@
 //   every update:  for each of the agent's warps: rollout, advantages, gradient;  tree over the warps;  optimizer step
 //   normalized:    rollout and advantages of all warps, moments, then the gradients
 //
+// An agent that is watched (kernels/agent/watch.hpp) is checked by its block where that is due, and goes on where the check fails.
+//
 // For updates of one minibatch and one epoch on a fixed horizon. A block has up to kPopulationWarps warps; an agent with more environments
 // than they hold has its warps dealt to them in turn.
 // Shared memory: weights and gradient; parameters, optimizer state, and the partial sums, where they fit (`keep`); rows, with SharedRows;
@@ -11,6 +13,7 @@
 // Launch: grid.x agents; kPopulationWarps * 32 threads at most, 168 registers each, so that three warps share a scheduler and cover
 // each other's latency. Bound: instruction issue; one agent alone: latency.
 #pragma once
+#include "kernels/evaluate/op.hpp"
 #include "kernels/network/small/gradient.cuh"
 #include "kernels/optimizer/optimizer.cuh"
 #include "kernels/rollout/rollout.cuh"
@@ -69,6 +72,23 @@ CUPG_FN PopulationLayout population_layout(const Agents& a, int block_warps, boo
 
 CUPG_BEGIN_TARGET
 
+/// The episodes of an agent's check of that number, by all warps of the block.
+template <class Env, class Act, bool Shared, class Plan>
+__device__ __forceinline__ void play_check(const Agents& agents, const Plan& plan, const float* weights, std::uint64_t key, int check,
+                                           float* returns) {
+  EvaluateArgs a;
+  a.episodes = kCheckEpisodes;
+  a.max_episode_steps = agents.max_episode_steps;
+  a.key = key;
+  a.block = check_block(check);
+  a.allowed_deficit = 1e300;
+  a.returns = returns;
+  const ThreadWeights<Plan> w(weights);
+  double deficit = 0;
+  for (int warp = warp_index(); warp * kWarp < kCheckEpisodes; warp += static_cast<int>(blockDim.x) / kWarp)
+    play<Env, Act, Shared, float>(a, plan, w.data, warp, lane_index(), static_cast<float*>(nullptr), deficit);
+}
+
 template <class Env, class Act, bool Shared, int H, bool SharedRows>
 __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
     population_kernel(const __grid_constant__ Agents agents, const __grid_constant__ PopulationArgs launch) {
@@ -78,6 +98,7 @@ __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
   CUPG_DYNAMIC_SHARED(float, shared);
   CUPG_STATIC_SHARED(EpisodeCounts, tally);
   CUPG_STATIC_SHARED(AgentState, state);
+  CUPG_STATIC_SHARED(Next, next);
   const int slot = agents.chosen[blockIdx.x], warp0 = warp_index(), block_warps = static_cast<int>(blockDim.x) / kWarp;
   if (agents.state[slot].halted != 0) return;
 
@@ -127,9 +148,12 @@ __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
   }
   __syncthreads();
   const float batch = static_cast<float>(state.count), scale = loss_scale(agents.loss, state.count);
+  const int every = agents.watch[slot].every;
+  const auto last_update = agents.watch[slot].updates;
 
   // ---- the updates
   bool made = true;
+  int since = every > 0 ? static_cast<int>(state.updates % every) : 0;  // the last look
   for (int update = 0; update < launch.updates && made; ++update) {
     const auto collect = [&](int warp, int row_warp) {
       const int row = first_row(row_warp);
@@ -183,6 +207,29 @@ __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
       if (made) count_update(state);
     }
     __syncthreads();
+    since += 1;
+    if (!made || every == 0 || (since < every && state.updates != last_update)) continue;
+    since = 0;
+    const bool finite = parameters_finite(optimizer.parameters, agents.plan.parameters);
+    if (threadIdx.x == 0) {
+      state.diverged = finite ? 0 : 1;
+      EpisodeCounts all = state.episodes;
+      add_counts(all, tally);
+      next = look_at(agents, slot, state, all);
+    }
+    __syncthreads();
+    if (next == Next::check) {
+      static_assert(kCheckEpisodes <= 4 * kWarp, "the scratch of one warp holds their returns");
+      float* const returns = shared + at.scratch;
+      play_check<Env, Act, Shared>(agents, plan(), weights, state.key, agents.watch[slot].checks, returns);
+      __syncthreads();
+      if (threadIdx.x == 0) next = check_fails(agents, slot, returns) && agents.watch[slot].looks < kMostLooks ? Next::train : Next::pause;
+      __syncthreads();
+    }
+    if (next == Next::pause) {
+      if (threadIdx.x == 0) state.halted = kPaused;
+      break;
+    }
   }
 
   // ---- back to global memory
@@ -194,11 +241,8 @@ __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
   }
   const bool finite = parameters_finite(optimizer.parameters, agents.plan.parameters);
   if (threadIdx.x == 0) {
-    state.episodes.episodes += tally.episodes;
-    state.episodes.terminated += tally.terminated;
-    state.episodes.steps += tally.steps;
-    state.episodes.returns += tally.returns;
-    state.halted = made ? 0 : 1;
+    add_counts(state.episodes, tally);
+    if (!made) state.halted = kNotFinite;
     state.diverged = finite ? 0 : 1;
     agents.state[slot] = state;
   }

@@ -1,7 +1,7 @@
 // The order of every sum over samples (docs/reproducibility.md):
 //   lane:   the rows of a warp in order
 //   warp:   the 32 lanes by the xor butterfly 16, 8, 4, 2, 1
-//   batch:  partial sums in neighbouring pairs, level by level; an odd one left over moves up unchanged
+//   batch:  partial sums in neighboring pairs, level by level; an odd one left over moves up unchanged
 // So every aligned run of 2^k partials is a subtree that a thread, a block or a process can own, and no device needs to know
 // how many others there are. Bound: memory.
 #pragma once

@@ -28,7 +28,7 @@ struct Collector {
   float* row = nullptr;      ///< of the step being made
   bool open = false;         ///< the row before waits for V(s_{t+1})
 
-  /// x[i] = the observation's component i; neighbours are `stride` apart.
+  /// x[i] = the observation's component i; neighbors are `stride` apart.
   __device__ __forceinline__ void observe(float* x, int stride) const {
     float values[O];
     Env::observe(state, values);

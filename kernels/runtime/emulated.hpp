@@ -109,6 +109,7 @@ void launch(Stream& stream, const char* name, void (*kernel)(P...), dim3 grid, d
   if (!must_ask_for_shared(dynamic)) limit = std::min(limit, kSharedUnasked);
   if (dynamic > 0) limit = std::min(limit, dynamic + kStaticShared);
   const auto most = static_cast<std::size_t>(limit);
+  if (emulated_machine().launched != nullptr) emulated_machine().launched(name);
   stream.enqueue([=, values = std::tuple<std::decay_t<P>...>(static_cast<P>(std::forward<A>(arguments))...)] {
     std::apply([&](const auto&... v) { simt::launch(name, kernel, grid, block, {shared, most}, v...); }, values);
   });

@@ -33,6 +33,7 @@ struct EmulatedMachine {
   std::array<std::atomic<std::int64_t>, kMostDevices> buffers{};  ///< of each device, not yet freed
   std::atomic<std::int64_t> graphs = 0;                           ///< not yet destroyed
   std::atomic<std::int64_t> graphs_recorded = 0;
+  void (*launched)(const char* kernel) = nullptr;  ///< called with every launch
 };
 inline EmulatedMachine& emulated_machine() {
   static EmulatedMachine only;

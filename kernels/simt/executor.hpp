@@ -1,6 +1,6 @@
 // cupg::simt::launch runs a grid on the CPU: block after block, a fiber for each thread. A thread runs until it waits at a barrier
 // or for its warp, or returns. Mistakes that hardware leaves undefined are errors here. Host threads may call launch; launches are
-// serialised.
+// serialized.
 //
 // Under ThreadSanitizer a race is an Error too, between threads of a block and between blocks. It cannot tell all threads of a block
 // of more than 64 apart: the seed chooses which threads of a warp count as one, so run such blocks with several seeds. It reports a

@@ -47,8 +47,8 @@ Fiber& Fibers::create() {
   fiber.size = stride_ - kPage;
   fiber.asan_stack = nullptr;
   // Tops of stacks a multiple of 4 KiB apart would share a few sets of the cache.
-  const std::size_t colour = created_ * 192 % kPage;
-  fiber.context = boost::context::detail::make_fcontext(low + fiber.size - colour, fiber.size - colour, &Fibers::enter);
+  const std::size_t color = created_ * 192 % kPage;
+  fiber.context = boost::context::detail::make_fcontext(low + fiber.size - color, fiber.size - color, &Fibers::enter);
   ++created_;
   entered = this;
   return fiber;

@@ -8,7 +8,7 @@
 //   }
 //   cupg::simt::launch("scale", scale_kernel, dim3(4), dim3(256), 0, x, n);
 //
-// Not modelled: threads that spin until another one writes (they hang: a thread runs until it meets a barrier, a shuffle or its
+// Not modeled: threads that spin until another one writes (they hang: a thread runs until it meets a barrier, a shuffle or its
 // end), blocks that run at the same time, `extern __shared__` (CUPG_DYNAMIC_SHARED), and __shared__ variables in inline functions
 // that are not kernels. Objects with destructors on the stack of a kernel are not destroyed where a launch fails.
 #pragma once

@@ -31,26 +31,26 @@ void check_objective(const Config& c, const ObjectiveInfo& objective) {
     refuse(fmt::format("estimator: {} with algo = {}; expected returns: it learns no value",
                        c.advantage.estimator == Estimator::gae ? "gae" : "nstep", c.algorithm));
   if (c.collect != Collect::episodes || c.advantage.truncation != Truncation::terminal)
-    refuse(
-        fmt::format("{} with algo = {}; expected batch = episodes and truncation = terminal: it learns no value that could stand for what "
-                    "follows a cut",
-                    c.collect != Collect::episodes ? "batch: steps" : "truncation: bootstrap", c.algorithm));
+    refuse(fmt::format(
+        "{} with algo = {}; expected collect = episodes and truncation = terminal: it learns no value that could stand for what "
+        "follows a cut",
+        c.collect != Collect::episodes ? "collect: steps" : "truncation: bootstrap", c.algorithm));
 }
 
 /// How samples are collected and dealt out.
 void check_batches(const Config& c) {
   const bool episodes = c.collect == Collect::episodes;
   if (episodes && c.minibatches > 1)
-    refuse(fmt::format("minibatches: {} with batch = episodes; expected 1: episodes have no length to be divided", c.minibatches));
+    refuse(fmt::format("minibatches: {} with collect = episodes; expected 1: episodes have no length to be divided", c.minibatches));
   if (!episodes && c.batch() % c.minibatches != 0)
     refuse(fmt::format("minibatches: {} with envs = {} and horizon = {}; expected a divisor of the batch of {}", c.minibatches, c.envs,
                        c.horizon, c.batch()));
   if (c.batch() > (std::int64_t{1} << 31) - 1 && c.minibatches > 1)
     refuse(fmt::format("minibatches: {} of a batch of {}; expected a batch below 2^31", c.minibatches, c.batch()));
   if (episodes && c.episode_limit == 0)
-    refuse("episode-limit: 0 with batch = episodes; expected a limit, such as 617332: whole episodes are kept until they end");
+    refuse("episode-limit: 0 with collect = episodes; expected a limit, such as 617332: whole episodes are kept until they end");
   if (!episodes && c.advantage.normalize && c.advantage.normalize_over == NormalizeOver::episode)
-    refuse("normalize-over: episode with batch = steps; expected batch = episodes, or normalize-over = batch");
+    refuse("normalize-over: episode with collect = steps; expected collect = episodes, or normalize-over = batch");
   if (c.shared && c.optimizer.value_learning_rate > 0)
     refuse(fmt::format("value-learning-rate: {} with separate = false; expected separate = true: a shared trunk has one learning rate",
                        shortest(c.optimizer.value_learning_rate)));
@@ -89,7 +89,7 @@ void check_combinations(const Config& c) {
                        c.collect == Collect::steps ? "horizon" : "episode-limit", most_steps_of_an_update(c)));
   constexpr std::int64_t kMostStepsOfAnEnvironment = 0xffffffff;  // they are numbered in 32 bits
   if (c.collect == Collect::episodes && c.steps > kMostStepsOfAnEnvironment)
-    refuse(fmt::format("steps: {} with batch = episodes; expected less than 2^32", c.steps));
+    refuse(fmt::format("steps: {} with collect = episodes; expected less than 2^32", c.steps));
   if (c.collect == Collect::steps && c.updates() > kMostStepsOfAnEnvironment / c.horizon)
     refuse(fmt::format("steps: {} with envs = {} are {} steps of each environment; expected less than 2^32: more envs or fewer steps",
                        c.steps, c.envs, c.updates() * c.horizon));
@@ -106,9 +106,9 @@ void check_choices(const Config& c) {
     const auto number = static_cast<unsigned>(choice), most = static_cast<unsigned>(last);
     if (number > most) refuse(fmt::format("{}: choice number {}; expected 0 to {}", key, number, most));
   };
-  expect("batch", c.collect, Collect::episodes);
+  expect("collect", c.collect, Collect::episodes);
   expect("activation", c.activation, Activation::tanh);
-  expect("init", c.init.kind, Initialisation::uniform);
+  expect("init", c.init.kind, Initialization::uniform);
   expect("bias-init", c.init.biases, BiasInit::uniform);
   expect("estimator", c.advantage.estimator, Estimator::returns);
   expect("truncation", c.advantage.truncation, Truncation::terminal);

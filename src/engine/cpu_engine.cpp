@@ -142,7 +142,7 @@ std::int64_t CpuEngine::bytes(const Config& config, int agents, int threads) {
   Workspace().each(layout, config, count(workspace));
   if (layout.way == Way::gather || layout.way == Way::samples) workspace += 4 * layout.envs * layout.capacity;  // samples' numbers
   ThreadMemory().each(layout, count(thread));
-  const std::int64_t memory = library ? LibraryNetwork::bytes(config, threads) + initialise_bytes(config) : threads * thread;
+  const std::int64_t memory = library ? LibraryNetwork::bytes(config, threads) + initialize_bytes(config) : threads * thread;
   return agents * agent + workspaces(agents, threads, library) * workspace + memory;
 }
 
@@ -155,7 +155,7 @@ void CpuEngine::reset(int agent, std::uint64_t seed, int number) {
   a.optimizer = {};
   std::fill_n(a.first_moment.data(), a.first_moment.size(), 0.0f);
   std::fill_n(a.second_moment.data(), a.second_moment.size(), first_second_moment(config_.optimizer));
-  initialise_parameters(config_.network(), config_.init, seed, {a.parameters.data(), static_cast<std::size_t>(layout_.tiles.parameters)});
+  initialize_parameters(config_.network(), config_.init, seed, {a.parameters.data(), static_cast<std::size_t>(layout_.tiles.parameters)});
   pack(a);
   for (int w = 0; w < layout_.warps; ++w) ops_.reset(environment_.id, a.state.data(), a.age.data(), seed, w);
   std::fill_n(a.episode_return.data(), a.episode_return.size(), 0.0f);
@@ -222,7 +222,7 @@ Evaluation CpuEngine::evaluate(int agent, const EvaluationRequest& request) {
     try {
       return library_->evaluate(environment_, a.parameters.data(), a.seed, request);
     } catch (const Stopped&) {
-      return summarise_evaluation(std::vector<float>(static_cast<std::size_t>(request.episodes)), request, false);
+      return summarize_evaluation(std::vector<float>(static_cast<std::size_t>(request.episodes)), request, false);
     }
   }
   std::vector<float*> scratch;

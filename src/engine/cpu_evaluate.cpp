@@ -41,7 +41,7 @@ Evaluation evaluate_packed(const CpuOps& ops, Team& team, const EnvironmentInfo&
   } else {
     team.run(play);
   }
-  return summarise_evaluation({returns.data(), returns.data() + request.episodes}, request, complete);
+  return summarize_evaluation({returns.data(), returns.data() + request.episodes}, request, complete);
 }
 
 }  // namespace cupg

@@ -25,7 +25,7 @@ auto with_network(bool tanh, bool shared, F f) {
   return shared ? f.template operator()<Relu, true>() : f.template operator()<Relu, false>();
 }
 
-void initialise(Initialisation kind, float gain, int rows, int columns, std::uint32_t tensor, std::uint64_t key, float* out,
+void initialize(Initialization kind, float gain, int rows, int columns, std::uint32_t tensor, std::uint64_t key, float* out,
                 float* scratch) {
   initialize_matrix_panels<Narrow>(kind, gain, rows, columns, tensor, key, out, scratch);
 }
@@ -298,7 +298,7 @@ volatile float fma_sink;
 #define CUPG_NAME_(x) #x
 #define CUPG_NAME(x) CUPG_NAME_(x)
 constexpr CpuOps kOps{.isa = CUPG_NAME(CUPG_TARGET),
-                      .initialise = initialise,
+                      .initialize = initialize,
                       .reset = reset,
                       .tree = tree,
                       .optimize = optimize_agent,

@@ -34,8 +34,8 @@ struct BenchEnvArgs {
 
 struct CpuOps {
   const char* isa;
-  /// A tensor's initial weights (kernels/math/initialize.hpp); scratch as initialise_scratch says, 64-byte aligned.
-  void (*initialise)(Initialisation kind, float gain, int rows, int columns, std::uint32_t tensor, std::uint64_t key, float* out,
+  /// A tensor's initial weights (kernels/math/initialize.hpp); scratch as initialize_scratch says, 64-byte aligned.
+  void (*initialize)(Initialization kind, float gain, int rows, int columns, std::uint32_t tensor, std::uint64_t key, float* out,
                      float* scratch);
   /// Initial environment states of one warp.
   void (*reset)(int environment, float* state, std::uint32_t* age, std::uint64_t key, int warp);

@@ -35,16 +35,13 @@ struct CudaShape {
   }
 };
 
-/// What has happened to an agent between two looks at its state.
-inline UpdateReport report_since(const AgentState& before, const AgentState& now) {
+/// What has happened to an agent between two looks at it.
+inline UpdateReport report_since(const Progressed& before, const Progressed& now) {
   UpdateReport r;
-  const auto since = [](unsigned long long a, unsigned long long b) { return static_cast<std::int64_t>(a - b); };
-  r.episodes = {since(now.episodes.episodes, before.episodes.episodes), since(now.episodes.terminated, before.episodes.terminated),
-                since(now.episodes.steps, before.episodes.steps), since(now.episodes.returns, before.episodes.returns)};
+  r.episodes = now.episodes;
+  r.episodes -= before.episodes;
   r.updates = now.updates - before.updates;
   r.env_steps = now.taken - before.taken;
-  r.finite = now.halted == 0;
-  r.parameters_finite = now.diverged == 0;
   return r;
 }
 
@@ -53,15 +50,27 @@ class HostStates {
  public:
   explicit HostStates(int slots) : now_(slots, "agents"), reported_(static_cast<std::size_t>(slots)) {}
 
-  /// A fresh agent; data() is to be sent.
+  /// A fresh agent, to be sent.
   void reset(int agent, std::uint64_t seed, const AgentSettings& settings) {
     now_[agent] = AgentState{};
     now_[agent].key = seed;
     now_[agent].settings = settings;
     reported_[static_cast<std::size_t>(agent)] = {};
   }
-  const AgentState* data() const { return now_.data(); }
   const AgentState& of(int agent) const { return now_[agent]; }
+  /// As it was last told of.
+  const Progressed& told(int agent) const { return reported_[static_cast<std::size_t>(agent)]; }
+
+  /// Sends so many agents from `first` on.
+  void send(runtime::Stream& stream, AgentState* device, std::int64_t first, std::int64_t count) {
+    runtime::upload(stream, device + first, now_.data() + first, count);
+  }
+  /// Those that had halted may go on.
+  void send_halted(runtime::Stream& stream, AgentState* device) {
+    if (!had_halted_) return;
+    send(stream, device, 0, now_.size());
+    had_halted_ = false;
+  }
 
   /// Waits for the device.
   void read(runtime::Stream& stream, const AgentState* device, const char* what) {
@@ -69,23 +78,28 @@ class HostStates {
     stream.synchronize(what);
   }
 
-  /// Reads, and tells what has happened to the agents since their last reports.
-  void report(runtime::Stream& stream, AgentState* device, std::span<const int> agents, std::span<UpdateReport> reports) {
-    read(stream, device, "training");
-    for (std::size_t i = 0; i < agents.size(); ++i) {
-      AgentState& now = now_[agents[i]];
-      AgentState& before = reported_[static_cast<std::size_t>(agents[i])];
-      reports[i] = report_since(before, now);
-      before = now;
-      if (now.halted == 0) continue;
-      now.halted = 0;  // another call may try again, as on the CPU
-      runtime::upload(stream, device + agents[i], &now, 1);
-    }
+  /// What has happened to the agent since its last report, as it was last read; it may go on then, as on the CPU.
+  UpdateReport report(int agent) {
+    AgentState& now = now_[agent];
+    UpdateReport r = report_to(agent, progressed(now));
+    r.finite = now.halted != kNotFinite;
+    r.parameters_finite = now.diverged == 0;
+    had_halted_ = had_halted_ || now.halted != kRuns;
+    now.halted = kRuns;
+    return r;
+  }
+  /// The same up to a look.
+  UpdateReport report_to(int agent, const Progressed& look) {
+    Progressed& before = reported_[static_cast<std::size_t>(agent)];
+    const UpdateReport r = report_since(before, look);
+    before = look;
+    return r;
   }
 
  private:
   runtime::PinnedBuffer<AgentState> now_;
-  std::vector<AgentState> reported_;
+  std::vector<Progressed> reported_;
+  bool had_halted_ = false;  ///< an agent is marked so on the device, and is not here
 };
 
 /// What the kernels were run by: "sm_90", or the executor.

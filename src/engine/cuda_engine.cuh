@@ -43,6 +43,10 @@ class CudaEngine final : public Engine {
     if (has_value_rate(config)) agents_.value_network = send(value_network_, value_network_bits(config.network()));
     host_parameters_ = runtime::PinnedBuffer<float>(arrays_.parameters.size(), "parameters");
     host_chosen_ = runtime::PinnedBuffer<int>(slots_, "agents");
+    host_watch_ = runtime::PinnedBuffer<Watch>(slots_, "agents");
+    host_looks_ = runtime::PinnedBuffer<Look>(arrays_.looks.size(), "agents");
+    checked_ = runtime::Buffer<int>(slots_, "agents");
+    host_checked_ = runtime::PinnedBuffer<int>(slots_, "agents");
     first_v_.assign(static_cast<std::size_t>(parameter_stride(agents_)), first_second_moment(config.optimizer));
     if (library) library_.emplace(config, *library, agents_, stream_);
     if (network_) {
@@ -86,7 +90,7 @@ class CudaEngine final : public Engine {
 
   void reset(int agent, std::uint64_t seed, int number) override {
     float* const parameters = host_parameters_.data() + static_cast<std::int64_t>(agent) * parameter_stride(agents_);
-    initialise_parameters(config_.network(), config_.init, seed, {parameters, static_cast<std::size_t>(agents_.plan.parameters)});
+    initialize_parameters(config_.network(), config_.init, seed, {parameters, static_cast<std::size_t>(agents_.plan.parameters)});
     states_.reset(agent, seed, agent_settings_of(config_, number));
     pending_.push_back(agent);
   }
@@ -95,6 +99,7 @@ class CudaEngine final : public Engine {
     std::fill(reports.begin(), reports.end(), UpdateReport{});
     if (updates <= 0 || agents.empty()) return;
     begin_resets();
+    if (watched_) watch({}, {});
     if (library_) {
       for (const int agent : agents) {
         const int count = choose(std::span(&agent, 1));
@@ -105,11 +110,46 @@ class CudaEngine final : public Engine {
     } else if (const int count = choose(agents); shape_.large_batch) {
       for (std::int64_t k = 0; k < updates; ++k) launch_update(count);
     } else {
-      constexpr std::int64_t kMost = 1 << 30;  // of one launch
-      for (std::int64_t left = updates; left > 0; left -= kMost)
-        launch_population(stream_, environment_.id, agents_, shape_.population, static_cast<int>(std::min(left, kMost)), count);
+      for (std::int64_t left = updates; left > 0; left -= kMostUpdates)
+        launch_population(stream_, environment_.id, agents_, shape_.population,
+                          static_cast<int>(std::min<std::int64_t>(left, kMostUpdates)), count);
     }
-    states_.report(stream_, arrays_.state.data(), agents, reports);
+    states_.read(stream_, arrays_.state.data(), "training");
+    for (std::size_t i = 0; i < agents.size(); ++i) reports[i] = states_.report(agents[i]);
+  }
+
+  /// Everything is under way when this returns: the agents pause by themselves.
+  void begin_training(std::span<const int> agents, std::span<const Watch> watches) override {
+    Engine::begin_training(agents, watches);
+    if (library_ || agents.empty()) return;
+    begin_resets();
+    watch(agents, watches);
+    const int count = choose(agents);
+    if (!shape_.large_batch) return launch_population(stream_, environment_.id, agents_, shape_.population, kMostUpdates, count);
+    constexpr int kLooks = 8;  // a paused agent's kernels return at once, but are launched
+    const std::int64_t updates = std::int64_t{watches[0].every} * (waits_for_count() ? 1 : kLooks);
+    for (std::int64_t k = 0; k < updates; ++k) launch_update(count);
+  }
+  std::span<const AgentReport> end_training() override {
+    if (library_) return Engine::end_training();
+    reports_.clear();
+    if (training_.empty()) return reports_;
+    runtime::download(stream_, host_watch_.data(), arrays_.watch.data(), arrays_.watch.size());
+    runtime::download(stream_, host_looks_.data(), arrays_.looks.data(), arrays_.looks.size());
+    states_.read(stream_, arrays_.state.data(), "training");
+    for (const Trained& t : training_) {
+      const Look* const looks = host_looks_.data() + std::int64_t{t.agent} * kMostLooks;
+      for (int i = 0; i < host_watch_[t.agent].looks; ++i)
+        reports_.push_back({t.agent, states_.report_to(t.agent, looks[i].at), looks[i].failed != 0});
+      UpdateReport last = states_.report(t.agent);
+      if (last.finite && last.updates == 0 && last.parameters_finite) continue;
+      if (last.finite && last.updates == 0) {
+        reports_.back().report.parameters_finite = false;
+      } else {
+        reports_.push_back({t.agent, last, false});
+      }
+    }
+    return reports_;
   }
 
   Evaluation evaluate(int agent, const EvaluationRequest& request) override {
@@ -130,16 +170,20 @@ class CudaEngine final : public Engine {
       std::vector<int> each(agents.begin(), agents.end());  // an agent may be asked for twice
       std::sort(each.begin(), each.end());
       each.erase(std::unique(each.begin(), each.end()), each.end());
-      launch_pack(stream_, agents_, choose(each));
+      std::copy(each.begin(), each.end(), host_checked_.data());
+      runtime::upload(check_stream_, checked_.data(), host_checked_.data(), std::ssize(each));
+      TiledAgents checked = agents_;
+      checked.chosen = checked_.data();
+      launch_pack(check_stream_, checked, static_cast<int>(each.size()));
     }
-    return evaluator_.evaluate(stream_, environment_, agents_, agents, requests);
+    return evaluator_.evaluate(check_stream_, environment_, agents_, agents, requests);
   }
 
   std::span<const float> parameters(int agent) const override {
     const std::int64_t at = static_cast<std::int64_t>(agent) * parameter_stride(agents_);
     if (std::find(pending_.begin(), pending_.end(), agent) == pending_.end()) {
-      runtime::download(stream_, host_parameters_.data() + at, arrays_.parameters.data() + at, agents_.plan.parameters);
-      stream_.synchronize("reading parameters");
+      runtime::download(check_stream_, host_parameters_.data() + at, arrays_.parameters.data() + at, agents_.plan.parameters);
+      check_stream_.synchronize("reading parameters");
     }
     return {host_parameters_.data() + at, static_cast<std::size_t>(agents_.plan.parameters)};
   }
@@ -159,6 +203,21 @@ class CudaEngine final : public Engine {
   int threads() const override { return 1; }
 
  private:
+  static constexpr int kMostUpdates = 1 << 30;  ///< of one launch
+
+  /// These agents are watched, and no others.
+  void watch(std::span<const int> agents, std::span<const Watch> watches) {
+    for (std::int64_t i = 0; i < host_watch_.size(); ++i) host_watch_[i] = {};
+    for (std::size_t i = 0; i < agents.size(); ++i) {
+      Watch& mine = host_watch_[agents[i]];
+      mine = watches[i];
+      mine.last = states_.told(agents[i]);
+      mine.looks = 0;
+    }
+    runtime::upload(stream_, arrays_.watch.data(), host_watch_.data(), host_watch_.size());
+    watched_ = !agents.empty();
+  }
+
   /// Puts what all agents share into device memory.
   template <class T>
   const T* send(runtime::Buffer<T>& buffer, const std::vector<T>& host) {
@@ -171,7 +230,7 @@ class CudaEngine final : public Engine {
     if (!library_) launch_pack(stream_, agents_, count);
   }
 
-  /// Sends what reset() has drawn, in runs of neighbouring agents, and draws their environments.
+  /// Sends what reset() has drawn, in runs of neighboring agents, and draws their environments.
   void begin_resets() {
     if (pending_.empty()) return;
     std::sort(pending_.begin(), pending_.end());
@@ -181,7 +240,7 @@ class CudaEngine final : public Engine {
       for (end = i + 1; end < pending_.size() && pending_[end] == pending_[end - 1] + 1;) ++end;
       const std::int64_t first = pending_[i], count = static_cast<std::int64_t>(end - i);
       runtime::upload(stream_, arrays_.parameters.data() + first * p, host_parameters_.data() + first * p, count * p);
-      runtime::upload(stream_, arrays_.state.data() + first, states_.data() + first, count);
+      states_.send(stream_, arrays_.state.data(), first, count);
       runtime::clear(stream_, arrays_.first_moment.data() + first * p, count * p);
       if (first_v_[0] == 0.0f) {
         runtime::clear(stream_, arrays_.second_moment.data() + first * p, count * p);
@@ -193,7 +252,7 @@ class CudaEngine final : public Engine {
     const int count = choose(pending_);
     launch_reset(stream_, environment_.id, agents_, count);
     pack(count);
-    stream_.synchronize("initialising agents");
+    stream_.synchronize("initializing agents");
     pending_.clear();
   }
 
@@ -206,6 +265,7 @@ class CudaEngine final : public Engine {
       runtime::upload(stream_, arrays_.chosen.data(), host_chosen_.data(), n);
       chosen_count_ = n;
     }
+    states_.send_halted(stream_, arrays_.state.data());
     return static_cast<int>(n);
   }
 
@@ -278,6 +338,7 @@ class CudaEngine final : public Engine {
   TiledAgents agents_;
   const CudaShape shape_;
   mutable runtime::Stream stream_;
+  mutable runtime::Stream check_stream_;  ///< looks at agents while others train
   AgentArrays<runtime::Buffer> arrays_;
   runtime::Buffer<PackEntry> entries_;
   runtime::Buffer<TilePlace> places_;
@@ -286,6 +347,11 @@ class CudaEngine final : public Engine {
   runtime::PinnedBuffer<float> host_parameters_;
   HostStates states_;
   runtime::PinnedBuffer<int> host_chosen_;
+  runtime::Buffer<int> checked_;  ///< as `chosen`, of an evaluation
+  runtime::PinnedBuffer<int> host_checked_;
+  runtime::PinnedBuffer<Watch> host_watch_;
+  runtime::PinnedBuffer<Look> host_looks_;
+  bool watched_ = false;        ///< an agent may be watched on the device
   std::vector<float> first_v_;  ///< the optimizer's second moment before the first update
   std::vector<int> pending_;    ///< agents that were reset and are not yet on the device
   std::int64_t chosen_count_ = -1;

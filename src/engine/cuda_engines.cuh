@@ -78,6 +78,14 @@ class EngineOnDevice final : public Engine {
     const runtime::DeviceScope scope(device_);
     engine_->update(agents, updates, reports);
   }
+  void begin_training(std::span<const int> agents, std::span<const Watch> watches) override {
+    const runtime::DeviceScope scope(device_);
+    engine_->begin_training(agents, watches);
+  }
+  std::span<const AgentReport> end_training() override {
+    const runtime::DeviceScope scope(device_);
+    return engine_->end_training();
+  }
   Evaluation evaluate(int agent, const EvaluationRequest& request) override {
     const runtime::DeviceScope scope(device_);
     return engine_->evaluate(agent, request);

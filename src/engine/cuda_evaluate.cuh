@@ -18,7 +18,7 @@ inline Evaluation finish_evaluation(const EnvironmentInfo& environment, const Ev
   const bool complete = !(deficit > request.episodes * (environment.max_return - request.stop_below));
   EvaluationRequest without_quantiles = request;
   without_quantiles.quantiles = false;
-  Evaluation result = summarise_evaluation({host, host + request.episodes}, without_quantiles, complete);
+  Evaluation result = summarize_evaluation({host, host + request.episodes}, without_quantiles, complete);
   if (request.quantiles) result.quantiles = return_quantiles(device, request.episodes);
   return result;
 }

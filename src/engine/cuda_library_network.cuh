@@ -195,7 +195,7 @@ class CudaLibraryNetwork {
   /// Episodes of the chosen agent, whose weights have been taken, side by side, a step at a time.
   Evaluation evaluate(const EvaluationRequest& request) {
     constexpr int kLookEvery = 16;
-    if (request.episodes <= 0) return summarise_evaluation({}, request, true);
+    if (request.episodes <= 0) return summarize_evaluation({}, request, true);
     if (play_.episodes < request.episodes)
       play_ = CudaPlayArrays(request.episodes, agents_.state_size, environment_.observations, network_.outputs());
     const PlayBuffers b{request.episodes,     network_.outputs(), request.greedy,           request.block,       play_.state.data(),

@@ -58,19 +58,19 @@ ThreadPlan plan_threads(const Config& config) {
 }
 
 namespace {
-std::int64_t initialise_floats(const NetworkShape& shape, const NetworkInit& init) {
+std::int64_t initialize_floats(const NetworkShape& shape, const NetworkInit& init) {
   std::int64_t most = 0;
-  if (init.kind == Initialisation::orthogonal)
-    for (const TensorInfo& t : parameter_layout(shape)) most = std::max(most, initialise_scratch(t.rows, t.columns));
+  if (init.kind == Initialization::orthogonal)
+    for (const TensorInfo& t : parameter_layout(shape)) most = std::max(most, initialize_scratch(t.rows, t.columns));
   return most;
 }
 }  // namespace
 
-std::int64_t initialise_bytes(const Config& config) { return 4 * initialise_floats(config.network(), config.init); }
+std::int64_t initialize_bytes(const Config& config) { return 4 * initialize_floats(config.network(), config.init); }
 
-void initialise_parameters(const NetworkShape& shape, const NetworkInit& init, std::uint64_t seed, std::span<float> parameters) {
+void initialize_parameters(const NetworkShape& shape, const NetworkInit& init, std::uint64_t seed, std::span<float> parameters) {
   std::fill(parameters.begin(), parameters.end(), 0.0f);
-  AlignedArray<float> scratch(initialise_floats(shape, init));
+  AlignedArray<float> scratch(initialize_floats(shape, init));
   const CpuOps& ops = cpu_ops_for(Isa::automatic);  // they all give the same bits
   std::uint32_t number = 0;
   int fan_in = 1;  // of the weights before a bias
@@ -80,11 +80,11 @@ void initialise_parameters(const NetworkShape& shape, const NetworkInit& init, s
                                                        : init.hidden_gain;
     float* const out = parameters.data() + t.offset;
     if (t.name.ends_with(".weight")) {
-      ops.initialise(init.kind, gain, t.rows, t.columns, number, seed, out, scratch.data());
+      ops.initialize(init.kind, gain, t.rows, t.columns, number, seed, out, scratch.data());
       fan_in = t.columns;
     } else if (init.biases != BiasInit::zero) {
       const double half = init.biases == BiasInit::xavier ? std::sqrt(3.0 / t.rows) : 1 / std::sqrt(static_cast<double>(fan_in));
-      ops.initialise(Initialisation::uniform, static_cast<float>(half), t.rows, 1, number, seed, out, scratch.data());
+      ops.initialize(Initialization::uniform, static_cast<float>(half), t.rows, 1, number, seed, out, scratch.data());
     }
     ++number;
   }
@@ -96,11 +96,33 @@ std::vector<Evaluation> Engine::evaluate_all(std::span<const int> agents, std::s
   return results;
 }
 
+void Engine::begin_training(std::span<const int> agents, std::span<const Watch> watches) {
+  training_.clear();
+  for (std::size_t i = 0; i < agents.size(); ++i) training_.push_back({agents[i], watches[i]});
+}
+
+std::span<const AgentReport> Engine::end_training() {
+  reports_.clear();
+  auto left = std::span(training_);
+  while (!left.empty()) {  // those with as many updates to go are updated together
+    const std::int64_t updates = left[0].watch.to_go();
+    const auto others = std::stable_partition(left.begin(), left.end(), [&](const Trained& t) { return t.watch.to_go() == updates; });
+    const auto count = static_cast<std::size_t>(others - left.begin());
+    together_.clear();
+    for (const Trained& t : left.first(count)) together_.push_back(t.agent);
+    together_reports_.resize(count);
+    update(together_, updates, together_reports_);
+    for (std::size_t i = 0; i < count; ++i) reports_.push_back({together_[i], together_reports_[i], false});
+    left = left.subspan(count);
+  }
+  return reports_;
+}
+
 bool all_finite(std::span<const float> parameters) {
   return std::all_of(parameters.begin(), parameters.end(), [](float x) { return std::isfinite(x); });
 }
 
-Evaluation summarise_evaluation(std::vector<float> returns, const EvaluationRequest& request, bool complete) {
+Evaluation summarize_evaluation(std::vector<float> returns, const EvaluationRequest& request, bool complete) {
   Evaluation e;
   e.episodes = static_cast<int>(returns.size());
   e.greedy = request.greedy;

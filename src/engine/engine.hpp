@@ -7,10 +7,12 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cupg/config.hpp"
 #include "cupg/environment.hpp"
 #include "cupg/trainer.hpp"
+#include "kernels/agent/watch.hpp"
 #include "kernels/trajectory.hpp"
 
 namespace cupg {
@@ -22,6 +24,13 @@ struct UpdateReport {
   std::int64_t env_steps = 0;     ///< environment steps that they took
   bool finite = true;             ///< false: a gradient was NaN or infinite; the agent stands before that update
   bool parameters_finite = true;  ///< false: a parameter is NaN or infinite
+};
+
+/// What one of several agents did up to one of its looks.
+struct AgentReport {
+  int agent = 0;
+  UpdateReport report;
+  bool failed = false;  ///< it was checked there, and the check failed
 };
 
 struct EvaluationRequest {
@@ -41,6 +50,11 @@ class Engine {
   virtual void reset(int agent, std::uint64_t seed, int number = 0) = 0;
   /// `updates` updates of each of `agents`; reports[i] belongs to agents[i].
   virtual void update(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) = 0;
+  /// Trains agents until somebody must look at them (watches[i] is agents[i]'s), or for as long as suits the engine, but up to a look at
+  /// least. Until end_training() nothing may be done with these agents; others can be evaluated meanwhile.
+  virtual void begin_training(std::span<const int> agents, std::span<const Watch> watches);
+  /// A report for every look, those of an agent in order: the engine's until the next call.
+  virtual std::span<const AgentReport> end_training();
   /// Plays with the agent's present parameters; changes nothing of the agent.
   virtual Evaluation evaluate(int agent, const EvaluationRequest& request) = 0;
   /// The same for several agents at once; requests[i] belongs to agents[i].
@@ -68,7 +82,16 @@ class Engine {
     if (stopped()) throw Stopped();
   }
 
+  struct Trained {
+    int agent = 0;
+    Watch watch;
+  };
+  std::vector<Trained> training_;  ///< since begin_training
+  std::vector<AgentReport> reports_;
+
  private:
+  std::vector<int> together_;
+  std::vector<UpdateReport> together_reports_;
   std::function<bool()> stop_;
 };
 
@@ -94,11 +117,11 @@ ThreadPlan plan_threads(const Config& config);
 std::int64_t engine_bytes(const Config& config, int agents, int threads);
 
 /// The initial parameter vector of a seed: what every engine starts from.
-void initialise_parameters(const NetworkShape& shape, const NetworkInit& init, std::uint64_t seed, std::span<float> parameters);
+void initialize_parameters(const NetworkShape& shape, const NetworkInit& init, std::uint64_t seed, std::span<float> parameters);
 /// Bytes that it takes while it runs.
-std::int64_t initialise_bytes(const Config& config);
+std::int64_t initialize_bytes(const Config& config);
 
 /// Mean, extremes and completeness from episode returns.
-Evaluation summarise_evaluation(std::vector<float> returns, const EvaluationRequest& request, bool complete);
+Evaluation summarize_evaluation(std::vector<float> returns, const EvaluationRequest& request, bool complete);
 
 }  // namespace cupg

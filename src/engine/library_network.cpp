@@ -167,7 +167,7 @@ Evaluation LibraryNetwork::evaluate(const EnvironmentInfo& environment, const fl
       }
     }
   }
-  return summarise_evaluation(std::move(returns), request, left == 0);
+  return summarize_evaluation(std::move(returns), request, left == 0);
 }
 
 }  // namespace cupg

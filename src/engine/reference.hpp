@@ -236,7 +236,7 @@ class Agent {
     updates_ = taken_ = 0;
     optimizer_ = {};
     std::vector<float> initial(static_cast<std::size_t>(parameter_count(config_.network())));
-    initialise_parameters(config_.network(), config_.init, seed, initial);
+    initialize_parameters(config_.network(), config_.init, seed, initial);
     parameters.assign(initial.begin(), initial.end());
     first_moment_.assign(initial.size(), Real(0));
     second_moment_.assign(initial.size(), Real(first_second_moment(config_.optimizer)));

@@ -26,7 +26,7 @@ class ReferenceEngine final : public Engine {
   Evaluation evaluate(int agent, const EvaluationRequest& request) override {
     std::vector<float> returns;
     for (int i = 0; i < request.episodes; ++i) returns.push_back(at(agent).play(i, request));
-    return summarise_evaluation(std::move(returns), request, true);
+    return summarize_evaluation(std::move(returns), request, true);
   }
   std::span<const float> parameters(int agent) const override { return agents_[static_cast<std::size_t>(agent)].parameters; }
   void set_parameters(int agent, std::span<const float> parameters) override {

@@ -81,7 +81,7 @@ std::string explain(const Frozen& f, std::uint32_t number) {
   const FrozenSample& s = f.samples[number];
   const reference::Network<double> network(f.network);
   typename reference::Network<double>::Activations a;
-  LossSample<A, double> x{{}, 0, s.action, f.normalised(s), s.target, s.old_log_probability, s.old_value};
+  LossSample<A, double> x{{}, 0, s.action, f.normalized(s), s.target, s.old_log_probability, s.old_value};
   network.forward_logits(f.parameters.data(), s.observation.data(), x.logits, x.value, &a);
   double log_p[A], p[A], grad[A], grad_value;
   softmax(x.logits, log_p, p);

@@ -41,7 +41,7 @@ struct Frozen {
   int values_clipped = 0;             ///< samples with V further than value-clip from the old V
 
   double scale() const { return config.objective.loss == LossSum::mean ? 1 / static_cast<double>(samples.size()) : 1; }
-  double normalised(const FrozenSample& s) const { return (s.advantage - mean) * inverse_sd; }
+  double normalized(const FrozenSample& s) const { return (s.advantage - mean) * inverse_sd; }
   std::vector<std::uint32_t> all() const {
     std::vector<std::uint32_t> numbers;
     for (std::uint32_t i = 0; i < samples.size(); ++i) numbers.push_back(i);
@@ -63,7 +63,7 @@ S sample_loss(const Frozen& f, const reference::Network<S>& network, const S* pa
   S logits[A], value(0.0);
   network.forward_logits(parameters, observation.data(), logits, value);
   LossSample<A, S> x{
-      {}, value, sample.action, S(f.normalised(sample)), S(sample.target), S(sample.old_log_probability), S(sample.old_value)};
+      {}, value, sample.action, S(f.normalized(sample)), S(sample.target), S(sample.old_log_probability), S(sample.old_value)};
   for (int k = 0; k < A; ++k) x.logits[k] = logits[k];
   using Real = Scalar<S>;
   const Coefficients<double>& c = f.coefficients;
@@ -150,7 +150,7 @@ void count_clips(Frozen& f) {
 }
 
 /// Population moments of the samples' advantages, as numbers of float.
-inline void normalise(Frozen& f) {
+inline void normalize(Frozen& f) {
   const double n = static_cast<double>(f.samples.size());
   double sum = 0, squares = 0;
   for (const FrozenSample& s : f.samples) sum += s.advantage / n;
@@ -196,7 +196,7 @@ Frozen freeze(const Config& config, int most) {
       if (f.ratios_clipped * 8 >= static_cast<int>(n)) break;
     }
   }
-  if (config.advantage.normalize) detail::normalise(f);
+  if (config.advantage.normalize) detail::normalize(f);
   const auto unlike = [&](const FrozenSample& s) {
     return branches<Env, Objective, double>(f, s) != branches<Env, Objective, float>(f, s);
   };

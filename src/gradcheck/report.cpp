@@ -26,7 +26,7 @@ std::string problem_text(const Frozen& f) {
   } else {
     text += "differentiated at: the parameters that acted\n";
   }
-  if (f.config.advantage.normalize) text += "advantages are normalised over these samples; mean and deviation are constants\n";
+  if (f.config.advantage.normalize) text += "advantages are normalized over these samples; mean and deviation are constants\n";
   if (f.unlike > 0) text += fmt::format("{} samples left out: float rounding changes a branch (ReLU, clip, max)\n", f.unlike);
   return text;
 }

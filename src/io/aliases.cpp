@@ -56,6 +56,7 @@ constexpr Alias kAliases[] = {
     {kOption, "num-epochs", "epochs", ""},
     {kOption, "num-minibatches", "minibatches", ""},
     {kOption, "minibatch-size", "", kMinibatches},
+    {kOption, "batch", "collect", ""},  // its name before 2026-11-30
     {kOption, "batch-size", "",
      "`minibatches`, the number of parts of a batch of envs x horizon samples: Stable-Baselines3's batch_size is a part's size, "
      "CleanRL's the whole"},

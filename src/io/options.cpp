@@ -16,7 +16,7 @@ template <std::size_t N>
 using Names = std::array<std::string_view, N>;
 
 constexpr auto names_of(Activation) { return Names<2>{"relu", "tanh"}; }
-constexpr auto names_of(Initialisation) { return Names<4>{"he", "xavier", "orthogonal", "uniform"}; }
+constexpr auto names_of(Initialization) { return Names<4>{"he", "xavier", "orthogonal", "uniform"}; }
 constexpr auto names_of(Collect) { return Names<2>{"steps", "episodes"}; }
 constexpr auto names_of(BiasInit) { return Names<3>{"zero", "xavier", "uniform"}; }
 constexpr auto names_of(Estimator) { return Names<3>{"gae", "nstep", "returns"}; }
@@ -163,8 +163,8 @@ const Option kOptions[] = {
 
     count("steps", kLength, "environment steps after which an agent stops, solved or not", CUPG_FIELD(steps), {1, 1e17}),
     count("envs", kLength, "environments that run side by side", CUPG_FIELD(envs), {1, 16777216}),
-    name("batch", kLength, "what an update learns from: `horizon` steps of each environment, or a whole episode of each", CUPG_CHOICE(collect)),
-    where(has_steps, "batch = steps",
+    name("collect", kLength, "what an update learns from: `horizon` steps of each environment, or a whole episode of each", CUPG_CHOICE(collect)),
+    where(has_steps, "collect = steps",
           count("horizon", kLength, "steps of each environment between two updates", CUPG_FIELD(horizon), {1, 1e6})),
     count("updates", kLength, "most updates of an agent; 0: no limit but its steps", CUPG_FIELD(update_limit), {0, 1e15}),
     count("episode-limit", kLength, "steps after which a training episode is cut; 0: never", CUPG_FIELD(episode_limit), {0, 2e9}, "environment"),

@@ -36,7 +36,7 @@ constexpr std::uint32_t kWindow = 64;
 
 /// u in [0, 1) to [-1, 1), exactly: a multiple of 2^-23.
 template <class S>
-CUPG_FN S centred(S u) {
+CUPG_FN S centered(S u) {
   return fma(u, S(2.0), S(-1.0));
 }
 
@@ -64,7 +64,7 @@ CUPG_FN void draw_trials(std::uint32_t first, std::uint64_t key, Draws<Env>& out
   auto s = draw_state<Env, Narrow>(trial, 0, Purpose::search_reset, 0, key);
   Env::each_field(s, [&](Narrow& field, int i) { store(out.state[i], field); });
   const auto draw = philox4x32_lanes(trial, 0u, static_cast<std::uint32_t>(Purpose::search_weights), 0u, key);
-  for (int i = 0; i < O; ++i) store(out.step[i], centred(uniform01<Narrow>(draw.word[i])));
+  for (int i = 0; i < O; ++i) store(out.step[i], centered(uniform01<Narrow>(draw.word[i])));
 }
 
 /// A run in progress.
@@ -192,7 +192,7 @@ class Search {
   /// O numbers in [-1, 1). Block 0: those of a trial; block 1, trial 0: where hill climbing starts.
   static void draw_weights(std::uint32_t trial, std::uint32_t block, std::uint64_t key, float (&w)[O]) {
     const Philox4 draw = philox4x32(trial, 0, static_cast<std::uint32_t>(Purpose::search_weights), block, key);
-    for (int i = 0; i < O; ++i) w[i] = centred(uniform01(draw.word[i]));
+    for (int i = 0; i < O; ++i) w[i] = centered(uniform01(draw.word[i]));
   }
 
   /// Gives each of these lanes a trial, if there is one.

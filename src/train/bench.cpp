@@ -96,7 +96,7 @@ BenchResult bench_rollout(const Config& config, std::int64_t updates, int repeat
   }
   std::vector<float> parameters(static_cast<std::size_t>(plan.parameters));
   AlignedArray<float> packed(padded(plan.packed));
-  initialise_parameters(config.network(), config.init, config.seed, parameters);
+  initialize_parameters(config.network(), config.init, config.seed, parameters);
   network.pack(parameters.data(), packed.data());
   for (int w = 0; w < warps; ++w) ops.reset(environment.id, memory.state.data(), memory.age.data(), config.seed, w);
 

@@ -68,7 +68,7 @@ TrainResult train_by_search(const Config& config, const std::function<bool()>& s
     result.env_steps += agent.env_steps;
     result.agents.push_back(std::move(agent));
   }
-  result.summary = summarise(result.agents);
+  result.summary = summarize(result.agents);
   return result;
 }
 

@@ -61,7 +61,7 @@ Estimate fraction(std::int64_t hits, int n, bool known) {
 
 }  // namespace
 
-Summary summarise(const std::vector<AgentResult>& agents) {
+Summary summarize(const std::vector<AgentResult>& agents) {
   Summary s;
   s.n = static_cast<int>(agents.size());
   std::vector<double> returns, seconds;

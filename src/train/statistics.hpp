@@ -20,6 +20,6 @@ double quantile(std::vector<double> values, double q);
 Estimate bootstrap(std::vector<double> values, const std::function<double(std::span<const double> sorted)>& statistic);
 
 /// Agents without a final return are left out of what is said of returns; those that did not solve are censored in the steps to solve.
-Summary summarise(const std::vector<AgentResult>& agents);
+Summary summarize(const std::vector<AgentResult>& agents);
 
 }  // namespace cupg

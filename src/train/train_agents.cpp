@@ -19,10 +19,11 @@ constexpr double kAnything = -std::numeric_limits<double>::infinity();  // less 
 struct Run {
   int number;  // in the queue
   AgentResult result;
-  CheckSchedule schedule;
   CurveRecorder curve;
+  Watch watch;
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
   bool ended = false;
+  bool due = false;  // for a check
 };
 
 class Loop {
@@ -34,17 +35,24 @@ class Loop {
         environment_(find_environment(config.environment)),
         batch_(config.batch()),
         total_(config.updates()),
-        chunk_(config.collect == Collect::episodes ? 1 : std::max<std::int64_t>(1, 1024 / batch_)),
         seeds_(seeds),
         reporter_(reporter),
         initial_return_(initial_return),
-        checks_(checks),
-        runs_(static_cast<std::size_t>(slots)) {}
+        runs_(static_cast<std::size_t>(slots)) {
+    watch_.schedule = CheckSchedule(environment_, checks);
+    watch_.threshold = environment_.reward_threshold;
+    watch_.max_return = environment_.max_return;
+    watch_.updates = total_;
+    watch_.steps = config_.steps;
+    watch_.every = config_.collect == Collect::episodes ? 1 : static_cast<int>(std::max<std::int64_t>(1, 1024 / batch_));
+    watch_.stops = config_.stop_when_solved ? 1 : 0;
+  }
 
   void operator()(const std::function<void(int, AgentResult)>& done) {
     for (fill_slots(); !active().empty(); fill_slots()) {
-      update();
+      begin_training();
       check();
+      end_training();
       stop_where_told();
       finish(done);
     }
@@ -73,7 +81,7 @@ class Loop {
       auto& place = runs_[static_cast<std::size_t>(s)];
       const int number = place ? -1 : seeds_.take();
       if (number < 0) continue;
-      place.emplace(Run{number, {}, CheckSchedule(environment_, checks_), CurveRecorder(4 * batch_)});
+      place.emplace(Run{number, {}, CurveRecorder(4 * batch_), watch_});
       place->result.seed = seeds_.seed(number);
       engine_.reset(s, place->result.seed, number);
       fresh.push_back(s);
@@ -87,26 +95,28 @@ class Loop {
     }
   }
 
-  /// A chunk of updates of every agent; of those near their end, what is left.
-  void update() {
-    std::vector<int> left = active();
-    while (!left.empty()) {
-      const auto updates_of = [&](int slot) { return std::min(chunk_, total_ - run(slot).result.updates); };
-      const std::int64_t updates = updates_of(left[0]);
-      const auto others = std::stable_partition(left.begin(), left.end(), [&](int slot) { return updates_of(slot) == updates; });
-      const std::vector<int> together(left.begin(), others);
-      std::vector<UpdateReport> reports(together.size());
-      engine_.update(together, updates, reports);
-      for (std::size_t i = 0; i < together.size(); ++i) take(run(together[i]), reports[i]);
-      left.erase(left.begin(), others);
-    }
+  /// Agents that are due for a check wait for it; the others train on meanwhile.
+  void begin_training() {
+    const std::vector<int> slots = slots_where([](const Run& r) { return !r.due; });
+    std::vector<Watch> watches;
+    for (const int slot : slots) watches.push_back(run(slot).watch);
+    engine_.begin_training(slots, watches);
   }
 
-  void take(Run& run, const UpdateReport& report) {
+  void end_training() {
+    for (const AgentReport& look : engine_.end_training()) take(run(look.agent), look.report, look.failed);
+  }
+
+  void take(Run& run, const UpdateReport& report, bool failed) {
     AgentResult& result = run.result;
     result.updates += report.updates;
     result.env_steps += report.env_steps;
-    run.schedule.add(report.env_steps, report.episodes);
+    Progressed now = run.watch.last;
+    now.episodes += report.episodes;
+    now.updates = result.updates;
+    now.taken = result.env_steps;
+    run.watch.look(now);
+    if (failed) run.watch.checked();
     run.curve.add(result.env_steps, seconds_since(run.start), report.episodes);
     reporter_.add(report.env_steps, report.episodes);
     if (!report.finite || !report.parameters_finite) {
@@ -114,18 +124,18 @@ class Loop {
       result.message = fmt::format("a {} became NaN or infinite at update {}; try a smaller learning-rate or max-grad-norm",
                                    report.finite ? "parameter" : "gradient", result.updates + (report.finite ? 0 : 1));
     }
-    run.ended = result.outcome == Outcome::diverged || result.updates >= total_ || result.env_steps >= config_.steps;
+    run.ended = result.outcome == Outcome::diverged || run.watch.at_end();
+    run.due = result.outcome != Outcome::diverged && (run.ended || run.watch.due());
   }
 
   /// Is it solved? The greedy policy's mean over 100 fresh episodes reaches the threshold, and 1,000 more confirm it. Agents that are
   /// due are looked at, and every agent at its end, where the figure is that of the policy that is saved.
   void check() {
-    const std::vector<int> due = slots_where(
-        [&](const Run& r) { return r.result.outcome != Outcome::diverged && (r.ended || (r.schedule.due() && may_improve(r.result))); });
+    const std::vector<int> due = slots_where([](const Run& r) { return r.due; });
     if (due.empty()) return;
     const auto request = [&](const Run& r, int episodes, std::uint32_t second) {
       return EvaluationRequest{
-          .episodes = episodes, .block = 2 * static_cast<std::uint32_t>(r.result.checks) + second, .stop_below = wanted(r)};
+          .episodes = episodes, .block = check_block(r.watch.checks) + second, .stop_below = r.ended ? kAnything : r.watch.stop_below()};
     };
     const auto passes = [&](const Evaluation& e) { return e.complete && e.mean_return >= environment_.reward_threshold; };
     std::vector<Evaluation> figures = evaluate(due, [&](const Run& r) { return request(r, kCheckEpisodes, 0); });
@@ -138,24 +148,10 @@ class Loop {
     for (std::size_t i = 0; i < due.size(); ++i) judge(due[i], figures[i], figures[i].episodes == kConfirmEpisodes && passes(figures[i]));
   }
 
-  /// Whether a check could still tell something: that the agent is solved, or where it goes on after that, that it is better.
-  bool may_improve(const AgentResult& result) const {
-    return result.solved_env_steps == 0 || result.best_return.value_or(kAnything) < environment_.max_return;
-  }
-
-  /// The return below which a check need not be played to its end: the figure of the saved policy is wanted whatever it is, that of
-  /// another where it is the best so far. Not so early in a training that stops when solved: most agents are solved by then, and
-  /// their checks would take twice as long.
-  double wanted(const Run& r) const {
-    if (r.ended) return kAnything;
-    const bool early = 10 * r.result.env_steps < config_.steps && 10 * r.result.updates < total_;
-    return config_.stop_when_solved && early ? environment_.reward_threshold : r.result.best_return.value_or(kAnything);
-  }
-
   void judge(int slot, const Evaluation& figure, bool solved) {
     Run& r = run(slot);
     AgentResult& result = r.result;
-    result.checks += 1;
+    r.due = false;
     if (solved && result.solved_env_steps == 0) {
       result.solved_env_steps = result.env_steps;
       result.solved_seconds = seconds_since(r.start);
@@ -170,11 +166,13 @@ class Loop {
         result.best_parameters.assign(parameters.begin(), parameters.end());
       }
     }
+    r.watch.best = result.best_return.value_or(kAnything);
+    r.watch.solved = result.solved_env_steps > 0 ? 1 : 0;
+    r.watch.may_improve = r.watch.solved == 0 || r.watch.best < environment_.max_return ? 1 : 0;
+    r.watch.checked();
     if (r.ended) {
       if (figure.complete) result.final_return = figure.mean_return;
       result.outcome = solved ? Outcome::solved : Outcome::finished;
-    } else {
-      result.solved_env_steps > 0 ? r.schedule.solved() : r.schedule.failed();
     }
   }
 
@@ -183,16 +181,18 @@ class Loop {
     for (const int slot : active()) {
       if (run(slot).ended) continue;
       run(slot).ended = true;
+      run(slot).due = false;
       run(slot).result.outcome = Outcome::interrupted;
     }
   }
 
   /// Hands over the agents that have ended and frees their slots.
   void finish(const std::function<void(int, AgentResult)>& done) {
-    const std::vector<int> ended = slots_where([](const Run& r) { return r.ended; });
+    const std::vector<int> ended = slots_where([](const Run& r) { return r.ended && !r.due; });
     for (const int slot : ended) {
       Run& r = run(slot);
       r.result.seconds = seconds_since(r.start);
+      r.result.checks = r.watch.checks;
       const std::span<const float> parameters = engine_.parameters(slot);
       r.result.parameters.assign(parameters.begin(), parameters.end());
       if (r.result.best_env_steps == r.result.env_steps) r.result.best_parameters.clear();
@@ -222,11 +222,11 @@ class Loop {
   Engine& engine_;
   const Config& config_;
   const EnvironmentInfo& environment_;
-  const std::int64_t batch_, total_, chunk_;
+  const std::int64_t batch_, total_;
   SeedQueue& seeds_;
   Reporter& reporter_;
   const bool initial_return_;
-  const CheckSettings checks_;
+  Watch watch_;  // a fresh agent's
   std::vector<std::optional<Run>> runs_;
 };
 

@@ -7,8 +7,8 @@
 
 #include "cupg/config.hpp"
 #include "cupg/trainer.hpp"
+#include "kernels/agent/watch.hpp"
 #include "src/engine/engine.hpp"
-#include "src/train/check_schedule.hpp"
 
 namespace cupg {
 
@@ -16,8 +16,8 @@ inline double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// Solved: the greedy policy's mean return over so many fresh episodes reaches the threshold, and so many more confirm it.
-inline constexpr int kCheckEpisodes = 100, kConfirmEpisodes = 1000;
+/// Solved: the greedy policy's mean return over kCheckEpisodes fresh episodes reaches the threshold, and so many more confirm it.
+inline constexpr int kConfirmEpisodes = 1000;
 
 /// Numbers of evaluations that are not checks (checks count up from 0), so that each has episodes of its own.
 inline constexpr std::uint32_t kInitialBlock = 0xfffffffeu, kFinalBlock = 0xffffffffu;

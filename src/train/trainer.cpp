@@ -50,7 +50,7 @@ TrainResult train(const Config& config, const TrainHooks& hooks) {
   std::erase_if(result.agents,
                 [](const AgentResult& a) { return a.parameters.empty() || (a.outcome == Outcome::interrupted && a.updates == 0); });
   for (const AgentResult& a : result.agents) result.env_steps += a.env_steps;
-  result.summary = summarise(result.agents);
+  result.summary = summarize(result.agents);
   return result;
 }
 

@@ -55,10 +55,12 @@ TEST(Names, AreSpelledOnceAndAnsweredOrTaken) {
   }
 }
 
-/// A value that the setting takes with algo = ppo and its settings, and that is none of those; for algo, with another search's.
+/// A value that the setting takes with algo = ppo and its settings, and that is none of those; for algo, with another search's, for
+/// collect, with A2C's.
 std::string a_value(std::string_view option) {
   if (option == "environment") return "CartPole-v0";
   if (option == "algo") return "hill-climbing";
+  if (option == "collect") return "episodes";
   const Option& o = *find_option(option);
   return o.type == OptionType::count ? "2" : "0.125";
 }
@@ -75,7 +77,11 @@ TEST(Names, ThatMeanTheSameAreTakenAndToldByTheCommandLine) {
     }
     ++taken;
     const std::string value = a_value(ours);
-    const std::vector<std::string> with{"train", "--preset", ours == "algo" ? "kvfrans-random-search" : "cleanrl-ppo", "--print-config"};
+    const std::vector<std::string> with{"train", "--preset",
+                                        ours == "algo"      ? "kvfrans-random-search"
+                                        : ours == "collect" ? "shared-net"
+                                                            : "cleanrl-ppo",
+                                        "--print-config"};
     auto by_name = with, by_ours = with;
     by_name.insert(by_name.end(), {"--" + name, value});
     by_ours.insert(by_ours.end(), {"--" + ours, value});

@@ -23,18 +23,7 @@ void expect_returns(Scene& scene, const std::vector<Job>& jobs, int episodes, bo
     const Job& job = jobs[static_cast<std::size_t>(i)];
     words[2 * i] = static_cast<std::uint32_t>(job.slot);
     words[2 * i + 1] = job.block;
-    cupg::EvaluateArgs a;
-    a.plan = &scene.network.plan();
-    a.weights = scene.packed(job.slot);
-    a.episodes = episodes;
-    a.max_episode_steps = scene.agents.max_episode_steps;
-    a.greedy = greedy;
-    a.key = scene.state(job.slot).key;
-    a.block = job.block;
-    a.allowed_deficit = 1e300;
-    a.returns = want.data() + std::int64_t{i} * warps * kWarp;
-    double deficit = 0;
-    for (int w = 0; w < warps; ++w) scene.ops.evaluate(scene.environment, a, w, scene.workspace.data(), deficit);
+    scene.play(job.slot, {.episodes = episodes, .greedy = greedy, .block = job.block}, want.data() + std::int64_t{i} * warps * kWarp);
   }
   OnDevice device(scene);
   DeviceArray<std::uint32_t> jobs_there(device.stream, words);

@@ -55,7 +55,7 @@ TEST_F(CudaGemmEngine, FirstUpdateIsTheReferenceEnginesWithinItsRoundings) {
       const bool huge = parameter_count(shape) > 20000;
       if (huge && scale() < 1) continue;
       Config c = engine_config(shape, huge ? 5 : 37, huge ? 3 : 7);
-      if (huge) c.init.kind = cupg::Initialisation::xavier;
+      if (huge) c.init.kind = cupg::Initialization::xavier;
       expect_first_update_by(*make(c), c);
       if (testing::Test::HasFatalFailure()) return;
       count_shape(name(shape));
@@ -91,7 +91,7 @@ std::vector<float> CudaGemmEngine::expect_same_updates(const Config& c, std::int
   return parameters(*device);
 }
 
-TEST_F(CudaGemmEngine, NormalisesAndOptimisesAsTheCpuEngine) {
+TEST_F(CudaGemmEngine, NormalizesAndOptimizesAsTheCpuEngine) {
   // five updates; roundings come to some 1e-6 of the largest parameter, every setting changes 1e-3 of it
   constexpr double kRoundings = 2e-5;
   std::vector<std::vector<float>> ends;

@@ -11,6 +11,20 @@ using cupg::Estimator;
 
 struct CudaPopulation : CudaTest {};
 
+/// Where an agent has paused for a check: plays it, and lets the agent go on if it fails. Returns whether it does.
+bool fails_check(Scene& scene, int slot) {
+  const cupg::Watch& watch = scene.agents.watch[slot];
+  AgentState& state = scene.state(slot);
+  if (state.halted != cupg::kPaused || state.diverged != 0 || watch.at_end() || !watch.due()) return false;
+  float returns[128];
+  scene.play(slot, {.episodes = cupg::kCheckEpisodes, .block = cupg::check_block(watch.checks)}, returns);
+  if (!cupg::check_fails(scene.agents, slot, returns)) return false;
+  state.halted = cupg::kRuns;
+  return true;
+}
+
+int failed_checks = 0;
+
 /// `updates` updates of every chosen agent by the CPU.
 void train(Scene& scene, int updates) {
   scene.each_running([&](int slot) {
@@ -21,6 +35,7 @@ void train(Scene& scene, int updates) {
       if (scene.agents.normalize_over != MomentsOver::nothing) scene.moments(slot);
       scene.gradient(slot, {});
       scene.step(slot, {});
+      failed_checks += fails_check(scene, slot);
     }
   });
 }
@@ -66,7 +81,7 @@ void expect_trained(Scene& scene, const PopulationForm& form, int updates, std::
 TEST_F(CudaPopulation, HasTheCpusBits) {
   const int envs[] = {1, 31, 33, 64, 140, 1100}, horizons[] = {1, 3, 7, 20};
   const char* const algorithms[] = {"a2c", "ppo", "reinforce-baseline"};
-  int launches = 0, forms[2][2] = {};
+  int launches = 0, paused = 0, forms[2][2] = {};
   for (const auto& row : pairwise_table({kSmallShapes, std::size(envs), std::size(horizons), 4, 4, 4, 3, kSchedules, 3, 3, 3})) {
     Setting s;
     s.network(kernel_shapes()[row[0]]);
@@ -85,6 +100,7 @@ TEST_F(CudaPopulation, HasTheCpusBits) {
     if (row[6] == 2) s.config.optimizer.schedule = cupg::Schedule::linear, s.config.objective.loss = cupg::LossSum::sum;
     if (row[9] == 0) s.config.exploration = {.start = 0.5f, .end = 0.25f, .steps = 5000};
     const int updates = 1 + static_cast<int>(row[1] + row[2]) % 4;
+    s.every = static_cast<int>(row[1] + row[6]) % 3;
     limit_work(s, (row[10] == 2 ? 5e6 : 3e7) * scale());
     Scene scene(s);
     form.block_warps = std::min(form.block_warps, scene.agents.warps);
@@ -94,10 +110,13 @@ TEST_F(CudaPopulation, HasTheCpusBits) {
       if (population_bytes(scene.agents, form) > kMostShared) *parts[k] = false;
     expect_trained(scene, form, updates, row[7]);
     ++launches, ++forms[form.keep][form.shared_rows];
+    for (const int slot : s.chosen) paused += scene.state(slot).halted == cupg::kPaused;
     if (HasFatalFailure() || HasNonfatalFailure()) return;
   }
   for (const auto& keep : forms)
     for (const int n : keep) EXPECT_GT(n, 8) << "every form of the kernel";
+  EXPECT_GT(paused, 10) << "agents that are watched";
+  EXPECT_GT(failed_checks, 10);
 }
 
 TEST_F(CudaPopulation, IsTheLargeBatchKernels) {

@@ -33,6 +33,7 @@ struct Setting {
   std::vector<int> chosen = {1};  ///< the agents of a launch
   std::vector<int> halted = {};   ///< those that a launch must leave alone
   std::uint32_t step = 5;         ///< that the agents have taken
+  int every = 0;                  ///< updates between two looks at an agent; 0: nobody watches
 
   Setting() {
     config.envs = 33;
@@ -142,8 +143,10 @@ struct Scene {
         v = std::abs(v);
       }
       pack(slot);
+      watch(slot);
     }
-    for (const int slot : s.halted) state(slot).halted = 1;
+    std::fill_n(memory.looks.data(), memory.looks.size(), 0u);
+    for (const int slot : s.halted) state(slot).halted = cupg::kNotFinite;
   }
   Scene(const Scene&) = delete;
   Scene& operator=(const Scene&) = delete;
@@ -168,6 +171,23 @@ struct Scene {
   /// Partial sums of a minibatch.
   int partial_count(int slot) {
     return cupg::partials_of_samples(agents, state(slot).count / static_cast<std::uint32_t>(agents.minibatches));
+  }
+
+  /// Ends and checks at other times for each slot.
+  void watch(int slot) {
+    const cupg::CheckSettings checks{.window_steps = 400, .ratio = slot % 2 == 0 ? 0.05 : 0.01};
+    const cupg::EnvironmentInfo& info = cupg::find_environment(setting.config.environment);
+    cupg::Watch& w = agents.watch[slot] = {};
+    w.schedule = cupg::CheckSchedule(info, checks);
+    w.threshold = info.reward_threshold;
+    w.max_return = info.max_return;
+    w.checks = slot;
+    w.best = slot == 0 ? 9.5 : info.reward_threshold;
+    w.every = setting.every;
+    w.updates = slot % 3 == 0 ? 5 : 1000;
+    w.steps = slot == 5 ? 2 * setting.config.batch() : 1'000'000'000;
+    w.may_improve = slot == 6 ? 0 : 1;
+    w.last = cupg::progressed(state(slot));
   }
 
   // ---- the ops, by the CPU, for one agent
@@ -366,7 +386,7 @@ struct Scene {
       a.gradient = gradient.data();
       const bool made = ops.optimize(a);
       if (made) pack(slot);
-      s.halted = made ? 0 : 1;
+      s.halted = made ? cupg::kRuns : cupg::kNotFinite;
       s.diverged = 0;
       for (int i = 0; i < agents.plan.parameters; ++i) s.diverged |= std::isfinite(parameters(slot)[i]) ? 0 : 1;
       if (!made) return false;
@@ -378,7 +398,25 @@ struct Scene {
     s.optimizer.decay_power *= s.settings.optimizer.decay;
     s.updates += 1;
     s.taken += s.count;
+    if (agents.watch[slot].looks_after(s.updates) && cupg::look_at(agents, slot, s, s.episodes) != cupg::Next::train)
+      s.halted = cupg::kPaused;
     return true;
+  }
+
+  /// An evaluation; `returns` [warps][32].
+  void play(int slot, const cupg::EvaluationRequest& request, float* returns) {
+    cupg::EvaluateArgs a;
+    a.plan = &network.plan();
+    a.weights = packed(slot);
+    a.episodes = request.episodes;
+    a.max_episode_steps = agents.max_episode_steps;
+    a.greedy = request.greedy;
+    a.key = state(slot).key;
+    a.block = request.block;
+    a.allowed_deficit = 1e300;
+    a.returns = returns;
+    double deficit = 0;
+    for (int w = 0; w * kWarp < request.episodes; ++w) ops.evaluate(environment, a, w, workspace.data(), deficit);
   }
 
   /// op(slot) for every chosen agent that has not halted.

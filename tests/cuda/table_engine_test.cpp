@@ -80,7 +80,7 @@ Config ppo_config() {
   c.update_limit = 100;
   return c;
 }
-Config normalised_episodes() {
+Config normalized_episodes() {
   Config c = episodes_config(3);
   c.advantage.normalize = true;
   c.advantage.normalize_over = cupg::NormalizeOver::episode;
@@ -111,7 +111,7 @@ INSTANTIATE_TEST_SUITE_P(Shard, CudaTileTable, testing::Range(std::size_t{0}, kS
 struct CudaTileEngine : CudaEngineTest<> {};
 
 TEST_F(CudaTileEngine, SomeAgentsGoOnAndOneStartsAfresh) {
-  for (const Config& c : {ppo_config(), normalised_episodes()}) {
+  for (const Config& c : {ppo_config(), normalized_episodes()}) {
     Pair pair(c, 4, c.algorithm);
     pair.update(pair.all(), 2);
     pair.update({3, 0}, 2);
@@ -145,7 +145,7 @@ TEST_F(CudaTileEngine, EpochsEndEarlyForSomeAgentsAlone) {
 }
 
 TEST_F(CudaTileEngine, ADivergingAgentBesideHealthyOnes) {
-  for (Config c : {ppo_config(), normalised_episodes()}) {
+  for (Config c : {ppo_config(), normalized_episodes()}) {
     c.optimizer.kind = cupg::OptimizerKind::sgd;
     c.optimizer.max_grad_norm = 0;
     Pair pair(c, 3, c.algorithm);
@@ -181,7 +181,7 @@ TEST_F(CudaTileEngine, MoreThan32TilesAreReducedInRuns) {
 }
 
 TEST_F(CudaTileEngine, EpisodesOfVeryDifferentLengthSideBySide) {
-  Config c = normalised_episodes();
+  Config c = normalized_episodes();
   c.hidden = {};
   c.envs = 2;
   c.episode_limit = 2200;  // the balancing agent: 35 tiles an episode, the other: one

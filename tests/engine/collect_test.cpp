@@ -223,7 +223,7 @@ TEST(Collect, RandomActionsMixWithThePolicys) {
     }
 }
 
-TEST(Collect, TheBehaviourBecomesThePolicyLinearly) {
+TEST(Collect, TheBehaviorBecomesThePolicyLinearly) {
   const cupg::Exploration e{.start = 0.4f, .end = 0.15f, .steps = 75000};
   EXPECT_EQ(cupg::behavior_epsilon(e, 0), 0.4f);
   EXPECT_NEAR(static_cast<double>(cupg::behavior_epsilon(e, 37500)), 0.275, 1e-7);

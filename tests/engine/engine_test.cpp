@@ -42,7 +42,7 @@ Config small() {
 
 TEST(Engine, StartsFromTheParametersOfTheSeed) {
   std::vector<float> want(131);
-  cupg::initialise_parameters(small().network(), small().init, 12, want);
+  cupg::initialize_parameters(small().network(), small().init, 12, want);
   for (const Maker& maker : kEngines) {
     const auto engine = maker.make(small(), 1);
     engine->reset(0, 12);
@@ -50,13 +50,13 @@ TEST(Engine, StartsFromTheParametersOfTheSeed) {
   }
 }
 
-TEST(InitialiseParameters, DrawsEveryTensorByItsNumberAndGainAndLeavesBiasesZero) {
-  const cupg::NetworkInit init{.kind = cupg::Initialisation::he, .hidden_gain = 0.5f, .policy_gain = 0.25f, .value_gain = 2};
+TEST(InitializeParameters, DrawsEveryTensorByItsNumberAndGainAndLeavesBiasesZero) {
+  const cupg::NetworkInit init{.kind = cupg::Initialization::he, .hidden_gain = 0.5f, .policy_gain = 0.25f, .value_gain = 2};
   for (const cupg::NetworkShape& shape :
        {shared_shape({16, 7}), separate_shape({5}, {3, 4}), shared_shape({}, cupg::Activation::relu, false)}) {
     std::vector<float> got(static_cast<std::size_t>(parameter_count(shape)), 99.0f), want(got.size(), 0.0f),
-        scratch(cupg::kInitialiseScratch);
-    cupg::initialise_parameters(shape, init, 77, got);
+        scratch(cupg::kInitializeScratch);
+    cupg::initialize_parameters(shape, init, 77, got);
     std::uint32_t number = 0;  // of the tensor in the layout, biases counted
     for (const cupg::TensorInfo& t : parameter_layout(shape)) {
       const float gain = t.name == "policy.head.weight" ? 0.25f : t.name == "value.head.weight" ? 2.0f : 0.5f;
@@ -68,16 +68,16 @@ TEST(InitialiseParameters, DrawsEveryTensorByItsNumberAndGainAndLeavesBiasesZero
   }
 }
 
-TEST(InitialiseParameters, PanelsOfColumnsGiveTheBitsOfOneColumnAfterTheOther) {
-  using enum cupg::Initialisation;
+TEST(InitializeParameters, PanelsOfColumnsGiveTheBitsOfOneColumnAfterTheOther) {
+  using enum cupg::Initialization;
   for (const auto& [rows, columns] : {std::pair{64, 64}, {24, 24}, {23, 90}, {65, 24}, {64, 130}, {129, 128}, {200, 77}})
-    for (const cupg::Initialisation kind : {orthogonal, he, xavier, uniform}) {
+    for (const cupg::Initialization kind : {orthogonal, he, xavier, uniform}) {
       const auto count = static_cast<std::size_t>(rows * columns);
-      std::vector<float> want(count), scratch(static_cast<std::size_t>(cupg::initialise_scratch(rows, columns)));
+      std::vector<float> want(count), scratch(static_cast<std::size_t>(cupg::initialize_scratch(rows, columns)));
       cupg::initialize_matrix(kind, 0.75f, rows, columns, 3, 77, want.data(), scratch.data());
       for (const cupg::Isa isa : cupg::available_isas()) {
-        Guarded<float> got(rows * columns), space(cupg::initialise_scratch(rows, columns));
-        cupg::cpu_ops_for(isa).initialise(kind, 0.75f, rows, columns, 3, 77, got.data(), space.data());
+        Guarded<float> got(rows * columns), space(cupg::initialize_scratch(rows, columns));
+        cupg::cpu_ops_for(isa).initialize(kind, 0.75f, rows, columns, 3, 77, got.data(), space.data());
         EXPECT_TRUE(same_bits(want, got)) << rows << " x " << columns << ", " << text(isa);
         EXPECT_TRUE(got.guards_intact() && space.guards_intact());
       }
@@ -258,15 +258,15 @@ TEST(Engine, ReportsTheEpisodesThatEnded) {
   EXPECT_LE(report.episodes.terminated, report.episodes.episodes);
 }
 
-TEST(SummariseEvaluation, ByHand) {
-  const cupg::Evaluation e = cupg::summarise_evaluation({3, 1, 8}, {.episodes = 3, .greedy = false}, false);
+TEST(SummarizeEvaluation, ByHand) {
+  const cupg::Evaluation e = cupg::summarize_evaluation({3, 1, 8}, {.episodes = 3, .greedy = false}, false);
   EXPECT_EQ(e.episodes, 3);
   EXPECT_EQ(e.mean_return, 4);
   EXPECT_EQ(e.min_return, 1);
   EXPECT_EQ(e.max_return, 8);
   EXPECT_FALSE(e.greedy);
   EXPECT_FALSE(e.complete);
-  EXPECT_EQ(cupg::summarise_evaluation({}, {}, true).mean_return, 0);
+  EXPECT_EQ(cupg::summarize_evaluation({}, {}, true).mean_return, 0);
 }
 
 }  // namespace

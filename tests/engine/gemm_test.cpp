@@ -150,7 +150,7 @@ TEST(LibraryNetwork, FirstUpdateIsTheReferenceEnginesWithinItsRoundings) {
       if (scale() < 1 && parameter_count(shape) > 2000) continue;
       const bool huge = parameter_count(shape) > 20000;
       Config c = engine_config(shape, huge ? 5 : 37, huge ? 3 : 7);
-      if (huge) c.init.kind = cupg::Initialisation::xavier;
+      if (huge) c.init.kind = cupg::Initialization::xavier;
       expect_first_update(c);
       if (testing::Test::HasFatalFailure()) return;
     }
@@ -234,7 +234,7 @@ TEST(LibraryNetwork, AnEpisodeLimitAndASummedLossAreTheReferenceEngines) {
   }
 }
 
-TEST(LibraryNetwork, NormalisesAndOptimisesAsTheReferenceEngine) {
+TEST(LibraryNetwork, NormalizesAndOptimizesAsTheReferenceEngine) {
   // five updates; roundings come to some 1e-6 of the largest parameter, every setting changes 1e-3 of it
   constexpr double kRoundings = 2e-5;
   std::vector<std::vector<float>> ends;

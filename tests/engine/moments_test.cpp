@@ -63,16 +63,16 @@ TEST(Moments, ByHand) {
   EXPECT_FLOAT_EQ(m.inverse_sd, 1 / std::sqrt(3.5f));
 }
 
-TEST(Moments, NormalisedAdvantagesHaveMeanZeroAndDeviationOne) {
+TEST(Moments, NormalizedAdvantagesHaveMeanZeroAndDeviationOne) {
   for (const int envs : {1, 4, 31, 32, 33, 70})
     for (const int horizon : {3, 7, 8}) {
       const std::vector<float> numbers = random_floats(static_cast<std::size_t>(envs * horizon), 5.0f, 21);
       const cupg::Moments m = moments(cupg::cpu_ops_for(cupg::Isa::automatic), Advantages(envs, horizon, numbers));
       double mean = 0, square = 0;
       for (const float a : numbers) {
-        const double normalised = (static_cast<double>(a) - static_cast<double>(m.mean)) * static_cast<double>(m.inverse_sd);
-        mean += normalised / static_cast<double>(numbers.size());
-        square += normalised * normalised / static_cast<double>(numbers.size());
+        const double normalized = (static_cast<double>(a) - static_cast<double>(m.mean)) * static_cast<double>(m.inverse_sd);
+        mean += normalized / static_cast<double>(numbers.size());
+        square += normalized * normalized / static_cast<double>(numbers.size());
       }
       // sums of at most 560 numbers: some 20 roundings on the longest path
       EXPECT_FALSE(!(std::abs(mean) <= 20 * 0x1p-24)) << envs << " x " << horizon;

@@ -431,7 +431,7 @@ TEST(Update, EveryEpochHasAnOrderOfItsOwn) {
   EXPECT_NE(order(0), order(1));
 }
 
-TEST(Update, AdvantagesAreNormalisedOverWhatIsNamed) {
+TEST(Update, AdvantagesAreNormalizedOverWhatIsNamed) {
   Config c = episodes_config(5);
   c.advantage.normalize = true;
   for (const auto over : {cupg::NormalizeOver::batch, cupg::NormalizeOver::episode, cupg::NormalizeOver::minibatch}) {

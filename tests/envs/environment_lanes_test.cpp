@@ -35,7 +35,7 @@ Warps fresh(const cupg::CpuOps& ops, int warps, std::uint64_t seed) {
 TEST(Reset, DrawsEveryCoordinateUniformlyAndIndependently) {
   const int warps = 4096, n = warps * kWarp;
   const Warps w = fresh(cupg::cpu_ops_for(cupg::Isa::scalar), warps, 20240607);
-  double mean[kState] = {}, product[kState][kState] = {}, neighbour[kState] = {};
+  double mean[kState] = {}, product[kState][kState] = {}, neighbor[kState] = {};
   int bins[kState][20] = {};
   for (int e = 0; e < n; ++e)
     for (int i = 0; i < kState; ++i) {
@@ -44,7 +44,7 @@ TEST(Reset, DrawsEveryCoordinateUniformlyAndIndependently) {
       ASSERT_LT(x, 0.05);
       mean[i] += x / n;
       for (int j = 0; j < kState; ++j) product[i][j] += x * static_cast<double>(w.at(e, j)) / n;
-      neighbour[i] += x * static_cast<double>(w.at((e + 1) % n, i)) / n;
+      neighbor[i] += x * static_cast<double>(w.at((e + 1) % n, i)) / n;
       ++bins[i][static_cast<int>((x + 0.05 + 1e-9) / 0.1 * 20)];
     }
   // five standard errors of n draws; the seed is fixed, so a pass stays a pass
@@ -53,7 +53,7 @@ TEST(Reset, DrawsEveryCoordinateUniformlyAndIndependently) {
     EXPECT_FALSE(!(std::abs(mean[i]) <= error * std::sqrt(variance)));
     EXPECT_FALSE(
         !(std::abs(product[i][i] / variance - 1) <= error * std::sqrt(0.8)));  // the square of a uniform number has relative variance 4/5
-    EXPECT_FALSE(!(std::abs(neighbour[i]) <= error * variance)) << "between environments";
+    EXPECT_FALSE(!(std::abs(neighbor[i]) <= error * variance)) << "between environments";
     for (int j = 0; j < i; ++j) EXPECT_FALSE(!(std::abs(product[i][j]) <= error * variance)) << "between coordinates " << i << " and " << j;
     double chi2 = 0;
     for (const int count : bins[i]) chi2 += (count - n / 20.0) * (count - n / 20.0) / (n / 20.0);

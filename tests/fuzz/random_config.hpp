@@ -62,8 +62,8 @@ inline void roll_network(Dice& dice, cupg::Config& c) {
   c.activation = dice.pick({cupg::Activation::relu, cupg::Activation::tanh});
   c.bias = !dice.one_in(5);
   if (!c.shared && dice.one_in(3)) c.value_bias = dice.one_in(2);
-  using cupg::Initialisation;
-  c.init.kind = dice.pick({Initialisation::he, Initialisation::xavier, Initialisation::orthogonal, Initialisation::uniform});
+  using cupg::Initialization;
+  c.init.kind = dice.pick({Initialization::he, Initialization::xavier, Initialization::orthogonal, Initialization::uniform});
   c.init.biases = dice.pick({cupg::BiasInit::zero, cupg::BiasInit::xavier, cupg::BiasInit::uniform});
   c.init.hidden_gain = dice.real({0.5f, 1.f, 1.41f, 2.f});
   c.init.policy_gain = dice.real({0.01f, 0.3f, 1.f, 5.f});

@@ -189,7 +189,7 @@ TEST(Json, HasNullForWhatWasNotMeasured) {
   TrainResult result;
   AgentResult& agent = result.agents.emplace_back();
   agent.outcome = Outcome::interrupted;
-  result.summary = summarise(result.agents);
+  result.summary = summarize(result.agents);
   const auto json = cupg_test::parse_json(dump_line(train_json({}, result)));
   EXPECT_EQ(json["summary"]["n"], 1);
   EXPECT_EQ(json["summary"]["measured"], 0);
@@ -207,7 +207,7 @@ TEST(Json, HasStepsToSolveAndTheCurveOfTheUnsolved) {
     agent.env_steps = steps;
     if (steps != 200) agent.outcome = Outcome::solved, agent.solved_env_steps = steps;
   }
-  result.summary = summarise(result.agents);
+  result.summary = summarize(result.agents);
   const auto json = cupg_test::parse_json(dump_line(train_json({}, result)));
   const auto& steps = json["summary"]["steps_to_solve"];
   EXPECT_EQ(steps["median"], 300);  // 3/4 left at 100; 3/8 at 300, as the one of 200 was censored
@@ -282,7 +282,7 @@ TrainResult agents(int n, int solved) {
     agent.env_steps = 1'000'000 * (i + 1);
     if (i < solved) agent.outcome = Outcome::solved, agent.solved_env_steps = agent.env_steps;
   }
-  result.summary = summarise(result.agents);
+  result.summary = summarize(result.agents);
   return result;
 }
 
@@ -309,12 +309,12 @@ TEST(Summary, SaysWhereThereIsNoInterval) {
   TrainResult result = agents(2, 1);
   result.agents[1].outcome = Outcome::interrupted;
   result.agents[1].final_return.reset();
-  result.summary = summarise(result.agents);
+  result.summary = summarize(result.agents);
   const std::string text = describe_training({}, result);
   EXPECT_NE(text.find("return (IQM)           480.0 (n = 1, no interval)\n"), std::string::npos) << text;
   EXPECT_NE(text.find("solved                 50.0 % (no interval: agents were interrupted)\n"), std::string::npos) << text;
   result.agents[0].final_return.reset();
-  result.summary = summarise(result.agents);
+  result.summary = summarize(result.agents);
   EXPECT_NE(describe_training({}, result).find("return (IQM)           not measured"), std::string::npos);
 }
 

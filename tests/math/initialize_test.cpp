@@ -11,15 +11,15 @@
 namespace lane_test {
 namespace {
 
-using cupg::Initialisation;
-using enum cupg::Initialisation;
+using cupg::Initialization;
+using enum cupg::Initialization;
 
 constexpr std::uint64_t kKey = 0x123456789abcdef0u;
 
-std::vector<float> matrix(Initialisation kind, float gain, int rows, int columns, std::uint32_t tensor = 0, std::uint64_t key = kKey) {
+std::vector<float> matrix(Initialization kind, float gain, int rows, int columns, std::uint32_t tensor = 0, std::uint64_t key = kKey) {
   constexpr float kGuard = 12345.0f;
   const std::size_t count = static_cast<std::size_t>(rows * columns);
-  std::vector<float> out(count + 1, kGuard), scratch(cupg::kInitialiseScratch + 1, kGuard);
+  std::vector<float> out(count + 1, kGuard), scratch(cupg::kInitializeScratch + 1, kGuard);
   cupg::initialize_matrix(kind, gain, rows, columns, tensor, key, out.data(), scratch.data());
   EXPECT_EQ(out.back(), kGuard);
   EXPECT_EQ(scratch.back(), kGuard);
@@ -32,7 +32,7 @@ struct Moments {
 };
 
 // Over 64 matrices, 262,144 numbers: the mean's standard error is sd / 512.
-Moments moments(Initialisation kind, float gain) {
+Moments moments(Initialization kind, float gain) {
   std::vector<double> all;
   for (std::uint32_t tensor = 0; tensor < 64; ++tensor)
     for (const float v : matrix(kind, gain, 64, 64, tensor)) all.push_back(static_cast<double>(v));
@@ -143,7 +143,7 @@ TEST(Initialize, OrthogonalOfOneNumberIsItsSign) {
 }
 
 TEST(Initialize, KeysAndTensorsDrawDifferentNumbers) {
-  for (const Initialisation kind : {he, xavier, orthogonal, uniform}) {
+  for (const Initialization kind : {he, xavier, orthogonal, uniform}) {
     EXPECT_EQ(matrix(kind, 1.0f, 8, 5), matrix(kind, 1.0f, 8, 5));
     EXPECT_NE(matrix(kind, 1.0f, 8, 5), matrix(kind, 1.0f, 8, 5, 1));
     EXPECT_NE(matrix(kind, 1.0f, 8, 5), matrix(kind, 1.0f, 8, 5, 0, kKey + 1));

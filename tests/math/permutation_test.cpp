@@ -100,7 +100,7 @@ struct Fairness {
 };
 /// Over many keys: which number comes in which position, and which pairs are neighbors.
 std::pair<Fairness, Fairness> fairness(std::uint32_t n, int rounds, std::uint64_t key) {
-  std::vector<int> positions(n * n), pairs(n * n), neighbours;
+  std::vector<int> positions(n * n), pairs(n * n), neighbors;
   for (int k = 0; k < rounds; ++k) {
     const auto numbers =
         order(n, static_cast<std::uint32_t>(k), static_cast<std::uint32_t>(k % 4), key + static_cast<std::uint64_t>(k % 3));
@@ -108,16 +108,16 @@ std::pair<Fairness, Fairness> fairness(std::uint32_t n, int rounds, std::uint64_
     for (std::uint32_t i = 0; i + 1 < n; ++i) ++pairs[numbers[i] * n + numbers[i + 1]];
   }
   for (std::uint32_t i = 0; i < n * n; ++i)
-    if (i / n != i % n) neighbours.push_back(pairs[i]);
+    if (i / n != i % n) neighbors.push_back(pairs[i]);
   const double m = n;
-  return {Fairness(positions, rounds / m, (m - 1) * (m - 1)), Fairness(neighbours, rounds / m, m * (m - 1) - 1)};
+  return {Fairness(positions, rounds / m, (m - 1) * (m - 1)), Fairness(neighbors, rounds / m, m * (m - 1) - 1)};
 }
 
 TEST(Permutation, PositionsAndNeighboursAreFair) {
   for (const std::uint32_t n : {3u, 5u, 8u, 16u, 31u, 32u, 33u, 50u, 64u, 100u, 128u}) {
-    const auto [positions, neighbours] = fairness(n, scaled(20000, 4000), 11);
+    const auto [positions, neighbors] = fairness(n, scaled(20000, 4000), 11);
     EXPECT_FALSE(!(std::abs(positions.sigmas) <= 5)) << n << ": " << positions.sigmas;  // five standard deviations, fixed seed
-    EXPECT_FALSE(!(std::abs(neighbours.sigmas) <= 5)) << n << ": " << neighbours.sigmas;
+    EXPECT_FALSE(!(std::abs(neighbors.sigmas) <= 5)) << n << ": " << neighbors.sigmas;
   }
 }
 TEST(Permutation, FewNumbersComeInAllTheirOrders) {

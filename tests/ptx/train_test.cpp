@@ -26,7 +26,7 @@ const std::vector<std::vector<std::string>>& factors() {
       {"--envs 32 --horizon 12", "--envs 4 --horizon 30 --estimator nstep --nstep 3", "--envs 300 --horizon 6", "--envs 20 --horizon 40",
        "--algo ppo --envs 32 --horizon 12 --epochs 2 --minibatches 2", "--algo ppo --envs 5 --horizon 20 --epochs 1 --minibatches 1",
        "--algo reinforce --envs 3 --episode-limit 40", "--algo reinforce-baseline --envs 2 --episode-limit 40",
-       "--batch episodes --envs 3 --episode-limit 40 --normalize --normalize-over episode"},
+       "--collect episodes --envs 3 --episode-limit 40 --normalize --normalize-over episode"},
       {"--hidden 16", "--hidden none", "--hidden 33", "--hidden 64,64", "--hidden 20,9 --separate --activation tanh",
        "--hidden 7 --separate", "--hidden 96", "--hidden 12,12,12 --activation tanh"},
       {"", "--seeds 3"},

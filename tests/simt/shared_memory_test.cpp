@@ -13,7 +13,7 @@ using namespace cupg_test;
 using cupg::simt::launch;
 using cupg::simt::WithOptions;
 
-__global__ void half_initialised_kernel(float* out) {
+__global__ void half_initialized_kernel(float* out) {
   __shared__ float fixed[64];
   CUPG_DYNAMIC_SHARED(float, dynamic);
   const unsigned i = threadIdx.x;
@@ -27,7 +27,7 @@ __global__ void half_initialised_kernel(float* out) {
 TEST(SharedMemory, IsPoisonedForEveryBlock) {
   under_schedules(4, [&](int) {
     std::vector<float> got(2 * 3 * 64);
-    launch("half_initialised", half_initialised_kernel, dim3(3), dim3(64), 64 * sizeof(float), got.data());
+    launch("half_initialized", half_initialized_kernel, dim3(3), dim3(64), 64 * sizeof(float), got.data());
     for (std::size_t i = 0; i < got.size(); ++i) EXPECT_EQ(std::isnan(got[i]), i / 2 % 2 == 0) << i;
   });
 }
@@ -35,7 +35,7 @@ TEST(SharedMemory, IsPoisonedForEveryBlock) {
 TEST(SharedMemory, TakesThePoisonOfTheOptions) {
   const WithOptions scope({.poison = 0});
   std::vector<float> got(2 * 64);
-  launch("half_initialised", half_initialised_kernel, dim3(1), dim3(64), 64 * sizeof(float), got.data());
+  launch("half_initialized", half_initialized_kernel, dim3(1), dim3(64), 64 * sizeof(float), got.data());
   for (std::size_t i = 0; i < got.size(); ++i) EXPECT_EQ(got[i], i / 2 % 2 == 0 ? 0 : 1) << i;
 }
 

@@ -21,7 +21,7 @@ inline cupg::Config plain_config() {
   c.hidden = {16};
   c.activation = cupg::Activation::relu;
   c.bias = true;
-  c.init = {.kind = cupg::Initialisation::orthogonal, .hidden_gain = 1, .policy_gain = 1, .value_gain = 1};
+  c.init = {.kind = cupg::Initialization::orthogonal, .hidden_gain = 1, .policy_gain = 1, .value_gain = 1};
   c.advantage = {.estimator = cupg::Estimator::gae,
                  .gamma = 0.99f,
                  .lambda = 0.95f,

@@ -28,15 +28,15 @@ inline std::vector<Case> hashed_cases() {
       with("initial parameters", 0, [](cupg::Config&) {}),
       with("initial parameters, he, two layers", 0,
            [](cupg::Config& c) {
-             c.init.kind = cupg::Initialisation::he, c.hidden = {64, 33};
+             c.init.kind = cupg::Initialization::he, c.hidden = {64, 33};
            }),
       with("initial parameters, xavier, separate", 0,
-           [](cupg::Config& c) { c.init.kind = cupg::Initialisation::xavier, c.shared = false; }),
-      with("initial parameters, uniform, linear", 0, [](cupg::Config& c) { c.init.kind = cupg::Initialisation::uniform, c.hidden = {}; }),
+           [](cupg::Config& c) { c.init.kind = cupg::Initialization::xavier, c.shared = false; }),
+      with("initial parameters, uniform, linear", 0, [](cupg::Config& c) { c.init.kind = cupg::Initialization::uniform, c.hidden = {}; }),
       with("the defaults", 100, [](cupg::Config& c) { c = cupg::Config(); }),
       with("32 x 16, relu 16", 200, [](cupg::Config&) {}),
       with("CartPole-v0, 32 x 16, relu 16, with truncations", 400, [](cupg::Config& c) { c.environment = "CartPole-v0"; }),
-      with("70 x 7, normalised", 40, [](cupg::Config& c) { c.envs = 70, c.horizon = 7, c.advantage.normalize = true; }),
+      with("70 x 7, normalized", 40, [](cupg::Config& c) { c.envs = 70, c.horizon = 7, c.advantage.normalize = true; }),
       with("33 x 8, separate tanh 9 and linear", 40,
            [](cupg::Config& c) {
              c.envs = 33, c.horizon = 8, c.shared = false, c.activation = cupg::Activation::tanh, c.hidden = {9},
@@ -73,10 +73,10 @@ inline std::vector<Case> hashed_cases() {
              c.objective.clip = 0.1f, c.objective.clip_schedule = cupg::ClipSchedule::linear, c.objective.target_kl = 0.003f;
              c.update_limit = 20;
            }),
-      with("reinforce, episodes, xavier 10-10 with biases, normalised", 60,
+      with("reinforce, episodes, xavier 10-10 with biases, normalized", 60,
            [](cupg::Config& c) {
              c.algorithm = "reinforce", c.collect = cupg::Collect::episodes, c.envs = 1, c.hidden = {10, 10};
-             c.init.kind = cupg::Initialisation::xavier, c.init.biases = cupg::BiasInit::xavier;
+             c.init.kind = cupg::Initialization::xavier, c.init.biases = cupg::BiasInit::xavier;
              c.advantage.estimator = cupg::Estimator::returns, c.advantage.truncation = cupg::Truncation::terminal;
              c.advantage.normalize = true, c.advantage.normalize_over = cupg::NormalizeOver::episode;
            }),

@@ -1,4 +1,4 @@
-#include "src/train/check_schedule.hpp"
+#include "kernels/agent/check_schedule.hpp"
 
 #include <gtest/gtest.h>
 

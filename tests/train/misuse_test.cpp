@@ -138,9 +138,9 @@ TEST(Misuse, ChoicesThatAreNone) {
     expect_parts(refusal([&] { cupg::check(c); }), {key, "choice number", "expected 0 to"});
   };
   expect_refused([](Config& c) { c.activation = static_cast<cupg::Activation>(2); }, "activation");
-  expect_refused([](Config& c) { c.init.kind = static_cast<cupg::Initialisation>(-1); }, "init");
+  expect_refused([](Config& c) { c.init.kind = static_cast<cupg::Initialization>(-1); }, "init");
   expect_refused([](Config& c) { c.init.biases = static_cast<cupg::BiasInit>(3); }, "bias-init");
-  expect_refused([](Config& c) { c.collect = static_cast<cupg::Collect>(2); }, "batch");
+  expect_refused([](Config& c) { c.collect = static_cast<cupg::Collect>(2); }, "collect");
   expect_refused([](Config& c) { c.advantage.estimator = static_cast<cupg::Estimator>(3); }, "estimator");
   expect_refused([](Config& c) { c.advantage.truncation = static_cast<cupg::Truncation>(2); }, "truncation");
   expect_refused([](Config& c) { c.advantage.normalize_over = static_cast<cupg::NormalizeOver>(3); }, "normalize-over");

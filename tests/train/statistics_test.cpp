@@ -108,7 +108,7 @@ TEST(Summary, ByHand) {
   auto a = agents({500, 480, 20, 490});
   solve(a[0], 100, 1), solve(a[1], 300, 2), solve(a[3], 200, 4);
   a[2].outcome = cupg::Outcome::finished, a[2].env_steps = 250;
-  const cupg::Summary s = cupg::summarise(a);
+  const cupg::Summary s = cupg::summarize(a);
   EXPECT_EQ(s.n, 4);
   EXPECT_EQ(s.measured, 4);
   EXPECT_EQ(s.censored, 1);
@@ -134,11 +134,11 @@ TEST(Summary, ADivergedAgentNeverSolves) {
   auto a = agents({500, 9, 500});
   solve(a[0], 100, 1), solve(a[2], 300, 1);
   a[1].outcome = cupg::Outcome::diverged, a[1].env_steps = 200;
-  EXPECT_EQ(cupg::summarise(a).median_steps_to_solve().value, 300);
-  EXPECT_EQ(cupg::summarise(a).survival.back().at_risk, 2) << "it is still there";
-  EXPECT_FALSE(cupg::summarise(a).steps_to_solve[2].value.has_value()) << "two thirds solve, not three quarters";
+  EXPECT_EQ(cupg::summarize(a).median_steps_to_solve().value, 300);
+  EXPECT_EQ(cupg::summarize(a).survival.back().at_risk, 2) << "it is still there";
+  EXPECT_FALSE(cupg::summarize(a).steps_to_solve[2].value.has_value()) << "two thirds solve, not three quarters";
   a[1].outcome = cupg::Outcome::finished;
-  EXPECT_EQ(cupg::summarise(a).survival.back().at_risk, 1) << "one that merely ended might have solved";
+  EXPECT_EQ(cupg::summarize(a).survival.back().at_risk, 1) << "one that merely ended might have solved";
 }
 
 TEST(Summary, ASolvedPolicyThatWasLostAgainDoesNotHold) {
@@ -146,7 +146,7 @@ TEST(Summary, ASolvedPolicyThatWasLostAgainDoesNotHold) {
   for (auto& agent : a) solve(agent, 100, 1);
   a[1].outcome = cupg::Outcome::finished;
   a[3].outcome = cupg::Outcome::interrupted, a[3].final_return.reset();
-  const cupg::Summary s = cupg::summarise(a);
+  const cupg::Summary s = cupg::summarize(a);
   EXPECT_EQ(s.solved_fraction.value, 1);
   EXPECT_DOUBLE_EQ(*s.holding_fraction.value, 2 / 3.0);
   EXPECT_EQ(s.measured, 3);
@@ -157,16 +157,16 @@ TEST(Summary, AnInterruptLeavesTheSolvedShareWithoutInterval) {
   auto a = agents({500, 500});
   solve(a[0], 100, 1);
   a[1].outcome = cupg::Outcome::interrupted;
-  EXPECT_EQ(cupg::summarise(a).solved_fraction.value, 0.5);
-  EXPECT_FALSE(cupg::summarise(a).solved_fraction.ci95_low.has_value());
+  EXPECT_EQ(cupg::summarize(a).solved_fraction.value, 0.5);
+  EXPECT_FALSE(cupg::summarize(a).solved_fraction.ci95_low.has_value());
   a[1].solved_env_steps = 50;  // it went on after it had solved
-  EXPECT_TRUE(cupg::summarise(a).solved_fraction.ci95_low.has_value());
+  EXPECT_TRUE(cupg::summarize(a).solved_fraction.ci95_low.has_value());
 }
 
 TEST(Summary, OfOneAgentHasNoIntervals) {
   auto a = agents({480});
   solve(a[0], 100, 1);
-  const cupg::Summary s = cupg::summarise(a);
+  const cupg::Summary s = cupg::summarize(a);
   EXPECT_EQ(s.iqm.value, 480);
   EXPECT_EQ(s.median_steps_to_solve().value, 100);
   for (const cupg::Estimate& e : {s.iqm, s.solved_fraction, s.median_steps_to_solve()}) {
@@ -176,7 +176,7 @@ TEST(Summary, OfOneAgentHasNoIntervals) {
 }
 
 TEST(Summary, OfEqualReturnsHasNoWidth) {
-  const cupg::Summary s = cupg::summarise(agents({200, 200, 200}));
+  const cupg::Summary s = cupg::summarize(agents({200, 200, 200}));
   EXPECT_EQ(s.iqm.ci95_low, 200);
   EXPECT_EQ(s.iqm.ci95_high, 200);
   EXPECT_EQ(s.censored, 3);
@@ -184,14 +184,14 @@ TEST(Summary, OfEqualReturnsHasNoWidth) {
 }
 
 TEST(Summary, OfNobodyIsEmpty) {
-  const cupg::Summary s = cupg::summarise({});
+  const cupg::Summary s = cupg::summarize({});
   EXPECT_EQ(s.n, 0);
   EXPECT_FALSE(s.iqm.value || s.worst || s.solved_fraction.value || s.median_steps_to_solve().value || s.solved_seconds_median);
 }
 
 TEST(Summary, TheBootstrapIsDeterministic) {
   const auto a = agents({100, 300, 250, 470, 480, 20, 77});
-  const cupg::Summary one = cupg::summarise(a), two = cupg::summarise(a);
+  const cupg::Summary one = cupg::summarize(a), two = cupg::summarize(a);
   EXPECT_EQ(one.iqm.ci95_low, two.iqm.ci95_low);
   EXPECT_EQ(one.iqm.ci95_high, two.iqm.ci95_high);
 }
@@ -200,7 +200,7 @@ TEST(Summary, TheIntervalIsThatOfTheMean) {
   // for n uniform numbers on [0, 1] the middle half has a mean with standard error near sqrt(1/12 * 0.75 / n) to sqrt(1/12 * 1.2 / n)
   std::vector<double> returns;
   for (const float x : cupg_test::random_floats(400, 0.5f, 3)) returns.push_back(static_cast<double>(x) + 0.5);
-  const cupg::Summary s = cupg::summarise(agents(returns));
+  const cupg::Summary s = cupg::summarize(agents(returns));
   const double width = (*s.iqm.ci95_high - *s.iqm.ci95_low) / (2 * 1.96) * std::sqrt(400.0) * std::sqrt(12.0);
   EXPECT_GT(width, 0.8);
   EXPECT_LT(width, 1.6);

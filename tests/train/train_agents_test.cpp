@@ -4,7 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string_view>
+
 #include "cupg/environment.hpp"
+#include "kernels/runtime/emulated_machine.hpp"
 #include "src/engine/cuda_plugin.hpp"
 #include "tests/support/bits.hpp"
 #include "tests/support/engines.hpp"
@@ -95,6 +98,25 @@ TEST(TrainAgents, ByTheCudaEngineEndAsOnTheCpu) {
     for (const AgentResult& r : results) EXPECT_EQ(r.outcome, scale() < 1 ? Outcome::finished : Outcome::solved) << "seed " << r.seed;
     expect_as_alone(config, results);
   }
+}
+
+int population_launches = 0;
+
+TEST(TrainAgents, TrainOnADeviceWithoutTheHostInBetween) {
+  Config config;
+  config.seeds = scaled(24, 3);
+  if (scale() < 1) config.steps = 4 * config.batch();
+  const auto engine = cupg::make_emulated_engine(config, config.seeds, cupg::CudaForm::population);
+  population_launches = 0;
+  cupg::emulated_machine().launched = [](const char* kernel) { population_launches += std::string_view(kernel) == "population"; };
+  const std::vector<AgentResult> results = train_in_slots(*engine, config.seeds, config);
+  cupg::emulated_machine().launched = nullptr;
+  std::int64_t updates = 0, checks = 0;
+  for (const AgentResult& r : results) updates += r.updates, checks += r.checks;
+  EXPECT_GT(checks, scale() < 1 ? 2 : 100) << "those that fail are the block's";
+  EXPECT_LE(population_launches, 40) << updates << " updates, " << checks << " checks";
+  std::printf("%d launches of the population kernel for %lld updates and %lld checks\n", population_launches,
+              static_cast<long long>(updates), static_cast<long long>(checks));
 }
 
 }  // namespace

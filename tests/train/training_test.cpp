@@ -222,7 +222,7 @@ TEST(BiasInit, DrawsWithinItsRangeAndLeavesTheWeightsAlone) {
   const auto draw = [&](cupg::BiasInit biases, std::uint64_t seed) {
     std::vector<float> p(static_cast<std::size_t>(parameter_count(shape)), 7.0f);
     c.init.biases = biases;
-    cupg::initialise_parameters(shape, c.init, seed, p);
+    cupg::initialize_parameters(shape, c.init, seed, p);
     return p;
   };
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {

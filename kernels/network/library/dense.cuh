@@ -1,6 +1,6 @@
 // What surrounds the matrix products of a dense layer (op.hpp) by CUDA threads, and the elementary operations beside it.
 //
-// Element by element: a thread takes kDenseElements elements that lie a grid apart, so that neighbouring threads have neighbours.
+// Element by element: a thread takes kDenseElements elements that lie a grid apart, so that neighboring threads have neighbors.
 // Column sums: a block has kWarp columns; warp w sums the rows w, w + kSumWarps, ..., then the first warp adds the warps' sums in order.
 // Launch: kDenseThreads or kSumWarps warps a block, as many blocks as there are elements or columns. Bound: memory.
 #pragma once

@@ -24,7 +24,7 @@ inline constexpr int kLossFields = sizeof(LossFields) / sizeof(float);
 /// Floats of shared memory of a gradient block: fields, rows.
 CUPG_FN int gradient_floats(const TiledAgents& a) { return kLossFields + a.gradient.end; }
 
-/// The fields of the sample at `from`, its advantage normalised.
+/// The fields of the sample at `from`, its advantage normalized.
 __device__ __forceinline__ void gather_fields(const TiledAgents& a, int slot, MinibatchNumber number, const SamplePlace& place,
                                               const float* from, int r, LossFields& f) {
   Moments moments;

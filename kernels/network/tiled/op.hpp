@@ -42,7 +42,7 @@ struct TileGradientArgs {
   int ahead = 0;                         ///< indices behind them that are known: up to 64 rows to fetch meanwhile
   ObjectiveRows objective = nullptr;
   Coefficients<float> coefficients{};
-  float mean = 0, inverse_sd = 1;  ///< normalisation of the advantages
+  float mean = 0, inverse_sd = 1;  ///< normalization of the advantages
   float scale = 1;
   float* observation = nullptr;  ///< [64][padded O] scratch
   TileScratch* scratch = nullptr;

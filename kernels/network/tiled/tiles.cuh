@@ -5,7 +5,7 @@
 //   weights            sums over rows: tiles of Q x Q features, each step loads 4 rows of 2 Q features
 //
 // Vector loads of 16 bytes: the rows of a matrix are an odd number of them apart (RowLayout), so that the eight threads of a quarter
-// warp, which read neighbouring features or neighbouring rows, meet different banks. Q = 4 makes 16 fma of 2 loads; Q = 1 gives work to
+// warp, which read neighboring features or neighboring rows, meet different banks. Q = 4 makes 16 fma of 2 loads; Q = 1 gives work to
 // more threads where rows are few. Rows past the last, up to a multiple of 4, are computed and never summed.
 // Bound: fma, and latency where a network is so narrow that tiles are fewer than threads.
 #pragma once
@@ -45,8 +45,8 @@ __device__ __forceinline__ void add_tile_products(float (&sum)[Q][4], const floa
   }
 }
 
-/// f(feature, row) for every tile of Q features x 4 rows of this thread. Wide tiles: neighbouring threads have neighbouring rows, whose
-/// weights are the same; narrow ones: neighbouring features.
+/// f(feature, row) for every tile of Q features x 4 rows of this thread. Wide tiles: neighboring threads have neighboring rows, whose
+/// weights are the same; narrow ones: neighboring features.
 template <int Q, class F>
 __device__ __forceinline__ void each_block_tile(int features, int rows, int thread, F f) {
   const int down = (features + Q - 1) / Q, across = (rows + 3) / 4;
@@ -116,7 +116,7 @@ __device__ __forceinline__ void error_tiles(const float* e, int e_stride, int te
 }
 
 /// weight[j in + i] = sum_r e[j][r] x[i][r], bias[j] = sum_r e[j][r] over r in order, from 0. The threads of input 0 add up the biases,
-/// too; a null bias has none. Features of a tile lie as far apart as there are tiles: neighbouring threads read neighbouring ones.
+/// too; a null bias has none. Features of a tile lie as far apart as there are tiles: neighboring threads read neighboring ones.
 template <int Q>
 __device__ __forceinline__ void weight_tiles(int out, int in, const float* e, int e_stride, const float* x, int x_stride, int rows,
                                              float* weight, float* bias, int thread) {
