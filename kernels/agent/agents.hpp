@@ -141,6 +141,11 @@ CUPG_FN int partials_of_samples(const Agents& a, std::uint32_t samples) {
   return static_cast<int>((samples + each - 1) / each);
 }
 
+/// Samples of a minibatch of this update.
+CUPG_FN std::uint32_t minibatch_size(const Agents& a, const AgentState& state) {
+  return state.count / static_cast<std::uint32_t>(a.minibatches);
+}
+
 /// Where a sample lies: environment times capacity plus step, and its environment where the episodes are whole.
 struct SamplePlace {
   std::int64_t row;
@@ -238,7 +243,7 @@ struct Minibatch {
 CUPG_FN Minibatch make_minibatch(const Agents& a, int slot, MinibatchNumber number) {
   const AgentState& state = a.state[slot];
   Minibatch m;
-  m.size = state.count / static_cast<std::uint32_t>(a.minibatches);
+  m.size = minibatch_size(a, state);
   m.first = m.size * static_cast<std::uint32_t>(number.minibatch);
   m.permuted = a.minibatches > 1;
   if (m.permuted)

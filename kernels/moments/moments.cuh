@@ -59,11 +59,9 @@ __device__ __forceinline__ float gathered_sum(const Agents& a, int slot, const M
   return sum;
 }
 
+/// One of a group's sums, by a warp.
 template <bool Square>
-__global__ void __launch_bounds__(kMomentWarps* kWarp) moment_kernel(const __grid_constant__ Agents a) {
-  const int slot = a.chosen[blockIdx.y], blocks = static_cast<int>(gridDim.x) / a.moment_groups,
-            group = static_cast<int>(blockIdx.x) / blocks, partial = static_cast<int>(blockIdx.x) % blocks * kMomentWarps + warp_index();
-  if (a.state[slot].halted != 0 || partial >= moment_partials(a, slot, group)) return;
+__device__ __forceinline__ void moment_warp(const Agents& a, int slot, int group, int partial) {
   const float mean = Square ? moments_of(a, slot)[group].mean : 0.0f;
   float sum;
   if (a.normalize_over == MomentsOver::minibatch) {
@@ -76,11 +74,9 @@ __global__ void __launch_bounds__(kMomentWarps* kWarp) moment_kernel(const __gri
   if (lane_index() == 0) moment_sums_of(a, slot, group)[partial] = sum;
 }
 
-/// grid.x groups.
+/// The moment from a group's sums, by a block.
 template <bool Square>
-__global__ void __launch_bounds__(kFinishMomentThreads) finish_moment_kernel(const __grid_constant__ Agents a) {
-  const int slot = a.chosen[blockIdx.y], group = static_cast<int>(blockIdx.x);
-  if (a.state[slot].halted != 0) return;
+__device__ __forceinline__ void finish_moment_block(const Agents& a, int slot, int group) {
   float* const sums = moment_sums_of(a, slot, group);
   block_tree(sums, moment_partials(a, slot, group));
   if (threadIdx.x != 0) return;
@@ -93,12 +89,31 @@ __global__ void __launch_bounds__(kFinishMomentThreads) finish_moment_kernel(con
   }
 }
 
-__global__ void __launch_bounds__(kMomentWarps* kWarp) episode_moment_kernel(const __grid_constant__ Agents a) {
-  const int slot = a.chosen[blockIdx.y], warp = static_cast<int>(blockIdx.x) * kMomentWarps + warp_index(),
-            environment = warp * kWarp + lane_index();
-  if (environment >= a.envs || a.state[slot].halted != 0) return;
+/// Of a warp's episodes.
+__device__ __forceinline__ void episode_moments(const Agents& a, int slot, int warp) {
+  const int environment = warp * kWarp + lane_index();
+  if (environment >= a.envs) return;
   const float count = static_cast<float>(moment_count(a, slot, environment)), mean = lane_sum<false>(a, slot, warp, 0.0f) / count;
   moments_of(a, slot)[environment] = finish_moments(mean, lane_sum<true>(a, slot, warp, mean), count);
+}
+
+template <bool Square>
+__global__ void __launch_bounds__(kMomentWarps* kWarp) moment_kernel(const __grid_constant__ Agents a) {
+  const int slot = a.chosen[blockIdx.y], blocks = static_cast<int>(gridDim.x) / a.moment_groups,
+            group = static_cast<int>(blockIdx.x) / blocks, partial = static_cast<int>(blockIdx.x) % blocks * kMomentWarps + warp_index();
+  if (a.state[slot].halted == 0 && partial < moment_partials(a, slot, group)) moment_warp<Square>(a, slot, group, partial);
+}
+
+/// grid.x groups.
+template <bool Square>
+__global__ void __launch_bounds__(kFinishMomentThreads) finish_moment_kernel(const __grid_constant__ Agents a) {
+  const int slot = a.chosen[blockIdx.y];
+  if (a.state[slot].halted == 0) finish_moment_block<Square>(a, slot, static_cast<int>(blockIdx.x));
+}
+
+__global__ void __launch_bounds__(kMomentWarps* kWarp) episode_moment_kernel(const __grid_constant__ Agents a) {
+  const int slot = a.chosen[blockIdx.y], warp = static_cast<int>(blockIdx.x) * kMomentWarps + warp_index();
+  if (warp < a.warps && a.state[slot].halted == 0) episode_moments(a, slot, warp);
 }
 
 CUPG_END_TARGET

@@ -68,7 +68,7 @@ __device__ __forceinline__ bool parameters_finite(const float* parameters, int c
 
 /// Whether an update's epochs end with this minibatch, whose estimates of KL have this sum.
 CUPG_FN bool ends_epochs(const Agents& a, const AgentState& state, float kl) {
-  const std::uint32_t size = state.count / static_cast<std::uint32_t>(a.minibatches);
+  const std::uint32_t size = minibatch_size(a, state);
   const float target = state.settings.objective.target_kl;
   return target > 0.0f && kl / static_cast<float>(size) > target;
 }
@@ -79,44 +79,54 @@ CUPG_FN void count_update(AgentState& state) {
   state.taken += state.count;
 }
 
-/// The step with a minibatch, from its partial sums, `spacing` apart, of which at most kRun are left. Shared memory: the gradient.
+/// The agent's counters at the end of an update, and what becomes of it, by one thread.
+CUPG_FN Next end_update(const Agents& a, int slot) {
+  AgentState& state = a.state[slot];
+  count_update(state);
+  return a.watch[slot].looks_after(state.updates) ? look_at(a, slot, state, state.episodes) : Next::train;
+}
+
+/// The step with a minibatch by a block, from its partial sums, `spacing` apart, of which at most kRun are left. In shared memory:
+/// `gradient` [padded(parameters)], and `kl`, which receives the sum of the estimates. Whether it was made.
+__device__ __forceinline__ bool optimizer_block(const TiledAgents& a, int slot, MinibatchNumber number, int spacing, float* gradient,
+                                                float& kl) {
+  AgentState& state = a.state[slot];
+  OptimizerArgs o = optimizer_args(a, slot);
+  o.gradient = gradient;
+  const int left = (partials_of_samples(a, minibatch_size(a, state)) + spacing - 1) / spacing;
+  const float* const partials = partials_of(a, slot);
+  const auto sum = [&](int column) { return run_sum(partials + column, left, static_cast<std::int64_t>(spacing) * partial_stride(a)); };
+  if (a.kind == NetworkKind::small) {
+    unpack_block(a.plan, sum, gradient);
+  } else {
+    for (int i = static_cast<int>(threadIdx.x); i < o.count; i += static_cast<int>(blockDim.x))
+      gradient[i] = i < a.plan.parameters ? sum(i) : 0.0f;
+  }
+  if (threadIdx.x + 1 == blockDim.x) kl = sum(a.partial_columns - 1);
+  __syncthreads();
+  const bool made = step_block(o);
+  const bool finite = parameters_finite(o.parameters, a.plan.parameters);
+  if (made && a.kind == NetworkKind::small) pack_block(a.plan, o.parameters, a.packed + static_cast<std::int64_t>(slot) * packed_stride(a));
+  if (made && a.kind != NetworkKind::small) pack_tile_weights(a, o.parameters, weights_of(a, slot));
+  if (threadIdx.x == 0) {
+    state.halted = made ? kRuns : kNotFinite;
+    state.diverged = finite ? 0 : 1;
+    if (made && number.minibatch + 1 == a.minibatches && ends_epochs(a, state, kl)) state.stopped = 1;
+  }
+  return made;
+}
+
+/// Shared memory: the gradient.
 __global__ void __launch_bounds__(kOptimizerThreads)
     optimizer_kernel(const __grid_constant__ TiledAgents a, const __grid_constant__ MinibatchNumber number, int spacing) {
-  CUPG_DYNAMIC_SHARED(float, gradient);  // [padded(parameters)]
-  CUPG_STATIC_SHARED(float, kl);         // the sum of the minibatch's estimates
+  CUPG_DYNAMIC_SHARED(float, gradient);
+  CUPG_STATIC_SHARED(float, kl);
   const int slot = a.chosen[blockIdx.x];
   AgentState& state = a.state[slot];
   if (state.halted != 0) return;
-  const bool ends_epoch = number.minibatch + 1 == a.minibatches, ends_update = ends_epoch && number.epoch + 1 == a.epochs;
-  if (state.stopped == 0) {
-    OptimizerArgs o = optimizer_args(a, slot);
-    o.gradient = gradient;
-    const int left = (partials_of_samples(a, state.count / static_cast<std::uint32_t>(a.minibatches)) + spacing - 1) / spacing;
-    const float* const partials = partials_of(a, slot);
-    const auto sum = [&](int column) { return run_sum(partials + column, left, static_cast<std::int64_t>(spacing) * partial_stride(a)); };
-    if (a.kind == NetworkKind::small) {
-      unpack_block(a.plan, sum, gradient);
-    } else {
-      for (int i = static_cast<int>(threadIdx.x); i < o.count; i += static_cast<int>(blockDim.x))
-        gradient[i] = i < a.plan.parameters ? sum(i) : 0.0f;
-    }
-    if (threadIdx.x + 1 == blockDim.x) kl = sum(a.partial_columns - 1);
-    __syncthreads();
-    const bool made = step_block(o);
-    const bool finite = parameters_finite(o.parameters, a.plan.parameters);
-    if (made && a.kind == NetworkKind::small)
-      pack_block(a.plan, o.parameters, a.packed + static_cast<std::int64_t>(slot) * packed_stride(a));
-    if (made && a.kind != NetworkKind::small) pack_tile_weights(a, o.parameters, weights_of(a, slot));
-    if (threadIdx.x == 0) {
-      state.halted = made ? kRuns : kNotFinite;
-      state.diverged = finite ? 0 : 1;
-      if (made && ends_epoch && ends_epochs(a, state, kl)) state.stopped = 1;
-    }
-    if (!made) return;
-  }
-  if (!ends_update || threadIdx.x != 0) return;
-  count_update(state);
-  if (a.watch[slot].looks_after(state.updates) && look_at(a, slot, state, state.episodes) != Next::train) state.halted = kPaused;
+  if (state.stopped == 0 && !optimizer_block(a, slot, number, spacing, gradient, kl)) return;
+  if (number.minibatch + 1 < a.minibatches || number.epoch + 1 < a.epochs || threadIdx.x != 0) return;
+  if (end_update(a, slot) != Next::train) state.halted = kPaused;
 }
 
 /// Parameters to every packed form, where they came from the host or an evaluation reads them.

@@ -1,22 +1,24 @@
-// Many agents at once: a block trains one agent of a small network for many updates inside one launch. Nothing but the environments' states
-// and, where they do not fit, the rows leaves the SM in between.
+// Many agents at once: a block trains one agent for many updates inside one launch, by the bodies that the large-batch kernels call, one
+// after the other. An agent's arrays lie in global memory; what a block reads again and again stays in the caches, since only as many
+// agents as there are blocks on the device are under way. Whatever the algorithm, the host has no part in it.
 //
-//   every update:  for each of the agent's warps: rollout, advantages, gradient;  tree over the warps;  optimizer step
-//   normalized:    rollout and advantages of all warps, moments, then the gradients
+//   every update:  rollout -> count -> advantage -> moments -> for every epoch and minibatch { gradient -> tree -> optimizer }
 //
-// An agent that is watched (kernels/agent/watch.hpp) is checked by its block where that is due, and goes on where the check fails.
-//
-// For updates of one minibatch and one epoch on a fixed horizon. A block has up to kPopulationWarps warps; an agent with more environments
-// than they hold has its warps dealt to them in turn.
-// Shared memory: weights and gradient; parameters, optimizer state, and the partial sums, where they fit (`keep`); rows, with SharedRows;
-// scratch. Without normalization a warp needs its rows for one update only, so there are one warp's rows for each warp of the block.
-// Launch: grid.x agents; kPopulationWarps * 32 threads at most, 168 registers each, so that three warps share a scheduler and cover
-// each other's latency. Bound: instruction issue; one agent alone: latency.
+// An agent that is watched (kernels/agent/watch.hpp) pauses where somebody must look at it. One of a small network is checked by its
+// block where that is due, and goes on where the check fails.
+// Launch: grid.x agents. Small networks: up to kPopulationWarps warps of 168 registers, as the rollout; tiled ones: up to kTileThreads
+// threads. Bound: as each of the ops.
 #pragma once
+#include "kernels/advantage/advantage.cuh"
 #include "kernels/evaluate/op.hpp"
+#include "kernels/moments/moments.cuh"
+#include "kernels/moments/samples.cuh"
 #include "kernels/network/small/gradient.cuh"
+#include "kernels/network/tiled/gradient.cuh"
 #include "kernels/optimizer/optimizer.cuh"
+#include "kernels/rollout/count.cuh"
 #include "kernels/rollout/rollout.cuh"
+#include "kernels/rollout/steps.cuh"
 
 namespace cupg {
 
@@ -24,228 +26,208 @@ inline constexpr int kPopulationWarps = 4;
 
 struct PopulationArgs {
   int updates = 0;
-  bool keep = true;  ///< parameters, optimizer state and partial sums in shared memory
+  bool keep = true;  ///< fused.cuh: parameters, optimizer state and partial sums in shared memory
 };
 
-/// Where everything lies in the block's shared memory, in floats from its start.
-struct PopulationLayout {
-  int gradient = 0, parameters = 0, first_moment = 0, second_moment = 0;  ///< [padded(parameters)] each; the weights come first
-  int partials = 0;                                                       ///< [warps][padded(partial_columns)]
-  int moment_sums = 0;                                                    ///< [warps]
-  int scratch = 0;                                                        ///< [warps of the block][warp_scratch]
-  int rows = 0;                                                           ///< [kept warps][capacity][features][32]
-  int done = 0, used = 0;                                                 ///< [kept warps][capacity]
-  std::int64_t floats = 0;
-};
-
-/// Warps whose rows a population block keeps.
-CUPG_FN int kept_warps(const Agents& a, int block_warps) { return a.normalize_over == MomentsOver::nothing ? block_warps : a.warps; }
-
-CUPG_FN PopulationLayout population_layout(const Agents& a, int block_warps, bool keep, bool shared_rows) {
-  PopulationLayout at;
-  std::int64_t end = packed_stride(a);
-  const auto take = [&end](std::int64_t floats) {
-    const std::int64_t begin = end;
-    end += (floats + 3) / 4 * 4;
-    return static_cast<int>(begin);
-  };
-  at.gradient = take(parameter_stride(a));
-  if (keep) {
-    at.parameters = take(parameter_stride(a));
-    at.first_moment = take(parameter_stride(a));
-    at.second_moment = take(parameter_stride(a));
-    at.partials = take(static_cast<std::int64_t>(a.warps) * partial_stride(a));
-    at.moment_sums = take(a.warps);
-  }
-  at.scratch = take(static_cast<std::int64_t>(block_warps) * warp_scratch(a.plan));
-  if (shared_rows) {
-    const std::int64_t rows = static_cast<std::int64_t>(kept_warps(a, block_warps)) * a.capacity;
-    at.rows = take(rows * row_features(a).floats());
-    at.done = take(rows);
-    at.used = take(rows);
-  }
-  at.floats = end;
-  return at;
+/// Floats of shared memory of a block of a small network: weights, gradient, scratch of each warp. The counts of environments take the
+/// scratch's place.
+CUPG_FN std::int64_t population_floats(const Agents& a, int block_warps) {
+  return packed_stride(a) + parameter_stride(a) + static_cast<std::int64_t>(block_warps) * warp_scratch(a.plan);
+}
+/// Of a tiled network: of whatever is under way.
+CUPG_FN std::int64_t tile_population_floats(const TiledAgents& a) {
+  std::int64_t most = kMomentFloats;
+  for (const std::int64_t floats : {collect_floats(a), gradient_floats(a), parameter_stride(a), kTileThreads})
+    most = floats > most ? floats : most;
+  return most;
 }
 
 }  // namespace cupg
 
 CUPG_BEGIN_TARGET
 
-/// The episodes of an agent's check of that number, by all warps of the block.
+/// The check of an agent that is due, by all warps of the block: whether it trains on. `returns` [4 * 32] in shared memory.
 template <class Env, class Act, bool Shared, class Plan>
-__device__ __forceinline__ void play_check(const Agents& agents, const Plan& plan, const float* weights, std::uint64_t key, int check,
-                                           float* returns) {
+__device__ __forceinline__ void play_check(const Agents& agents, const Plan& plan, const float* weights, int slot, float* returns,
+                                           Next& next) {
+  static_assert(kCheckEpisodes <= 4 * kWarp, "the scratch of one warp holds their returns");
   EvaluateArgs a;
   a.episodes = kCheckEpisodes;
   a.max_episode_steps = agents.max_episode_steps;
-  a.key = key;
-  a.block = check_block(check);
+  a.key = agents.state[slot].key;
+  a.block = check_block(agents.watch[slot].checks);
   a.allowed_deficit = 1e300;
   a.returns = returns;
   const ThreadWeights<Plan> w(weights);
   double deficit = 0;
   for (int warp = warp_index(); warp * kWarp < kCheckEpisodes; warp += static_cast<int>(blockDim.x) / kWarp)
     play<Env, Act, Shared, float>(a, plan, w.data, warp, lane_index(), static_cast<float*>(nullptr), deficit);
+  __syncthreads();
+  if (threadIdx.x == 0) next = check_fails(agents, slot, returns) && agents.watch[slot].looks < kMostLooks ? Next::train : Next::pause;
 }
 
-template <class Env, class Act, bool Shared, int H, bool SharedRows>
-__global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
-    population_kernel(const __grid_constant__ Agents agents, const __grid_constant__ PopulationArgs launch) {
-  constexpr int O = Env::kObservations, P = policy_outputs(Env::kActions);
-  constexpr RowFeatures f{{O}, P + 1};
-  using Plan = std::conditional_t<(H > 0), FixedPlan<O, H, Shared>, NetworkPlan>;
-  CUPG_DYNAMIC_SHARED(float, shared);
-  CUPG_STATIC_SHARED(EpisodeCounts, tally);
-  CUPG_STATIC_SHARED(AgentState, state);
-  CUPG_STATIC_SHARED(Next, next);
-  const int slot = agents.chosen[blockIdx.x], warp0 = warp_index(), block_warps = static_cast<int>(blockDim.x) / kWarp;
-  if (agents.state[slot].halted != 0) return;
-
-  // ---- where things lie
-  const PopulationLayout at = population_layout(agents, block_warps, launch.keep, SharedRows);
-  float* const weights = shared;
-  float* const my_scratch = shared + at.scratch + warp0 * warp_scratch(agents.plan);
-  const OptimizerArgs home = optimizer_args(agents, slot);
-  OptimizerArgs optimizer = home;
-  optimizer.gradient = shared + at.gradient;
-  float* partials = partials_of(agents, slot);
-  float* moment_sums = agents.moment_sums + static_cast<std::int64_t>(slot) * agents.most_moment_partials;
-  if (launch.keep) {
-    optimizer.parameters = shared + at.parameters;
-    optimizer.first_moment = shared + at.first_moment;
-    optimizer.second_moment = shared + at.second_moment;
-    partials = shared + at.partials;
-    moment_sums = shared + at.moment_sums;
-  }
-  optimizer.state = &state.optimizer;
-  const int steps = static_cast<int>(agents.capacity);
-  RowArrays out{agents.rows, agents.done, agents.used};
-  if constexpr (SharedRows)
-    out = {shared + at.rows, reinterpret_cast<std::uint32_t*>(shared + at.done), reinterpret_cast<std::uint32_t*>(shared + at.used)};
-  const auto first_row = [&](int row_warp) { return SharedRows ? row_warp * steps : static_cast<int>(row_index(agents, slot, row_warp)); };
-  const auto plan = [&]() -> decltype(auto) {
-    if constexpr (H > 0) {
-      return Plan{};
-    } else {
-      return (agents.plan);
-    }
+/// The moments of all groups, by a block; sum.template operator()<Square>(group) computes a group's sums.
+template <class F>
+__device__ __forceinline__ void moments_block(const Agents& a, int slot, F sum) {
+  const auto groups = [&]<bool Square>() {
+    for (int group = 0; group < a.moment_groups; ++group) sum.template operator()<Square>(group);
+    __syncthreads();
+    for (int group = 0; group < a.moment_groups; ++group) finish_moment_block<Square>(a, slot, group);
+    __syncthreads();
   };
-  const auto copy = [&](const float* from, float* to, int count) {
-    for (int i = static_cast<int>(threadIdx.x); i < count; i += static_cast<int>(blockDim.x)) to[i] = from[i];
-  };
+  groups.template operator()<false>();
+  groups.template operator()<true>();
+}
 
-  copy_weights(agents, slot, weights);
-  if (launch.keep) {
-    copy(home.parameters, optimizer.parameters, home.count);
-    copy(home.first_moment, optimizer.first_moment, home.count);
-    copy(home.second_moment, optimizer.second_moment, home.count);
-  }
-  if (threadIdx.x == 0) {
-    tally = {};
-    state = agents.state[slot];
-    state.count = static_cast<std::uint32_t>(agents.envs) * static_cast<std::uint32_t>(steps);
-  }
-  __syncthreads();
-  const float batch = static_cast<float>(state.count), scale = loss_scale(agents.loss, state.count);
-  const int every = agents.watch[slot].every;
-  const auto last_update = agents.watch[slot].updates;
-
-  // ---- the updates
-  bool made = true;
-  int since = every > 0 ? static_cast<int>(state.updates % every) : 0;  // the last look
-  for (int update = 0; update < launch.updates && made; ++update) {
-    const auto collect = [&](int warp, int row_warp) {
-      const int row = first_row(row_warp);
-      collect_rows<Env, Act, Shared>(agents, plan(), weights, state, {slot, warp, row}, out, my_scratch, tally);
-      row_advantages<float>(advantage_args(agents.advantage, state.settings), f, out.data + static_cast<std::int64_t>(row) * f.floats(),
-                            out.done + row, steps, lane_index());
-    };
-    const auto gradient = [&](int warp, int row_warp, Moments moments) {
-      const int row = first_row(row_warp);
-      const LaneRows rows{out.data + static_cast<std::int64_t>(row) * f.floats(), steps, out.used + row, 0};
-      loss_rows<O, Env::kActions>(agents.objective_number, {coefficients_of(state), moments, scale, false, false}, rows);
-      backward_rows<Act, O, P, Shared>(plan(), weights, rows, partials + warp * partial_stride(agents));
-    };
-    const auto moment_sum = [&]<bool Square>(float center) {
-      for (int warp = warp0; warp < agents.warps; warp += block_warps) {
-        const int row = first_row(warp);
-        const float* const advantage = out.data + static_cast<std::int64_t>(row) * f.floats() + f.sample.advantage() * kWarp;
-        const float sum = butterfly_sum(lane_moment<float, Square>(advantage, f.floats(), out.used + row, steps, lane_index(), center));
-        if (lane_index() == 0) moment_sums[warp] = sum;
+/// An agent's updates. Ops: what depends on the network, each by all threads of the block, which has met before and meets after it.
+template <class Ops>
+__device__ __forceinline__ void train_block(const TiledAgents& a, int slot, int updates, const Ops& ops, float* gradient, float& kl,
+                                            Next& next) {
+  AgentState& state = a.state[slot];
+  float* const partials = partials_of(a, slot);
+  for (int update = 0; update < updates; ++update) {
+    ops.rollout();
+    __syncthreads();
+    count_block(a, slot, ops.counts());
+    __syncthreads();
+    ops.advantage();
+    __syncthreads();
+    if (a.normalize_over != MomentsOver::nothing) ops.moments();
+    for (int epoch = 0; epoch < a.epochs; ++epoch)
+      for (int m = 0; m < a.minibatches && state.stopped == 0; ++m) {
+        const int count = partials_of_samples(a, minibatch_size(a, state));
+        ops.gradient({epoch, m});
+        __syncthreads();
+        for (int i = static_cast<int>(threadIdx.x); i < a.partial_columns; i += static_cast<int>(blockDim.x))
+          column_tree(partials + i, count, partial_stride(a));
+        __syncthreads();
+        const bool made = optimizer_block(a, slot, {epoch, m}, count, gradient, kl);
+        __syncthreads();
+        if (!made) return;
       }
-      __syncthreads();
-      block_tree(moment_sums, agents.warps);
-      const float sum = moment_sums[0];
-      __syncthreads();  // before the next sums take its place
-      return sum;
-    };
-    if (agents.normalize_over == MomentsOver::nothing) {
-      for (int warp = warp0; warp < agents.warps; warp += block_warps) {
-        collect(warp, warp0);
-        gradient(warp, warp0, {});
-        __syncwarp();  // the flags, read by all, are written by lane 0
-      }
-    } else {
-      for (int warp = warp0; warp < agents.warps; warp += block_warps) collect(warp, warp);
-      const float mean = moment_sum.template operator()<false>(0.0f) / batch;
-      const Moments moments = finish_moments(mean, moment_sum.template operator()<true>(mean), batch);
-      for (int warp = warp0; warp < agents.warps; warp += block_warps) gradient(warp, warp, moments);
-    }
-    __syncthreads();
-    // a thread reads those columns in the optimizer that it sums here
-    for (int i = static_cast<int>(threadIdx.x); i < agents.plan.packed; i += static_cast<int>(blockDim.x))
-      column_tree(partials + i, agents.warps, partial_stride(agents));
-    unpack_block(
-        agents.plan, [&](int i) { return partials[i]; }, optimizer.gradient);
-    __syncthreads();
-    optimizer.done = {state.updates, state.taken};
-    made = step_block(optimizer);
-    if (made) pack_block(agents.plan, optimizer.parameters, weights);
-    if (threadIdx.x == 0) {
-      state.step += static_cast<std::uint32_t>(steps);
-      if (made) count_update(state);
-    }
-    __syncthreads();
-    since += 1;
-    if (!made || every == 0 || (since < every && state.updates != last_update)) continue;
-    since = 0;
-    const bool finite = parameters_finite(optimizer.parameters, agents.plan.parameters);
-    if (threadIdx.x == 0) {
-      state.diverged = finite ? 0 : 1;
-      EpisodeCounts all = state.episodes;
-      add_counts(all, tally);
-      next = look_at(agents, slot, state, all);
-    }
+    if (threadIdx.x == 0) next = end_update(a, slot);
     __syncthreads();
     if (next == Next::check) {
-      static_assert(kCheckEpisodes <= 4 * kWarp, "the scratch of one warp holds their returns");
-      float* const returns = shared + at.scratch;
-      play_check<Env, Act, Shared>(agents, plan(), weights, state.key, agents.watch[slot].checks, returns);
-      __syncthreads();
-      if (threadIdx.x == 0) next = check_fails(agents, slot, returns) && agents.watch[slot].looks < kMostLooks ? Next::train : Next::pause;
+      __syncthreads();  // all have read it
+      ops.check(next);
       __syncthreads();
     }
-    if (next == Next::pause) {
+    if (next != Next::train) {
       if (threadIdx.x == 0) state.halted = kPaused;
-      break;
+      return;
     }
+  }
+}
+
+template <class Env, class Act, bool Shared>
+struct SmallOps {
+  const TiledAgents& a;
+  const int slot;
+  float *const weights, *const scratch;
+  EpisodeCounts& tally;
+  const int warp0 = warp_index(), warps = static_cast<int>(blockDim.x) / kWarp;
+
+  __device__ __forceinline__ float* my_scratch() const { return scratch + warp0 * warp_scratch(a.plan); }
+  __device__ __forceinline__ std::uint32_t* counts() const { return reinterpret_cast<std::uint32_t*>(scratch); }
+  __device__ __forceinline__ void read_weights() const {
+    copy_weights(a, slot, weights);
+    __syncthreads();
   }
 
-  // ---- back to global memory
-  copy(weights, agents.packed + static_cast<std::int64_t>(slot) * packed_stride(agents), agents.plan.packed);
-  if (launch.keep) {
-    copy(optimizer.parameters, home.parameters, home.count);
-    copy(optimizer.first_moment, home.first_moment, home.count);
-    copy(optimizer.second_moment, home.second_moment, home.count);
+  __device__ __forceinline__ void rollout() const {
+    if (threadIdx.x == 0) tally = {};
+    read_weights();
+    for (int warp = warp0; warp < a.warps; warp += warps)
+      rollout_warp<Env, Act, Shared>(a, a.plan, weights, slot, warp, my_scratch(), tally);
+    __syncthreads();
+    if (threadIdx.x == 0) add_counts(a.state[slot].episodes, tally);
   }
-  const bool finite = parameters_finite(optimizer.parameters, agents.plan.parameters);
-  if (threadIdx.x == 0) {
-    add_counts(state.episodes, tally);
-    if (!made) state.halted = kNotFinite;
-    state.diverged = finite ? 0 : 1;
-    agents.state[slot] = state;
+  __device__ __forceinline__ void advantage() const {
+    for (int warp = warp0; warp < a.warps; warp += warps) advantage_warp(a, slot, warp);
   }
+  __device__ __forceinline__ void moments() const {
+    if (a.normalize_over == MomentsOver::episode) {
+      for (int warp = warp0; warp < a.warps; warp += warps) episode_moments(a, slot, warp);
+      __syncthreads();
+      return;
+    }
+    moments_block(a, slot, [&]<bool Square>(int group) {
+      for (int partial = warp0; partial < moment_partials(a, slot, group); partial += warps) moment_warp<Square>(a, slot, group, partial);
+    });
+  }
+  __device__ __forceinline__ void gradient(MinibatchNumber number) const {
+    read_weights();
+    const std::uint32_t size = minibatch_size(a, a.state[slot]);
+    for (int partial = warp0; partial < partials_of_samples(a, size); partial += warps)
+      gradient_warp<Env, Act, Shared>(a, a.plan, weights, slot, number, size, partial);
+  }
+  __device__ __forceinline__ void check(Next& next) const {
+    read_weights();
+    play_check<Env, Act, Shared>(a, a.plan, weights, slot, scratch, next);
+  }
+};
+
+/// Shared memory: population_floats.
+template <class Env, class Act, bool Shared>
+__global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
+    population_kernel(const __grid_constant__ TiledAgents a, const __grid_constant__ PopulationArgs launch) {
+  CUPG_DYNAMIC_SHARED(float, shared);
+  CUPG_STATIC_SHARED(EpisodeCounts, tally);
+  CUPG_STATIC_SHARED(float, kl);
+  CUPG_STATIC_SHARED(Next, next);
+  const int slot = a.chosen[blockIdx.x];
+  if (a.state[slot].halted != 0) return;
+  float *const gradient = shared + packed_stride(a), *const scratch = gradient + parameter_stride(a);
+  train_block(a, slot, launch.updates, SmallOps<Env, Act, Shared>{a, slot, shared, scratch, tally}, gradient, kl, next);
+}
+
+template <class Env>
+struct TiledOps {
+  const TiledAgents& a;
+  const int slot;
+  float* const shared;
+
+  __device__ __forceinline__ std::uint32_t* counts() const { return reinterpret_cast<std::uint32_t*>(shared); }
+  __device__ __forceinline__ void rollout() const {
+    for (int warp = 0; warp < a.warps; ++warp) {
+      collect_block<Env>(a, slot, warp, shared);
+      __syncthreads();
+    }
+  }
+  __device__ __forceinline__ void advantage() const {
+    for (int e = static_cast<int>(threadIdx.x); e < a.envs; e += static_cast<int>(blockDim.x)) advantage_of(a, slot, e);
+  }
+  __device__ __forceinline__ void moments() const {
+    moments_block(a, slot, [&]<bool Square>(int group) {
+      const int blocks = (moment_partials(a, slot, group) + kMomentTiles - 1) / kMomentTiles;
+      for (int block = 0; block < blocks; ++block) {
+        tile_moment_block<Square>(a, slot, group, block, shared);
+        __syncthreads();
+      }
+    });
+  }
+  __device__ __forceinline__ void gradient(MinibatchNumber number) const {
+    const Minibatch m = make_minibatch(a, slot, number);
+    for (int tile = 0; tile < partials_of_samples(a, m.size); ++tile) {
+      gradient_block<Env::kActions>(a, slot, number, m, tile, shared);
+      __syncthreads();
+    }
+  }
+  __device__ __forceinline__ void check(Next& next) const {  // needs another form of the weights
+    if (threadIdx.x == 0) next = Next::pause;
+  }
+};
+
+/// Shared memory: tile_population_floats.
+template <class Env>
+__global__ void __launch_bounds__(kTileThreads, 2)
+    tile_population_kernel(const __grid_constant__ TiledAgents a, const __grid_constant__ PopulationArgs launch) {
+  CUPG_DYNAMIC_SHARED(float, shared);
+  CUPG_STATIC_SHARED(float, kl);
+  CUPG_STATIC_SHARED(Next, next);
+  const int slot = a.chosen[blockIdx.x];
+  if (a.state[slot].halted != 0) return;
+  train_block(a, slot, launch.updates, TiledOps<Env>{a, slot, shared}, shared, kl, next);
 }
 
 CUPG_END_TARGET

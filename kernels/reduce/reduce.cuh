@@ -52,18 +52,24 @@ __device__ __forceinline__ void store_lane_sums(F value, float* sums) {
   }
 }
 
-/// The tree over at most kRun numbers x[0], x[stride], ...
-__device__ __forceinline__ float run_sum(const float* x, int count, std::int64_t stride) {
-  float v[kRun];
+/// The tree over at most Most numbers x[0], x[stride], ...
+template <int Most>
+__device__ __forceinline__ float tree_sum(const float* x, int count, std::int64_t stride) {
+  float v[Most];
   CUPG_UNROLL_FIXED
-  for (int i = 0; i < kRun; ++i) v[i] = i < count ? x[i * stride] : 0.0f;
+  for (int i = 0; i < Most; ++i) v[i] = i < count ? x[i * stride] : 0.0f;
   CUPG_UNROLL_FIXED
-  for (int step = 1; step < kRun; step *= 2) {
+  for (int step = 1; step < Most; step *= 2) {
     CUPG_UNROLL_FIXED
-    for (int i = 0; i + step < kRun; i += 2 * step)
+    for (int i = 0; i + step < Most; i += 2 * step)
       if (i + step < count) v[i] = v[i] + v[i + step];
   }
   return v[0];
+}
+/// The tree over at most kRun numbers. A minibatch has few partial sums; the slots of a longer tree would be issued all the same.
+__device__ __forceinline__ float run_sum(const float* x, int count, std::int64_t stride) {
+  if (count <= 4) return tree_sum<4>(x, count, stride);
+  return tree_sum<kRun>(x, count, stride);
 }
 
 /// One thread's tree over `count` numbers `stride` apart, in place; x[0] receives the sum.
@@ -92,7 +98,7 @@ __global__ void __launch_bounds__(kReduceThreads) reduce_kernel(const __grid_con
   const int slot = a.chosen[blockIdx.y], column = static_cast<int>(blockIdx.z * blockDim.x + threadIdx.x), stride = partial_stride(a);
   const AgentState& state = a.state[slot];
   if (state.halted != 0 || state.stopped != 0 || column >= a.partial_columns) return;
-  const int rows = partials_of_samples(a, state.count / static_cast<std::uint32_t>(a.minibatches));
+  const int rows = partials_of_samples(a, minibatch_size(a, state));
   const int first = static_cast<int>(blockIdx.x) * kRun * spacing, rest = (rows - first + spacing - 1) / spacing;
   if (first >= rows) return;
   float* const row = partials_of(a, slot) + static_cast<std::int64_t>(first) * stride + column;

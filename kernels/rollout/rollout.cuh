@@ -175,32 +175,33 @@ __device__ __forceinline__ void add_episodes(EpisodeCounts& total, const Episode
   atomicAdd(&total.returns, tally.returns);
 }
 
+/// An agent's warp, its rows and how many they are in global memory.
+template <class Env, class Act, bool Shared, class Plan>
+__device__ __forceinline__ void rollout_warp(const Agents& a, const Plan& plan, const float* weights, int slot, int warp, float* scratch,
+                                             EpisodeCounts& tally) {
+  const WarpPlace place{slot, warp, static_cast<int>(row_index(a, slot, warp))};
+  const int rows = collect_rows<Env, Act, Shared>(a, plan, weights, a.state[slot], place, {a.rows, a.done, a.used}, scratch, tally);
+  if (lane_index() != 0) return;
+  atomicMax(&a.state[computed_anew(slot)].longest, static_cast<std::uint32_t>(rows));
+  if (a.episodes) a.row_count[static_cast<std::int64_t>(slot) * a.warps + warp] = static_cast<std::uint32_t>(rows);
+}
+
 /// Shared memory: packed weights, then each warp's scratch.
 template <class Env, class Act, bool Shared, int H>
 __global__ void __launch_bounds__(kRolloutWarps* kWarp, 3) rollout_kernel(const __grid_constant__ Agents agents) {
   CUPG_DYNAMIC_SHARED(float, shared);
   CUPG_STATIC_SHARED(EpisodeCounts, tally);
   const int slot = agents.chosen[blockIdx.y], warp = static_cast<int>(blockIdx.x) * kRolloutWarps + warp_index();
-  AgentState& state = agents.state[slot];
-  if (state.halted != 0) return;
+  if (agents.state[slot].halted != 0) return;
   copy_weights(agents, slot, shared);
   if (threadIdx.x == 0) tally = {};
   __syncthreads();
   if (warp < agents.warps) {
-    const WarpPlace place{slot, warp, static_cast<int>(row_index(agents, slot, warp))};
     float* const scratch = shared + packed_stride(agents) + warp_index() * warp_scratch(agents.plan);
-    const auto collect = [&](const auto& plan) {
-      return collect_rows<Env, Act, Shared>(agents, plan, shared, state, place, {agents.rows, agents.done, agents.used}, scratch, tally);
-    };
-    int rows = 0;
     if constexpr (H > 0) {
-      rows = collect(FixedPlan<Env::kObservations, H, Shared>{});
+      rollout_warp<Env, Act, Shared>(agents, FixedPlan<Env::kObservations, H, Shared>{}, shared, slot, warp, scratch, tally);
     } else {
-      rows = collect(agents.plan);
-    }
-    if (lane_index() == 0) {
-      atomicMax(&state.longest, static_cast<std::uint32_t>(rows));
-      if (agents.episodes) agents.row_count[static_cast<std::int64_t>(slot) * agents.warps + warp] = static_cast<std::uint32_t>(rows);
+      rollout_warp<Env, Act, Shared>(agents, agents.plan, shared, slot, warp, scratch, tally);
     }
   }
   __syncthreads();

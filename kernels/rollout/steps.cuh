@@ -76,13 +76,12 @@ struct Collector {
   }
 };
 
+/// The samples of a warp of environments, by a block; `weights` [collect_floats] in shared memory.
 template <class Env>
-__global__ void __launch_bounds__(kCollectThreads) collect_kernel(const __grid_constant__ TiledAgents a) {
-  CUPG_DYNAMIC_SHARED(float, weights);
+__device__ __forceinline__ void collect_block(const TiledAgents& a, int slot, int warp, float* weights) {
   constexpr SampleRow at{Env::kObservations};
-  const int slot = a.chosen[blockIdx.y], warp = static_cast<int>(blockIdx.x), lane = static_cast<int>(threadIdx.x);
+  const int lane = static_cast<int>(threadIdx.x);
   AgentState& agent = a.state[slot];
-  if (agent.halted != 0) return;
   const std::uint32_t environment = static_cast<std::uint32_t>(warp * kWarp + lane), first_step = agent.step;
   const float epsilon = behavior_epsilon(agent.settings.exploration, agent.taken);
   const int rows = a.envs - warp * kWarp < kWarp ? a.envs - warp * kWarp : kWarp, stride = a.collect.stride;
@@ -136,6 +135,13 @@ __global__ void __launch_bounds__(kCollectThreads) collect_kernel(const __grid_c
   returns_of_warp(a, slot, warp)[lane] = me.episode_return;
   atomicMax(&agent.longest, steps);
   if (a.episodes) length_of(a, slot)[environment] = steps;
+}
+
+template <class Env>
+__global__ void __launch_bounds__(kCollectThreads) collect_kernel(const __grid_constant__ TiledAgents a) {
+  CUPG_DYNAMIC_SHARED(float, weights);
+  const int slot = a.chosen[blockIdx.y];
+  if (a.state[slot].halted == 0) collect_block<Env>(a, slot, static_cast<int>(blockIdx.x), weights);
 }
 
 CUPG_END_TARGET

@@ -10,28 +10,26 @@
 
 CUPG_BEGIN_TARGET
 
-/// Whether a block of the population kernel can train an agent.
-inline bool fits_population(const Agents& a) { return a.kind == NetworkKind::small && !a.episodes && a.epochs == 1 && a.minibatches == 1; }
-
 /// The form of execution and what follows from it.
 struct CudaShape {
   PopulationShape population;
   bool large_batch = true;
 
-  CudaShape(const DeviceProperties& device, const Agents& a, int agents, CudaForm form) {
-    if (!fits_population(a)) return;
-    population = population_shape(device, a);
+  CudaShape(const DeviceProperties& device, int environment, const TiledAgents& a, int agents, CudaForm form) {
+    if (a.kind == NetworkKind::library) return;
+    population = population_shape(device, environment, a);
     const int processors = std::max(1, device.multiprocessors);
-    // An agent of many warps runs faster spread over the device than in one block, unless there are so many agents that they fill it
+    // An agent of much work runs faster spread over the device than in one block, unless there are so many agents that they fill it
     // anyway. An update as a graph of kernels costs some 10 microseconds beside them.
     constexpr int kWorthAGraph = 8;
-    large_batch = form == CudaForm::large_batch ||
-                  (form == CudaForm::automatic && a.warps > kWorthAGraph && agents * population.block_warps < processors * kResidentWarps);
+    const int side_by_side = a.kind == NetworkKind::small ? std::max(a.warps, a.most_partials) : a.most_partials;
+    large_batch = form == CudaForm::large_batch || (form == CudaForm::automatic && side_by_side > kWorthAGraph &&
+                                                    agents * population.block_warps < processors * kResidentWarps);
   }
 
   /// Warps of one agent whose rows lie in global memory.
   int row_warps(const Agents& a) const {
-    return large_batch ? a.warps : population.shared_rows ? 0 : kept_warps(a, population.block_warps);
+    return large_batch || !population.fused ? a.warps : population.shared_rows ? 0 : kept_warps(a, population.block_warps);
   }
 };
 

@@ -33,7 +33,7 @@ class CudaEngine final : public Engine {
         device_(runtime::device_properties(device)),
         slots_(agents),
         agents_(agent_settings(config, network_.get())),
-        shape_(device_, agents_, agents, form),
+        shape_(device_, environment_.id, agents_, agents, form),
         states_(agents) {
     agents_.row_warps = shape_.row_warps(agents_);
     arrays_.each(agents_, slots_, [](auto& buffer, auto& pointer, std::int64_t count, const char* what) {
@@ -65,9 +65,9 @@ class CudaEngine final : public Engine {
     std::size_t most = std::max(float_bytes(parameter_stride(a)), weights_bytes(a, kEvaluateWarps));
     if (a.kind == NetworkKind::small) {
       most = std::max(most, weights_bytes(a, kRolloutWarps));
-      if (fits_population(a)) most = std::max(most, float_bytes(population_layout(a, population_warps(a), false, false).floats));
+      most = std::max(most, float_bytes(population_floats(a, kPopulationWarps)));
     } else {
-      most = std::max({most, float_bytes(collect_floats(a)), float_bytes(gradient_floats(a))});
+      most = std::max(most, float_bytes(tile_population_floats(a)));
     }
     return static_cast<std::int64_t>(most);
   }
@@ -76,7 +76,7 @@ class CudaEngine final : public Engine {
   static int most_agents(const Config& config, const DeviceProperties& device, int wanted) {
     const auto network = fused(config.network()) ? std::make_unique<const PackedNetwork>(config.network()) : nullptr;
     TiledAgents a = agent_settings(config, network.get());
-    a.row_warps = CudaShape(device, a, wanted, CudaForm::automatic).row_warps(a);
+    a.row_warps = CudaShape(device, find_environment(config.environment).id, a, wanted, CudaForm::automatic).row_warps(a);
     const auto bytes_of = [&](int agents) {
       std::int64_t bytes = 0;
       AgentArrays<runtime::Buffer>().each(a, agents, [&]<class T>(runtime::Buffer<T>&, auto&, std::int64_t count, const char*) {

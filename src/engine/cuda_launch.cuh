@@ -12,7 +12,7 @@
 #include "kernels/network/small/gradient.cuh"
 #include "kernels/network/tiled/gradient.cuh"
 #include "kernels/optimizer/optimizer.cuh"
-#include "kernels/population/population.cuh"
+#include "kernels/population/fused.cuh"
 #include "kernels/reduce/reduce.cuh"
 #include "kernels/rollout/count.cuh"
 #include "kernels/rollout/rollout.cuh"
@@ -158,12 +158,10 @@ inline void launch_gradient(runtime::Stream& stream, int environment, const Agen
 inline void launch_tile_gradient(runtime::Stream& stream, int environment, const TiledAgents& a, int count, int partials,
                                  MinibatchNumber number, unsigned threads) {
   if (count == 0) return;
+  expect_objective(a.objective_number);
   with_environment(environment, [&]<class Env>() {
-    const auto launch = [&]<class Objective>() {
-      runtime::launch(stream, "tile_gradient", tile_gradient_kernel<Objective, Env::kActions>, warp_grid(partials, 1, count), dim3(threads),
-                      float_bytes(gradient_floats(a)), a, number);
-    };
-    with_objective(a.objective_number, launch, refuse_objective);
+    runtime::launch(stream, "tile_gradient", tile_gradient_kernel<Env::kActions>, warp_grid(partials, 1, count), dim3(threads),
+                    float_bytes(gradient_floats(a)), a, number);
   });
 }
 
@@ -187,26 +185,33 @@ inline void launch_evaluate(runtime::Stream& stream, int environment, const Agen
 
 // ---- whole agents
 
-/// How the population kernel runs.
+/// How a population runs.
 struct PopulationShape {
+  bool fused = false;
   int block_warps = 1;
+  std::size_t bytes = 0;  ///< of shared memory
+  // fused
   bool keep = true;         ///< parameters, optimizer state and partial sums in shared memory
   bool shared_rows = true;  ///< rows in shared memory
-  std::size_t bytes = 0;    ///< of shared memory
 };
 
 /// Warps of an SM that registers leave room for, and those below which shared memory is too dear for rows.
 inline constexpr int kResidentWarps = 12, kFewestWarps = 8;
 
-/// Warps of a population block.
-inline int population_warps(const Agents& a) { return std::min(a.warps, kPopulationWarps); }
+/// Whether there is a fused kernel for the agents.
+inline bool fuses(int environment, const Agents& a) {
+  bool fixed = false;
+  with_variant(environment, a.plan, [&]<class Env, class Act, bool Shared, int H>() { fixed = H > 0; });
+  return fixed && a.kind == NetworkKind::small && !a.episodes && a.epochs == 1 && a.minibatches == 1;
+}
 
-inline PopulationShape population_shape(const DeviceProperties& device, const Agents& a) {
+inline PopulationShape fused_shape(const DeviceProperties& device, const Agents& a) {
   constexpr std::int64_t kReserved = 2048;  // what the system and static variables take of an SM for each block
   PopulationShape shape;
-  shape.block_warps = population_warps(a);
+  shape.fused = true;
+  shape.block_warps = std::min(a.warps, kPopulationWarps);
   const auto bytes = [&](bool keep, bool rows) {
-    return static_cast<std::int64_t>(sizeof(float)) * population_layout(a, shape.block_warps, keep, rows).floats;
+    return static_cast<std::int64_t>(sizeof(float)) * fused_layout(a, shape.block_warps, keep, rows).floats;
   };
   const auto resident = [&](std::int64_t need) {
     if (!shared_memory_fits(device, need)) return std::int64_t{0};
@@ -219,21 +224,36 @@ inline PopulationShape population_shape(const DeviceProperties& device, const Ag
   return shape;
 }
 
-inline void launch_population(runtime::Stream& stream, int environment, const Agents& a, const PopulationShape& shape, int updates,
+inline PopulationShape population_shape(const DeviceProperties& device, int environment, const TiledAgents& a) {
+  if (fuses(environment, a)) return fused_shape(device, a);
+  PopulationShape shape;
+  if (a.kind == NetworkKind::small) {
+    shape.block_warps = std::min(std::max(a.warps, a.most_partials), kPopulationWarps);
+    shape.bytes = float_bytes(population_floats(a, shape.block_warps));
+  } else {
+    shape.block_warps = static_cast<int>(std::max(collect_threads(a), gradient_threads(a))) / kWarp;
+    shape.bytes = float_bytes(tile_population_floats(a));
+  }
+  return shape;
+}
+
+inline void launch_population(runtime::Stream& stream, int environment, const TiledAgents& a, const PopulationShape& shape, int updates,
                               int count) {
   if (count == 0 || updates == 0) return;
   expect_objective(a.objective_number);
   const PopulationArgs args{updates, shape.keep};
+  const auto run = [&](const char* name, auto kernel, const auto& agents) {
+    runtime::launch(stream, name, kernel, dim3(static_cast<unsigned>(count)), warp_block(shape.block_warps), shape.bytes, agents, args);
+  };
+  if (a.kind == NetworkKind::tiled)
+    return with_environment(environment, [&]<class Env>() { run("tile_population", tile_population_kernel<Env>, a); });
   with_variant(environment, a.plan, [&]<class Env, class Act, bool Shared, int H>() {
-    const auto run = [&](auto kernel) {
-      runtime::launch(stream, "population", kernel, dim3(static_cast<unsigned>(count)), warp_block(shape.block_warps), shape.bytes, a,
-                      args);
-    };
-    if (shape.shared_rows) {
-      run(population_kernel<Env, Act, Shared, H, true>);
-    } else {
-      run(population_kernel<Env, Act, Shared, H, false>);
+    if constexpr (H > 0) {
+      const Agents& agents = a;
+      if (shape.fused)
+        return run("fused", shape.shared_rows ? fused_kernel<Env, Act, Shared, H, true> : fused_kernel<Env, Act, Shared, H, false>, agents);
     }
+    run("population", population_kernel<Env, Act, Shared>, a);
   });
 }
 

@@ -53,14 +53,16 @@ void launch_evaluate(Stream& stream, int environment, const Agents& agents, cons
 }
 
 std::size_t population_bytes(const Agents& agents, const PopulationForm& form) {
-  return sizeof(float) * static_cast<std::size_t>(cupg::population_layout(agents, form.block_warps, form.keep, form.shared_rows).floats);
+  return cupg::float_bytes(form.fused ? cupg::fused_layout(agents, form.block_warps, form.keep, form.shared_rows).floats
+                                      : cupg::population_floats(agents, form.block_warps));
 }
 int kept_warps(const Agents& agents, const PopulationForm& form) {
-  return form.shared_rows ? 0 : cupg::kept_warps(agents, form.block_warps);
+  return !form.fused ? agents.warps : form.shared_rows ? 0 : cupg::kept_warps(agents, form.block_warps);
 }
-void launch_population(Stream& stream, int environment, const Agents& agents, const PopulationForm& form, int updates, int count) {
-  cupg::launch_population(stream, environment, agents, {form.block_warps, form.keep, form.shared_rows, population_bytes(agents, form)},
-                          updates, count);
+bool fuses(int environment, const Agents& agents) { return cupg::fuses(environment, agents); }
+void launch_population(Stream& stream, int environment, const TiledAgents& agents, const PopulationForm& form, int updates, int count) {
+  cupg::launch_population(stream, environment, agents,
+                          {form.fused, form.block_warps, population_bytes(agents, form), form.keep, form.shared_rows}, updates, count);
 }
 
 }  // namespace cupg_test

@@ -36,12 +36,15 @@ void launch_evaluate(Stream& stream, int environment, const Agents& agents, cons
 struct PopulationForm {
   int block_warps = 1;
   bool keep = true, shared_rows = true;
+  bool fused = true;  ///< the kernel that keep and shared_rows are for
 };
+/// Whether there is a fused kernel for the agents.
+bool fuses(int environment, const Agents& agents);
 /// Bytes of dynamic shared memory that a block needs, and what a block can have.
 std::size_t population_bytes(const Agents& agents, const PopulationForm& form);
 inline constexpr std::size_t kMostShared = 227 * 1024 - static_cast<std::size_t>(cupg::kStaticShared);
 /// Warps whose rows an agent keeps in global memory.
 int kept_warps(const Agents& agents, const PopulationForm& form);
-void launch_population(Stream& stream, int environment, const Agents& agents, const PopulationForm& form, int updates, int count);
+void launch_population(Stream& stream, int environment, const TiledAgents& agents, const PopulationForm& form, int updates, int count);
 
 }  // namespace cupg_test

@@ -1,4 +1,4 @@
-// The population kernel, many updates in one launch, against the ops one by one: by the CPU, and by the large-batch kernels.
+// The population kernels, many updates in one launch, against the ops one by one: by the CPU, and by the large-batch kernels.
 #include <limits>
 
 #include "tests/cuda/scene.hpp"
@@ -33,8 +33,11 @@ void train(Scene& scene, int updates) {
       scene.count(slot);
       scene.advantage(slot);
       if (scene.agents.normalize_over != MomentsOver::nothing) scene.moments(slot);
-      scene.gradient(slot, {});
-      scene.step(slot, {});
+      for (int epoch = 0; epoch < scene.agents.epochs; ++epoch)
+        for (int m = 0; m < scene.agents.minibatches && scene.state(slot).halted == 0; ++m) {
+          if (scene.state(slot).stopped == 0) scene.gradient(slot, {epoch, m});
+          scene.step(slot, {epoch, m});
+        }
       failed_checks += fails_check(scene, slot);
     }
   });
@@ -66,14 +69,15 @@ void expect_trained(Scene& scene, const PopulationForm& form, int updates, std::
   const Schedule schedule(seed);
   launch_population(device.stream, scene.environment, device.agents, form, updates, device.count());
   Memory got = device.read();
-  if (form.keep) {
+  if (form.fused && form.keep) {
     EXPECT_TRUE(same_bits(start.memory.partials, got.partials) && same_bits(start.memory.moment_sums, got.moment_sums))
         << "kept in shared memory";
   }
   train(scene, updates);
-  keep_results(got, scene.memory);
+  form.fused ? keep_results(got, scene.memory) : forget_sums(scene, got);
   EXPECT_TRUE(same_memory(scene, got)) << scene.setting.text() << ", " << updates << " updates, " << form.block_warps << " warps, keep "
-                                       << form.keep << ", shared rows " << form.shared_rows << ", schedule " << seed;
+                                       << form.keep << ", shared rows " << form.shared_rows << ", fused " << form.fused << ", schedule "
+                                       << seed;
   count_comparison("population", kEngine, updates * device.count());
   count_shape("population " + scene.setting.text());
 }
@@ -81,19 +85,32 @@ void expect_trained(Scene& scene, const PopulationForm& form, int updates, std::
 TEST_F(CudaPopulation, HasTheCpusBits) {
   const int envs[] = {1, 31, 33, 64, 140, 1100}, horizons[] = {1, 3, 7, 20};
   const char* const algorithms[] = {"a2c", "ppo", "reinforce-baseline"};
-  int launches = 0, paused = 0, forms[2][2] = {};
-  for (const auto& row : pairwise_table({kSmallShapes, std::size(envs), std::size(horizons), 4, 4, 4, 3, kSchedules, 3, 3, 3})) {
+  int launches = 0, paused = 0, epochs = 0, episodes = 0, forms[2][2] = {};
+  failed_checks = 0;
+  // shapes; the first two of these rows are the fused kernel's
+  for (const auto& row : pairwise_table({kSmallShapes + 2, std::size(envs), std::size(horizons), 4, 4, 4, 3, kSchedules, 3, 3, 3, 3})) {
     Setting s;
-    s.network(kernel_shapes()[row[0]]);
+    const bool fused = row[0] < 2;
+    s.network(fused ? shared_shape({16}) : kernel_shapes()[row[0] - 2]);
     s.config.envs = envs[row[1]];
     s.config.horizon = horizons[row[2]];
     s.choose(row[3] % 2 == 1);
     s.config.advantage.normalize = row[3] >= 2;
     s.config.advantage.estimator = std::array{Estimator::gae, Estimator::nstep, Estimator::returns}[row[6]];
-    PopulationForm form{static_cast<int>(row[5]) + 1, row[4] % 2 == 1, row[4] >= 2};
+    PopulationForm form{static_cast<int>(row[5]) + 1, row[4] % 2 == 1, row[4] >= 2, fused};
     s.config.optimizer.kind = std::array{cupg::OptimizerKind::adam, cupg::OptimizerKind::rmsprop, cupg::OptimizerKind::sgd}[row[8]];
     s.config.algorithm = algorithms[row[9]];
-    s.config.environment = std::array{"CartPole-v1", "MountainCar-v0", "Acrobot-v1"}[row[10]];
+    if (!fused) s.config.environment = std::array{"CartPole-v1", "MountainCar-v0", "Acrobot-v1"}[row[10]];
+    if (!fused && row[9] == 1) {
+      s.config.epochs = 2;
+      s.config.minibatches = s.config.envs * s.config.horizon % 3 == 0 ? 3 : 1;
+      s.config.objective.target_kl = row[5] == 0 ? 1e-4f : 0.0f;
+      if (row[4] == 1) s.config.advantage.normalize_over = cupg::NormalizeOver::minibatch;
+    }
+    if (!fused && row[11] == 1) {
+      s.whole_episodes();
+      if (row[4] == 2) s.config.advantage.normalize_over = cupg::NormalizeOver::episode;
+    }
     if (row[8] == 2) s.config.advantage.truncation = cupg::Truncation::terminal;
     if (row[8] == 1 && row[3] % 2 == 1) s.halted = {s.chosen[1]};
     if (row[6] == 1) s.config.optimizer.schedule = cupg::Schedule::exponential, s.config.optimizer.decay = 0.75f;
@@ -103,25 +120,32 @@ TEST_F(CudaPopulation, HasTheCpusBits) {
     s.every = static_cast<int>(row[1] + row[6]) % 3;
     limit_work(s, (row[10] == 2 ? 5e6 : 3e7) * scale());
     Scene scene(s);
+    if (fused) {
+      ASSERT_TRUE(fuses(scene.environment, scene.agents)) << s.text();
+    }
     form.block_warps = std::min(form.block_warps, scene.agents.warps);
     scene.start();
     bool* const parts[] = {&form.keep, &form.shared_rows};  // what does not fit into a block goes to global memory
     for (const int k : {launches % 2, 1 - launches % 2})
       if (population_bytes(scene.agents, form) > kMostShared) *parts[k] = false;
     expect_trained(scene, form, updates, row[7]);
-    ++launches, ++forms[form.keep][form.shared_rows];
+    ++launches;
+    if (fused) ++forms[form.keep][form.shared_rows];
+    epochs += s.config.epochs > 1, episodes += scene.agents.episodes;
     for (const int slot : s.chosen) paused += scene.state(slot).halted == cupg::kPaused;
     if (HasFatalFailure() || HasNonfatalFailure()) return;
   }
   for (const auto& keep : forms)
-    for (const int n : keep) EXPECT_GT(n, 8) << "every form of the kernel";
+    for (const int n : keep) EXPECT_GT(n, 1) << "every form of the fused kernel";
+  EXPECT_GT(epochs, 10);
+  EXPECT_GT(episodes, 10);
   EXPECT_GT(paused, 10) << "agents that are watched";
   EXPECT_GT(failed_checks, 10);
 }
 
 TEST_F(CudaPopulation, IsTheLargeBatchKernels) {
   for (const bool normalize : {false, true})
-    for (const NetworkShape& shape : {shared_shape({16}), separate_shape({7}, {5}, Activation::tanh)}) {
+    for (const NetworkShape& shape : {shared_shape({16}), shared_shape({15}), separate_shape({7}, {5}, Activation::tanh)}) {
       Setting s;
       s.network(shape);
       s.config.envs = 180;  // six warps, four at a time
@@ -132,7 +156,8 @@ TEST_F(CudaPopulation, IsTheLargeBatchKernels) {
       scene.start();
       OnDevice one(scene), many(scene);
       constexpr int kUpdates = 3;
-      launch_population(one.stream, scene.environment, one.agents, {4, true, false}, kUpdates, one.count());
+      const bool fused = fuses(scene.environment, scene.agents);
+      launch_population(one.stream, scene.environment, one.agents, {4, true, false, fused}, kUpdates, one.count());
       for (int k = 0; k < kUpdates; ++k) {
         launch_rollout(many.stream, scene.environment, many.agents, many.count());
         launch_count(many.stream, many.agents, many.count());

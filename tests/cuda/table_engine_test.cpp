@@ -14,6 +14,7 @@ namespace {
 
 using namespace cupg_test;
 using cupg::Config;
+using cupg::CudaForm;
 using cupg::Engine;
 using cupg::UpdateReport;
 
@@ -25,8 +26,8 @@ struct Pair {
   int agents;
   std::string text;
 
-  Pair(const Config& config, int count, std::string words)
-      : reference(reference_engine(config, count)), cuda(make_cuda_engine(config, count)), agents(count), text(std::move(words)) {
+  Pair(const Config& config, int count, std::string words, CudaForm form)
+      : reference(reference_engine(config, count)), cuda(make_cuda_engine(config, count, form)), agents(count), text(std::move(words)) {
     for (int a = 0; a < agents; ++a) reset(a, kSeed + static_cast<std::uint64_t>(a));
   }
   void reset(int agent, std::uint64_t seed) { reference->reset(agent, seed), cuda->reset(agent, seed); }
@@ -98,7 +99,7 @@ TEST_P(CudaTileTable, EndsInTheReferencesBits) {
   const std::size_t step = scale() < 1 ? 3 * kShards : kShards;  // a case has two updates at least, however small the scale
   for (std::size_t i = shard; i < cases.size(); i += step) {
     const auto schedule = engine_schedule(i % kEngineSchedules);
-    Pair pair(cases[i].config, i % 2 == 0 ? 1 : 3, cases[i].name);
+    Pair pair(cases[i].config, i % 2 == 0 ? 1 : 3, cases[i].name, i / kShards % 2 == 0 ? CudaForm::population : CudaForm::large_batch);
     pair.update(pair.all(), cases[i].updates);
     pair.expect_same();
     count_shape(cases[i].name);
@@ -108,11 +109,13 @@ INSTANTIATE_TEST_SUITE_P(Shard, CudaTileTable, testing::Range(std::size_t{0}, kS
 
 // ---- what a table does not show
 
-struct CudaTileEngine : CudaEngineTest<> {};
+struct CudaTileEngine : CudaEngineTest<testing::TestWithParam<CudaForm>> {};
+INSTANTIATE_TEST_SUITE_P(, CudaTileEngine, testing::Values(CudaForm::population, CudaForm::large_batch),
+                         [](const auto& form) { return form.param == CudaForm::population ? "Population" : "LargeBatch"; });
 
-TEST_F(CudaTileEngine, SomeAgentsGoOnAndOneStartsAfresh) {
+TEST_P(CudaTileEngine, SomeAgentsGoOnAndOneStartsAfresh) {
   for (const Config& c : {ppo_config(), normalized_episodes()}) {
-    Pair pair(c, 4, c.algorithm);
+    Pair pair(c, 4, c.algorithm, GetParam());
     pair.update(pair.all(), 2);
     pair.update({3, 0}, 2);
     pair.expect_same();
@@ -124,16 +127,16 @@ TEST_F(CudaTileEngine, SomeAgentsGoOnAndOneStartsAfresh) {
   }
 }
 
-TEST_F(CudaTileEngine, EpochsEndEarlyForSomeAgentsAlone) {
+TEST_P(CudaTileEngine, EpochsEndEarlyForSomeAgentsAlone) {
   Config c = ppo_config();
   c.epochs = 6;
   c.optimizer.learning_rate = 0.005f;
-  Pair every(c, 4, "without target-kl");
+  Pair every(c, 4, "without target-kl", GetParam());
   every.update(every.all(), 1);
   int stopped = 0, went_on = 0;
   for (const float target : {1e-4f, 1e-3f, 3e-3f}) {
     c.objective.target_kl = target;
-    Pair pair(c, 4, "target-kl " + std::to_string(target));
+    Pair pair(c, 4, "target-kl " + std::to_string(target), GetParam());
     pair.update(pair.all(), 1);
     pair.expect_same();
     for (int a = 0; a < 4; ++a) ++(parameters(*pair.cuda, a) == parameters(*every.cuda, a) ? went_on : stopped);
@@ -144,11 +147,11 @@ TEST_F(CudaTileEngine, EpochsEndEarlyForSomeAgentsAlone) {
   EXPECT_GT(went_on, 0);
 }
 
-TEST_F(CudaTileEngine, ADivergingAgentBesideHealthyOnes) {
+TEST_P(CudaTileEngine, ADivergingAgentBesideHealthyOnes) {
   for (Config c : {ppo_config(), normalized_episodes()}) {
     c.optimizer.kind = cupg::OptimizerKind::sgd;
     c.optimizer.max_grad_norm = 0;
-    Pair pair(c, 3, c.algorithm);
+    Pair pair(c, 3, c.algorithm, GetParam());
     std::vector<float> huge = parameters(*pair.reference, 1);
     for (float& p : huge) p *= 1e12f;
     pair.set_parameters(1, huge);
@@ -165,7 +168,7 @@ TEST_F(CudaTileEngine, ADivergingAgentBesideHealthyOnes) {
   }
 }
 
-TEST_F(CudaTileEngine, MoreThan32TilesAreReducedInRuns) {
+TEST_P(CudaTileEngine, MoreThan32TilesAreReducedInRuns) {
   Config c = plain_config();
   c.algorithm = "reinforce-baseline";
   c.hidden = {3};
@@ -174,20 +177,20 @@ TEST_F(CudaTileEngine, MoreThan32TilesAreReducedInRuns) {
     c.envs = 64;
     c.horizon = tiles;
     c.advantage.normalize = tiles == 70;
-    Pair pair(c, 1, std::to_string(tiles) + " tiles");
+    Pair pair(c, 1, std::to_string(tiles) + " tiles", GetParam());
     pair.update({0}, 2);
     pair.expect_same();
   }
 }
 
-TEST_F(CudaTileEngine, EpisodesOfVeryDifferentLengthSideBySide) {
+TEST_P(CudaTileEngine, EpisodesOfVeryDifferentLengthSideBySide) {
   Config c = normalized_episodes();
   c.hidden = {};
   c.envs = 2;
   c.episode_limit = 2200;  // the balancing agent: 35 tiles an episode, the other: one
   c.advantage.normalize_over = cupg::NormalizeOver::batch;
   c.optimizer.learning_rate = 1e-4f;
-  Pair pair(c, 2, "balancing and falling");
+  Pair pair(c, 2, "balancing and falling", GetParam());
   pair.set_parameters(0, balancing(1));
   pair.set_parameters(1, balancing(-1));
   const auto reports = pair.update({0, 1}, scale() < 1 ? 1 : 2);
@@ -196,15 +199,15 @@ TEST_F(CudaTileEngine, EpisodesOfVeryDifferentLengthSideBySide) {
   pair.expect_same();
 }
 
-TEST_F(CudaTileEngine, TheRateFallsWithTheStepsOrTheUpdatesThatAreLeft) {
+TEST_P(CudaTileEngine, TheRateFallsWithTheStepsOrTheUpdatesThatAreLeft) {
   for (const std::int64_t updates : {0, 20}) {
     const Config c = falling_episodes(updates);
-    expect_a_rate_that_falls(*make_cuda_engine(c, 1), c, 1);
+    expect_a_rate_that_falls(*make_cuda_engine(c, 1, GetParam()), c, 1);
   }
 }
 
-TEST_F(CudaTileEngine, TellsOfParametersThatAreNotFinite) {
-  Pair pair(ppo_config(), 2, "infinite");
+TEST_P(CudaTileEngine, TellsOfParametersThatAreNotFinite) {
+  Pair pair(ppo_config(), 2, "infinite", GetParam());
   std::vector<float> p = parameters(*pair.reference, 0);
   p[10] = std::numeric_limits<float>::infinity();
   pair.set_parameters(0, p);
@@ -213,7 +216,7 @@ TEST_F(CudaTileEngine, TellsOfParametersThatAreNotFinite) {
   EXPECT_TRUE(reports[1].parameters_finite);
 }
 
-TEST_F(CudaTileEngine, EvaluatesWhatItHasTrained) {
+TEST_P(CudaTileEngine, EvaluatesWhatItHasTrained) {
   const int which[] = {2, 0, 2};
   const cupg::EvaluationRequest requests[] = {
       {.episodes = 33, .block = 5}, {.episodes = 33, .block = 6}, {.episodes = 20, .greedy = false, .block = 7}};
@@ -224,7 +227,7 @@ TEST_F(CudaTileEngine, EvaluatesWhatItHasTrained) {
         c.environment = environment;
         c.shared = shared;
         c.activation = activation;
-        Pair pair(c, 3, environment);
+        Pair pair(c, 3, environment, GetParam());
         for (int k = 0; k < 2; ++k) {
           const auto want = pair.reference->evaluate_all(which, requests), got = pair.cuda->evaluate_all(which, requests);
           for (std::size_t i = 0; i < want.size(); ++i)
@@ -235,8 +238,8 @@ TEST_F(CudaTileEngine, EvaluatesWhatItHasTrained) {
       }
 }
 
-TEST_F(CudaTileEngine, ASecondRunFromTheSameSeedHasTheSameBits) {
-  const auto engine = make_cuda_engine(ppo_config(), 2);
+TEST_P(CudaTileEngine, ASecondRunFromTheSameSeedHasTheSameBits) {
+  const auto engine = make_cuda_engine(ppo_config(), 2, GetParam());
   std::vector<float> first;
   for (int run = 0; run < 2; ++run) {
     const auto schedule = engine_schedule(static_cast<std::size_t>(run));

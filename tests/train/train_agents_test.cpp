@@ -86,6 +86,27 @@ TEST(TrainAgents, ADivergingOneLeavesItsSlotToTheNext) {
   expect_as_alone(config, results);
 }
 
+TEST(TrainAgents, OfEveryAlgorithmAndKindOfNetworkEndByTheCudaEngineAsOnTheCpu) {
+  Config base;
+  base.seeds = 4;
+  base.stop_when_solved = false;
+  base.hidden = {8};
+  std::vector<Config> configs(4, base);
+  configs[0].steps = scaled(150, 3) * configs[0].batch();  // more looks than an agent keeps
+  for (Config& c : configs)
+    if (&c != configs.data()) c.algorithm = "ppo", c.envs = 16, c.horizon = 32, c.epochs = 2, c.minibatches = 2;
+  configs[2].hidden = {8, 5};
+  configs[3].minibatches = 1, configs[3].collect = cupg::Collect::episodes;
+  for (Config& c : configs) {
+    if (c.algorithm == "ppo") c.steps = scaled(40, 6) * 512;
+    for (const cupg::CudaForm form : {cupg::CudaForm::population, cupg::CudaForm::large_batch}) {
+      const auto engine = cupg::make_emulated_engine(c, 3, form);
+      expect_as_alone(c, train_in_slots(*engine, 3, c));
+      if (HasFailure()) return;
+    }
+  }
+}
+
 TEST(TrainAgents, ByTheCudaEngineEndAsOnTheCpu) {
   Config config;
   config.seed = 3;
@@ -108,7 +129,7 @@ TEST(TrainAgents, TrainOnADeviceWithoutTheHostInBetween) {
   if (scale() < 1) config.steps = 4 * config.batch();
   const auto engine = cupg::make_emulated_engine(config, config.seeds, cupg::CudaForm::population);
   population_launches = 0;
-  cupg::emulated_machine().launched = [](const char* kernel) { population_launches += std::string_view(kernel) == "population"; };
+  cupg::emulated_machine().launched = [](const char* kernel) { population_launches += std::string_view(kernel) == "fused"; };
   const std::vector<AgentResult> results = train_in_slots(*engine, config.seeds, config);
   cupg::emulated_machine().launched = nullptr;
   std::int64_t updates = 0, checks = 0;

@@ -11,7 +11,7 @@
 // Launch: kGradientWarps warps a block, registers as for the rollout; grid.x blocks of partial sums, grid.y agents. Bound: instruction
 // issue.
 #pragma once
-#include "kernels/loss/op.hpp"
+#include "kernels/loss/device.cuh"
 #include "kernels/network/small/op.hpp"
 #include "kernels/reduce/reduce.cuh"
 #include "kernels/rollout/rollout.cuh"
@@ -33,16 +33,6 @@ struct LaneRows {
 
   __device__ __forceinline__ std::uint32_t used_in(int t) const { return used != nullptr ? used[t] : lanes_in_use(samples, t); }
 };
-
-/// f.template operator()<Objective>() for the objective of this number; the launcher has seen that there is one.
-template <class F>
-__device__ __forceinline__ void with_device_objective(int number, F f) {
-  int next = 0;
-#define CUPG_CASE(OBJECTIVE) \
-  if (number == next++) return f.template operator()<OBJECTIVE>();
-  CUPG_OBJECTIVES(CUPG_CASE)
-#undef CUPG_CASE
-}
 
 /// The samples of a minibatch among several at the positions [begin, begin + rows.samples), a lane its own; of lanes without a sample the
 /// numbers of another one, so that they are finite.
@@ -178,28 +168,13 @@ __device__ __forceinline__ float kl_rows(const LaneRows& rows) {
   return butterfly_sum(sum);
 }
 
-/// Shared memory: packed weights.
-template <class Env, class Act, bool Shared, int H>
-__global__ void __launch_bounds__(kGradientWarps* kWarp, 3)
-    gradient_kernel(const __grid_constant__ Agents a, const __grid_constant__ MinibatchNumber number) {
+/// One partial sum of a minibatch of `size` samples, by a warp.
+template <class Env, class Act, bool Shared, class Plan>
+__device__ __forceinline__ void gradient_warp(const Agents& a, const Plan& plan, const float* weights, int slot, MinibatchNumber number,
+                                              std::uint32_t size, int partial) {
   constexpr int O = Env::kObservations, P = policy_outputs(Env::kActions);
   constexpr RowFeatures f{{O}, P + 1};
-  CUPG_DYNAMIC_SHARED(float, weights);
-  const int slot = a.chosen[blockIdx.y], partial = static_cast<int>(blockIdx.x) * kGradientWarps + warp_index();
   const AgentState& state = a.state[slot];
-  if (state.halted != 0 || state.stopped != 0) return;
-  copy_weights(a, slot, weights);
-  __syncthreads();
-  const std::uint32_t size = state.count / static_cast<std::uint32_t>(a.minibatches);
-  if (partial >= partials_of_samples(a, size)) return;  // the grid is as large as the largest minibatch
-  const auto plan = [&]() -> decltype(auto) {
-    if constexpr (H > 0) {
-      return FixedPlan<O, H, Shared>{};
-    } else {
-      return (a.plan);
-    }
-  };
-
   const bool gather = a.partial_samples != 0;
   LossArgs loss{
       coefficients_of(state), {}, loss_scale(a.loss, size), gather || number.epoch > 0, state.settings.objective.target_kl > 0.0f};
@@ -219,12 +194,31 @@ __global__ void __launch_bounds__(kGradientWarps* kWarp, 3)
   const int environment = partial * kWarp + lane_index();  // where a lane is one
   if (a.normalize_over != MomentsOver::nothing && (a.normalize_over != MomentsOver::episode || environment < a.envs))
     loss.moments = moments_of(a, slot)[moment_group(a, number, environment)];
-  if (loss.stale) forward_rows<Act, O, P, Shared>(plan(), weights, rows);
+  if (loss.stale) forward_rows<Act, O, P, Shared>(plan, weights, rows);
   loss_rows<O, Env::kActions>(a.objective_number, loss, rows);
   float* const sums = partials_of(a, slot) + static_cast<std::int64_t>(partial) * partial_stride(a);
-  backward_rows<Act, O, P, Shared>(plan(), weights, rows, sums);
+  backward_rows<Act, O, P, Shared>(plan, weights, rows, sums);
   const float kl = loss.kl ? kl_rows<O, P>(rows) : 0.0f;
   if (lane_index() == 0) sums[a.plan.packed] = kl;
+}
+
+/// Shared memory: packed weights.
+template <class Env, class Act, bool Shared, int H>
+__global__ void __launch_bounds__(kGradientWarps* kWarp, 3)
+    gradient_kernel(const __grid_constant__ Agents a, const __grid_constant__ MinibatchNumber number) {
+  CUPG_DYNAMIC_SHARED(float, weights);
+  const int slot = a.chosen[blockIdx.y], partial = static_cast<int>(blockIdx.x) * kGradientWarps + warp_index();
+  const AgentState& state = a.state[slot];
+  if (state.halted != 0 || state.stopped != 0) return;
+  copy_weights(a, slot, weights);
+  __syncthreads();
+  const std::uint32_t size = minibatch_size(a, state);
+  if (partial >= partials_of_samples(a, size)) return;  // the grid is as large as the largest minibatch
+  if constexpr (H > 0) {
+    gradient_warp<Env, Act, Shared>(a, FixedPlan<Env::kObservations, H, Shared>{}, weights, slot, number, size, partial);
+  } else {
+    gradient_warp<Env, Act, Shared>(a, a.plan, weights, slot, number, size, partial);
+  }
 }
 
 CUPG_END_TARGET

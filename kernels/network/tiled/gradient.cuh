@@ -11,7 +11,7 @@
 // grid.y agents. 64-64 with two towers: 75 KB of shared memory and 80 registers, so three blocks, 24 warps, on an SM, with 16
 // independent sums a thread. Bound: instruction issue, 3 x 4.4 k fma a sample and tower; narrower networks: latency, nine barriers.
 #pragma once
-#include "kernels/loss/op.hpp"
+#include "kernels/loss/device.cuh"
 #include "kernels/network/tiled/tiles.cuh"
 
 CUPG_BEGIN_TARGET
@@ -85,16 +85,11 @@ __device__ __forceinline__ void backward_block(const TiledAgents& a, const float
   }
 }
 
-template <class Objective, int A>
-__global__ void __launch_bounds__(kTileThreads, 3)
-    tile_gradient_kernel(const __grid_constant__ TiledAgents a, const __grid_constant__ MinibatchNumber number) {
-  CUPG_DYNAMIC_SHARED(float, shared);
-  const int slot = a.chosen[blockIdx.y];
-  const AgentState& state = a.state[slot];
-  if (state.halted != 0 || state.stopped != 0) return;
-  const Minibatch m = make_minibatch(a, slot, number);
-  const std::uint32_t begin = blockIdx.x * kTile;
-  if (begin >= m.size) return;  // the grid is as large as the largest minibatch
+/// The sums of a tile of a minibatch, by a block; `shared` [gradient_floats]. Nobody uses `shared` any more when the block meets again.
+template <int A>
+__device__ __forceinline__ void gradient_block(const TiledAgents& a, int slot, MinibatchNumber number, const Minibatch& m, int tile,
+                                               float* shared) {
+  const std::uint32_t begin = static_cast<std::uint32_t>(tile) * kTile;
   const int rows = static_cast<int>(m.size - begin < kTile ? m.size - begin : kTile);
   LossFields& f = *reinterpret_cast<LossFields*>(shared);
   float* const base = shared + kLossFields;
@@ -104,11 +99,25 @@ __global__ void __launch_bounds__(kTileThreads, 3)
   __syncthreads();
   forward_block<4>(a.tile, a.gradient, weights, rows, 0, base, f.outputs[0], kTile);
   ObjectiveArgs o = f.args(A);
-  o.coefficients = coefficients_of(state);
+  o.coefficients = coefficients_of(a.state[slot]);
   o.scale = loss_scale(a.loss, m.size);
-  for (int r = static_cast<int>(threadIdx.x); r < rows; r += static_cast<int>(blockDim.x)) objective_lanes<Objective, A, A, float>(o, r);
+  with_device_objective(a.objective_number, [&]<class Objective>() {
+    for (int r = static_cast<int>(threadIdx.x); r < rows; r += static_cast<int>(blockDim.x)) objective_lanes<Objective, A, A, float>(o, r);
+  });
   __syncthreads();
-  backward_block(a, weights, rows, f, base, partials_of(a, slot) + static_cast<std::int64_t>(blockIdx.x) * partial_stride(a));
+  backward_block(a, weights, rows, f, base, partials_of(a, slot) + static_cast<std::int64_t>(tile) * partial_stride(a));
+}
+
+template <int A>
+__global__ void __launch_bounds__(kTileThreads, 3)
+    tile_gradient_kernel(const __grid_constant__ TiledAgents a, const __grid_constant__ MinibatchNumber number) {
+  CUPG_DYNAMIC_SHARED(float, shared);
+  const int slot = a.chosen[blockIdx.y];
+  const AgentState& state = a.state[slot];
+  if (state.halted != 0 || state.stopped != 0) return;
+  const Minibatch m = make_minibatch(a, slot, number);
+  if (blockIdx.x * kTile < m.size)  // the grid is as large as the largest minibatch
+    gradient_block<A>(a, slot, number, m, static_cast<int>(blockIdx.x), shared);
 }
 
 CUPG_END_TARGET
