@@ -4,23 +4,6 @@
 #include "kernels/evaluate/op.hpp"
 #include "kernels/rollout/rollout.cuh"
 
-namespace cupg {
-
-/// One agent's evaluation.
-struct EvaluationJob {
-  int slot = 0;
-  std::uint32_t block = 0;  ///< numbers the evaluations of an agent
-};
-
-struct EvaluateKernelArgs {
-  const EvaluationJob* jobs = nullptr;  ///< [grid.y]
-  int episodes = 0;                     ///< of each
-  bool greedy = true;
-  float* returns = nullptr;  ///< [grid.y][warps * 32] out, warps = ceil(episodes / 32)
-};
-
-}  // namespace cupg
-
 CUPG_BEGIN_TARGET
 
 inline constexpr int kEvaluateWarps = 4;

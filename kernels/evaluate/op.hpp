@@ -18,6 +18,19 @@ struct EvaluateArgs {
   float* returns = nullptr;    ///< [warps * 32] out
 };
 
+/// One agent's evaluation.
+struct EvaluationJob {
+  int slot = 0;
+  std::uint32_t block = 0;  ///< numbers the evaluations of an agent
+};
+
+struct EvaluateKernelArgs {
+  const EvaluationJob* jobs = nullptr;  ///< [grid.y]
+  int episodes = 0;                     ///< of each
+  bool greedy = true;
+  float* returns = nullptr;  ///< [grid.y][warps * 32] out, warps = ceil(episodes / 32)
+};
+
 }  // namespace cupg
 
 CUPG_BEGIN_TARGET

@@ -28,9 +28,7 @@ struct CudaShape {
   }
 
   /// Warps of one agent whose rows lie in global memory.
-  int row_warps(const Agents& a) const {
-    return large_batch || !population.fused ? a.warps : population.shared_rows ? 0 : kept_warps(a, population.block_warps);
-  }
+  int row_warps(const Agents& a) const { return large_batch ? a.warps : cupg::row_warps(a, population); }
 };
 
 /// What has happened to an agent between two looks at it.

@@ -1,5 +1,4 @@
-// The ops as launches: which variant of a kernel, how many blocks, how much shared memory. Each enqueues on the stream for the first
-// `count` agents of agents.chosen and returns at once where there are none.
+// What cuda_launch.hpp declares: which variant of a kernel, how many blocks, how much shared memory. For one source of a program.
 #pragma once
 #include <algorithm>
 
@@ -17,6 +16,7 @@
 #include "kernels/rollout/count.cuh"
 #include "kernels/rollout/rollout.cuh"
 #include "kernels/rollout/steps.cuh"
+#include "src/engine/cuda_launch.hpp"
 
 CUPG_BEGIN_TARGET
 
@@ -71,12 +71,12 @@ inline unsigned tile_threads(const TilePlan& plan, int units, int rows, unsigned
   }
   return std::min(most, blocks_of(tiles, kWarp) * kWarp);
 }
-inline unsigned collect_threads(const TiledAgents& a) { return tile_threads(a.tile, 1, std::min(a.envs, kWarp), kCollectThreads); }
-inline unsigned gradient_threads(const TiledAgents& a) { return std::max<unsigned>(kTile, tile_threads(a.tile, 4, kTile, kTileThreads)); }
+unsigned collect_threads(const TiledAgents& a) { return tile_threads(a.tile, 1, std::min(a.envs, kWarp), kCollectThreads); }
+unsigned gradient_threads(const TiledAgents& a) { return std::max<unsigned>(kTile, tile_threads(a.tile, 4, kTile, kTileThreads)); }
 
 // ---- making agents
 
-inline void launch_reset(runtime::Stream& stream, int environment, const Agents& a, int count) {
+void launch_reset(runtime::Stream& stream, int environment, const Agents& a, int count) {
   if (count == 0) return;
   with_environment(environment, [&]<class Env>() {
     runtime::launch(stream, "reset", reset_kernel<Env>, agent_grid(blocks_of(a.warps * kWarp, kReduceThreads), count), dim3(kReduceThreads),
@@ -84,14 +84,14 @@ inline void launch_reset(runtime::Stream& stream, int environment, const Agents&
   });
 }
 
-inline void launch_pack(runtime::Stream& stream, const TiledAgents& a, int count) {
+void launch_pack(runtime::Stream& stream, const TiledAgents& a, int count) {
   if (count == 0) return;
   runtime::launch(stream, "pack", pack_kernel, dim3(static_cast<unsigned>(count)), dim3(kOptimizerThreads), 0, a);
 }
 
 // ---- samples
 
-inline void launch_rollout(runtime::Stream& stream, int environment, const Agents& a, int count) {
+void launch_rollout(runtime::Stream& stream, int environment, const Agents& a, int count) {
   if (count == 0) return;
   with_variant(environment, a.plan, [&]<class Env, class Act, bool Shared, int H>() {
     runtime::launch(stream, "rollout", rollout_kernel<Env, Act, Shared, H>, warp_grid(a.warps, kRolloutWarps, count),
@@ -99,19 +99,19 @@ inline void launch_rollout(runtime::Stream& stream, int environment, const Agent
   });
 }
 
-inline void launch_collect(runtime::Stream& stream, int environment, const TiledAgents& a, int count, unsigned threads) {
+void launch_collect(runtime::Stream& stream, int environment, const TiledAgents& a, int count, unsigned threads) {
   if (count == 0) return;
   with_environment(environment, [&]<class Env>() {
     runtime::launch(stream, "collect", collect_kernel<Env>, warp_grid(a.warps, 1, count), dim3(threads), float_bytes(collect_floats(a)), a);
   });
 }
 
-inline void launch_count(runtime::Stream& stream, const Agents& a, int count) {
+void launch_count(runtime::Stream& stream, const Agents& a, int count) {
   if (count == 0) return;
   runtime::launch(stream, "count", count_kernel, dim3(static_cast<unsigned>(count)), dim3(kCountThreads), 0, a);
 }
 
-inline void launch_advantage(runtime::Stream& stream, const TiledAgents& a, int count) {
+void launch_advantage(runtime::Stream& stream, const TiledAgents& a, int count) {
   if (count == 0) return;
   const dim3 grid = agent_grid(blocks_of(a.envs, kAdvantageThreads), count), block(kAdvantageThreads);
   if (a.kind == NetworkKind::small) {
@@ -121,8 +121,7 @@ inline void launch_advantage(runtime::Stream& stream, const TiledAgents& a, int 
   }
 }
 
-/// Of groups with at most `partials` sums.
-inline void launch_moments(runtime::Stream& stream, const TiledAgents& a, int count, int partials) {
+void launch_moments(runtime::Stream& stream, const TiledAgents& a, int count, int partials) {
   if (count == 0 || a.normalize_over == MomentsOver::nothing) return;
   if (a.kind == NetworkKind::small && a.normalize_over == MomentsOver::episode) {
     runtime::launch(stream, "episode_moment", episode_moment_kernel, warp_grid(a.warps, kMomentWarps, count), warp_block(kMomentWarps), 0,
@@ -146,7 +145,7 @@ inline void launch_moments(runtime::Stream& stream, const TiledAgents& a, int co
 
 // ---- gradients and steps, of a minibatch with at most `partials` partial sums
 
-inline void launch_gradient(runtime::Stream& stream, int environment, const Agents& a, int count, int partials, MinibatchNumber number) {
+void launch_gradient(runtime::Stream& stream, int environment, const Agents& a, int count, int partials, MinibatchNumber number) {
   if (count == 0) return;
   expect_objective(a.objective_number);
   with_variant(environment, a.plan, [&]<class Env, class Act, bool Shared, int H>() {
@@ -155,8 +154,8 @@ inline void launch_gradient(runtime::Stream& stream, int environment, const Agen
   });
 }
 
-inline void launch_tile_gradient(runtime::Stream& stream, int environment, const TiledAgents& a, int count, int partials,
-                                 MinibatchNumber number, unsigned threads) {
+void launch_tile_gradient(runtime::Stream& stream, int environment, const TiledAgents& a, int count, int partials, MinibatchNumber number,
+                          unsigned threads) {
   if (count == 0) return;
   expect_objective(a.objective_number);
   with_environment(environment, [&]<class Env>() {
@@ -165,7 +164,7 @@ inline void launch_tile_gradient(runtime::Stream& stream, int environment, const
   });
 }
 
-inline void launch_optimizer(runtime::Stream& stream, const TiledAgents& a, int count, int partials, MinibatchNumber number) {
+void launch_optimizer(runtime::Stream& stream, const TiledAgents& a, int count, int partials, MinibatchNumber number) {
   if (count == 0) return;
   const int spacing = launch_reduce(stream, a, count, partials);
   runtime::launch(stream, "optimizer", optimizer_kernel, dim3(static_cast<unsigned>(count)), dim3(kOptimizerThreads),
@@ -174,7 +173,7 @@ inline void launch_optimizer(runtime::Stream& stream, const TiledAgents& a, int 
 
 // ---- evaluations
 
-inline void launch_evaluate(runtime::Stream& stream, int environment, const Agents& a, const EvaluateKernelArgs& job, int count) {
+void launch_evaluate(runtime::Stream& stream, int environment, const Agents& a, const EvaluateKernelArgs& job, int count) {
   if (count == 0) return;
   with_variant(environment, a.plan, [&]<class Env, class Act, bool Shared, int H>() {
     runtime::launch(stream, "evaluate", evaluate_kernel<Env, Act, Shared, H>,
@@ -185,33 +184,37 @@ inline void launch_evaluate(runtime::Stream& stream, int environment, const Agen
 
 // ---- whole agents
 
-/// How a population runs.
-struct PopulationShape {
-  bool fused = false;
-  int block_warps = 1;
-  std::size_t bytes = 0;  ///< of shared memory
-  // fused
-  bool keep = true;         ///< parameters, optimizer state and partial sums in shared memory
-  bool shared_rows = true;  ///< rows in shared memory
-};
-
 /// Warps of an SM that registers leave room for, and those below which shared memory is too dear for rows.
 inline constexpr int kResidentWarps = 12, kFewestWarps = 8;
 
-/// Whether there is a fused kernel for the agents.
-inline bool fuses(int environment, const Agents& a) {
+bool fuses(int environment, const Agents& a) {
   bool fixed = false;
   with_variant(environment, a.plan, [&]<class Env, class Act, bool Shared, int H>() { fixed = H > 0; });
   return fixed && a.kind == NetworkKind::small && !a.episodes && a.epochs == 1 && a.minibatches == 1;
 }
 
-inline PopulationShape fused_shape(const DeviceProperties& device, const Agents& a) {
-  constexpr std::int64_t kReserved = 2048;  // what the system and static variables take of an SM for each block
+std::size_t population_bytes(const TiledAgents& a, const PopulationShape& shape) {
+  if (a.kind == NetworkKind::tiled) return float_bytes(tile_population_floats(a));
+  return float_bytes(shape.fused ? fused_layout(a, shape.block_warps, shape.keep, shape.shared_rows).floats
+                                 : population_floats(a, shape.block_warps));
+}
+
+int row_warps(const Agents& a, const PopulationShape& shape) {
+  return !shape.fused ? a.warps : shape.shared_rows ? 0 : kept_warps(a, shape.block_warps);
+}
+
+PopulationShape population_shape(const DeviceProperties& device, int environment, const TiledAgents& a) {
   PopulationShape shape;
-  shape.fused = true;
-  shape.block_warps = std::min(a.warps, kPopulationWarps);
+  if (a.kind == NetworkKind::tiled) {
+    shape.block_warps = static_cast<int>(std::max(collect_threads(a), gradient_threads(a))) / kWarp;
+    return shape;
+  }
+  shape.fused = fuses(environment, a);
+  shape.block_warps = std::min(std::max(a.warps, shape.fused ? 1 : a.most_partials), kPopulationWarps);
+  if (!shape.fused) return shape;
+  constexpr std::int64_t kReserved = 2048;  // what the system and static variables take of an SM for each block
   const auto bytes = [&](bool keep, bool rows) {
-    return static_cast<std::int64_t>(sizeof(float)) * fused_layout(a, shape.block_warps, keep, rows).floats;
+    return static_cast<std::int64_t>(population_bytes(a, {shape.block_warps, keep, rows, true}));
   };
   const auto resident = [&](std::int64_t need) {
     if (!shared_memory_fits(device, need)) return std::int64_t{0};
@@ -220,30 +223,17 @@ inline PopulationShape fused_shape(const DeviceProperties& device, const Agents&
   };
   shape.keep = shared_memory_fits(device, bytes(true, false)) && resident(bytes(true, false)) == resident(bytes(false, false));
   shape.shared_rows = resident(bytes(shape.keep, true)) >= kFewestWarps;
-  shape.bytes = static_cast<std::size_t>(bytes(shape.keep, shape.shared_rows));
   return shape;
 }
 
-inline PopulationShape population_shape(const DeviceProperties& device, int environment, const TiledAgents& a) {
-  if (fuses(environment, a)) return fused_shape(device, a);
-  PopulationShape shape;
-  if (a.kind == NetworkKind::small) {
-    shape.block_warps = std::min(std::max(a.warps, a.most_partials), kPopulationWarps);
-    shape.bytes = float_bytes(population_floats(a, shape.block_warps));
-  } else {
-    shape.block_warps = static_cast<int>(std::max(collect_threads(a), gradient_threads(a))) / kWarp;
-    shape.bytes = float_bytes(tile_population_floats(a));
-  }
-  return shape;
-}
-
-inline void launch_population(runtime::Stream& stream, int environment, const TiledAgents& a, const PopulationShape& shape, int updates,
-                              int count) {
+void launch_population(runtime::Stream& stream, int environment, const TiledAgents& a, const PopulationShape& shape, int updates,
+                       int count) {
   if (count == 0 || updates == 0) return;
   expect_objective(a.objective_number);
   const PopulationArgs args{updates, shape.keep};
   const auto run = [&](const char* name, auto kernel, const auto& agents) {
-    runtime::launch(stream, name, kernel, dim3(static_cast<unsigned>(count)), warp_block(shape.block_warps), shape.bytes, agents, args);
+    runtime::launch(stream, name, kernel, dim3(static_cast<unsigned>(count)), warp_block(shape.block_warps), population_bytes(a, shape),
+                    agents, args);
   };
   if (a.kind == NetworkKind::tiled)
     return with_environment(environment, [&]<class Env>() { run("tile_population", tile_population_kernel<Env>, a); });

@@ -1,5 +1,6 @@
 // The CUDA kernels that compute gradients, on the frozen rollout, run by the host executor.
-#include "src/engine/cuda_launch.cuh"
+#include "cupg/environment.hpp"
+#include "src/engine/cuda_launch.hpp"
 #include "src/engine/network_plan.hpp"
 #include "src/engine/tile_plan.hpp"
 #include "src/gradcheck/kernels.hpp"

@@ -2,7 +2,8 @@
 #pragma once
 #include <gtest/gtest.h>
 
-#include "tests/cuda/launches.hpp"
+#include "src/engine/cuda_launch.hpp"
+#include "tests/cuda/cuda_engines.hpp"
 #include "tests/cuda/schedule.hpp"
 
 namespace cupg_test {
@@ -13,10 +14,15 @@ inline constexpr const char* kEngine = "cuda, device";
 inline constexpr const char* kEngine = "cuda, host executor";
 #endif
 
+using cupg::Agents;
+using cupg::MinibatchNumber;
+using cupg::TiledAgents;
+using cupg::runtime::Stream;
+
 /// Skips, visibly, where kernels cannot run.
 struct CudaTest : testing::Test {
   void SetUp() override {
-    if (const std::string reason = why_not(); !reason.empty()) GTEST_SKIP() << reason;
+    if (const std::string reason = why_no_engine(); !reason.empty()) GTEST_SKIP() << reason;
   }
 };
 

@@ -29,7 +29,9 @@ void expect_returns(Scene& scene, const std::vector<Job>& jobs, int episodes, bo
   DeviceArray<std::uint32_t> jobs_there(device.stream, words);
   DeviceArray<float> returns(device.stream, Guarded<float>(want.size()));
   const Schedule schedule(seed);
-  launch_evaluate(device.stream, scene.environment, device.agents, jobs_there.data(), count, episodes, greedy, returns.data());
+  static_assert(sizeof(cupg::EvaluationJob) == 8);
+  const auto* const jobs_of_kernel = reinterpret_cast<const cupg::EvaluationJob*>(jobs_there.data());
+  launch_evaluate(device.stream, scene.environment, device.agents, {jobs_of_kernel, episodes, greedy, returns.data()}, count);
   EXPECT_TRUE(same_memory(scene, device.read())) << "an evaluation changes nothing of the agents";
   const Guarded<float> got = returns.read(device.stream);
   EXPECT_TRUE(same_bits(want, got)) << scene.setting.text() << ", " << episodes << " episodes, schedule " << seed;

@@ -7,9 +7,7 @@
 #include "kernels/metrics/quantiles.hpp"
 #include "kernels/runtime/runtime.hpp"
 #include "tests/cuda/cuda_test.hpp"
-#ifdef __CUDACC__
-#include "kernels/metrics/quantiles.cu"
-#else
+#ifndef __CUDACC__
 #include "src/engine/cuda_plugin.hpp"
 #include "tests/support/engines.hpp"
 #endif

@@ -9,7 +9,12 @@ namespace {
 using namespace cupg_test;
 using cupg::Estimator;
 
+using cupg::PopulationShape;
+
 struct CudaPopulation : CudaTest {};
+
+/// Of dynamic shared memory of a block.
+constexpr std::size_t kMostShared = 227 * 1024 - static_cast<std::size_t>(cupg::kStaticShared);
 
 /// Where an agent has paused for a check: plays it, and lets the agent go on if it fails. Returns whether it does.
 bool fails_check(Scene& scene, int slot) {
@@ -54,8 +59,8 @@ void keep_results(Memory& memory, const Memory& other) {
 }
 
 /// One launch and its twin. The kernel gets rows for as many warps as it asks for.
-void expect_trained(Scene& scene, const PopulationForm& form, int updates, std::size_t seed) {
-  Scene start(scene.setting, kept_warps(scene.agents, form));
+void expect_trained(Scene& scene, const PopulationShape& form, int updates, std::size_t seed) {
+  Scene start(scene.setting, row_warps(scene.agents, form));
   {
     Memory memory = start.memory;
     TiledAgents unused = start.agents;
@@ -63,7 +68,7 @@ void expect_trained(Scene& scene, const PopulationForm& form, int updates, std::
       if (to.size() == from.size()) to = from;
     });
     start.set_memory(memory);
-    start.agents.row_warps = kept_warps(scene.agents, form);
+    start.agents.row_warps = row_warps(scene.agents, form);
   }
   OnDevice device(start);
   const Schedule schedule(seed);
@@ -97,7 +102,7 @@ TEST_F(CudaPopulation, HasTheCpusBits) {
     s.choose(row[3] % 2 == 1);
     s.config.advantage.normalize = row[3] >= 2;
     s.config.advantage.estimator = std::array{Estimator::gae, Estimator::nstep, Estimator::returns}[row[6]];
-    PopulationForm form{static_cast<int>(row[5]) + 1, row[4] % 2 == 1, row[4] >= 2, fused};
+    PopulationShape form{static_cast<int>(row[5]) + 1, row[4] % 2 == 1, row[4] >= 2, fused};
     s.config.optimizer.kind = std::array{cupg::OptimizerKind::adam, cupg::OptimizerKind::rmsprop, cupg::OptimizerKind::sgd}[row[8]];
     s.config.algorithm = algorithms[row[9]];
     if (!fused) s.config.environment = std::array{"CartPole-v1", "MountainCar-v0", "Acrobot-v1"}[row[10]];
@@ -181,8 +186,8 @@ TEST_F(CudaPopulation, OneLaunchOfManyUpdatesIsManyOfOne) {
   Scene scene(s);
   scene.start();
   OnDevice once(scene), often(scene);
-  launch_population(once.stream, scene.environment, once.agents, {3, true, true}, 9, 1);
-  for (int k = 0; k < 3; ++k) launch_population(often.stream, scene.environment, often.agents, {2, k == 1, true}, 3, 1);
+  launch_population(once.stream, scene.environment, once.agents, {3, true, true, true}, 9, 1);
+  for (int k = 0; k < 3; ++k) launch_population(often.stream, scene.environment, often.agents, {2, k == 1, true, true}, 3, 1);
   Memory a = once.read(), b = often.read();
   keep_results(a, b);
   scene.set_memory(a);
@@ -201,7 +206,7 @@ TEST_F(CudaPopulation, AnAgentThatBreaksDownStopsThereAndTheOthersGoOn) {
     // so large weights that the second gradient or the third is not finite
     for (int i = 0; i < scene.agents.plan.parameters; ++i) scene.parameters(3)[i] *= 1e9f;
     scene.pack(3);
-    expect_trained(scene, {2, keep, true}, 6, 1);
+    expect_trained(scene, {2, keep, true, true}, 6, 1);
     EXPECT_EQ(scene.state(3).halted, 1u);
     EXPECT_LT(scene.state(3).updates, 3 + 6);
     EXPECT_EQ(scene.state(2).updates, 3 + 6);
@@ -216,7 +221,7 @@ TEST_F(CudaPopulation, AParameterThatIsNotFiniteIsTold) {
   // the second of two biases of the policy's head: packed weights have the difference, and the gradients stay finite
   scene.parameters(2)[60] = std::numeric_limits<float>::infinity();
   OnDevice device(scene);
-  launch_population(device.stream, scene.environment, device.agents, {2, true, true}, 1, device.count());
+  launch_population(device.stream, scene.environment, device.agents, {2, true, true, true}, 1, device.count());
   scene.set_memory(device.read());
   EXPECT_EQ(scene.state(2).diverged, 1u);
   EXPECT_EQ(scene.state(3).diverged, 0u);

@@ -110,7 +110,7 @@ struct TileScene {
     a.weights = device_weights.data();
     a.samples = device_samples.data();
     a.partials = device_partials.data();
-    launch_tile_gradient(stream, kEnvironment, a, static_cast<int>(chosen.size()), tiles + 1,
+    launch_tile_gradient(stream, kEnvironment, a, static_cast<int>(chosen.size()), tiles + 1, {},
                          threads);  // a tile too many: it is nobody's
     stream.synchronize("a test");
     Guarded<float> got = device_partials.read(stream);
