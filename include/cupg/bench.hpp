@@ -12,7 +12,7 @@ struct BenchResult {
   std::vector<double> env_steps_per_second;  ///< one per repeat
   std::string device, isa, math;
   int threads = 1;
-  std::int64_t env_steps = 0;  ///< per repeat
+  std::int64_t env_steps = 0;  ///< per repeat; of whole episodes, in the last one
 };
 
 // All throw Error (usage) where a count is below 1 or the environment steps of a timing are more than 1e18.

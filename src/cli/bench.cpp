@@ -59,7 +59,8 @@ int run_bench(const BenchArguments& a) {
     print_wrapped(fmt::format("  {} environments x {} steps a timing, {} actions\n", format_count(a.config.envs),
                               format_count(result.env_steps / a.config.envs), a.balance ? "balancing" : "random"));
   } else {
-    print_wrapped(fmt::format("  {} environments x {} steps, {} updates a timing\n", format_count(a.config.envs), a.config.horizon,
+    print_wrapped(fmt::format("  {} environments x {}, {} updates a timing\n", format_count(a.config.envs),
+                              a.config.collect == Collect::episodes ? "an episode" : fmt::format("{} steps", a.config.horizon),
                               format_count(updates)));
     print_wrapped(fmt::format("  network {}\n", describe(a.config.network())));
   }

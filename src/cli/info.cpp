@@ -139,8 +139,10 @@ int run_info(const InfoArguments& arguments) {
                                                       e.observations, e.actions, e.max_episode_steps, e.reward_threshold));
   line("network", fmt::format("{}   ({} parameters)", describe(config.network()), format_count(parameter_count(config.network()))));
   if (const std::string math = describe_math(math_of(config, choice), device_of(choice)); !math.empty()) line("math", math);
-  line("batch", fmt::format("{} environments x {} steps = {} samples an update", format_count(config.envs), format_count(config.horizon),
-                            format_count(config.batch())));
+  line("batch", config.collect == Collect::episodes
+                    ? fmt::format("a whole episode of each of {} environments an update", format_count(config.envs))
+                    : fmt::format("{} environments x {} steps = {} samples an update", format_count(config.envs),
+                                  format_count(config.horizon), format_count(config.batch())));
   const std::int64_t needed = training_bytes(config);
   const AvailableMemory memory = available_memory();
   line("memory", fmt::format("{} for training, {} available (limited by {}){}", format_bytes(needed), format_bytes(memory.bytes),

@@ -20,7 +20,7 @@
 namespace cupg {
 namespace {
 
-/// Runs `work` once to warm up, then `repeat` times against the clock.
+/// Runs `work` once to warm up, then `repeat` times against the clock. It takes result.env_steps steps, and may say there how many.
 template <class F>
 void time_rates(BenchResult& result, int repeat, F work) {
   work();
@@ -64,7 +64,11 @@ BenchResult bench_train(const Config& config, std::int64_t updates, int repeat) 
   for (const int a : agents) engine->reset(a, config.seed + static_cast<std::uint64_t>(a));
   BenchResult result{{}, engine->device(), engine->isa(), engine->math(), engine->threads(), updates * config.batch() * config.seeds};
   std::vector<UpdateReport> reports(agents.size());
-  time_rates(result, repeat, [&] { engine->update(agents, updates, reports); });
+  time_rates(result, repeat, [&] {
+    engine->update(agents, updates, reports);
+    result.env_steps = 0;  // whole episodes are as long as they are
+    for (const UpdateReport& r : reports) result.env_steps += r.env_steps;
+  });
   return result;
 }
 

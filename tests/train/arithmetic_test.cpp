@@ -145,6 +145,14 @@ TEST_P(Environments, StayAfterABenchmark) {
   EXPECT_EQ(within([&] { return cupg::bench_env(c, false, 64, 1); }).env_steps, 64 * c.envs);
 }
 
+TEST(BenchTrain, CountsTheStepsOfWholeEpisodes) {
+  Config c = cupg_test::episodes_config(5);
+  c.threads = 1;
+  const std::int64_t steps = cupg::bench_train(c, 2, 1).env_steps;
+  EXPECT_GE(steps, 2 * 5 * 8) << "no episode of CartPole ends sooner";
+  EXPECT_LE(steps, 2 * 5 * 500);
+}
+
 TEST_P(Environments, StayAfterAnError) {
   Config c;
   c.envs = -1;
