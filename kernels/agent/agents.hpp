@@ -32,7 +32,7 @@ struct AgentState {
   std::uint64_t key = 0;       ///< the agent's seed
   AgentSettings settings;      ///< what it learns by
   OptimizerState optimizer;    ///< powers of beta and number of steps
-  EpisodeCounts episodes;      ///< since the host last asked
+  EpisodeCounts episodes;      ///< since its reset
   std::int64_t updates = 0;    ///< k
   std::int64_t taken = 0;      ///< environment steps of these updates
   std::uint32_t step = 0;      ///< steps that each environment has been through
@@ -98,7 +98,7 @@ struct Agents {
   float* rows = nullptr;               ///< [slot][row_warps][capacity][features][32] small networks: the rollout
   std::uint32_t* done = nullptr;       ///< [slot][row_warps][capacity] as in RolloutArgs
   std::uint32_t* used = nullptr;       ///< [slot][row_warps][capacity]
-  int row_warps = 0;                   ///< warps whose rows are kept; a population block may need fewer than all
+  int row_warps = 0;                   ///< warps whose rows are kept; a fused block may need fewer than all
   std::uint32_t* row_count = nullptr;  ///< [slot][warps] whole episodes: rows that a warp fills
   float* gathered = nullptr;           ///< [slot][most_partials][kPartialRows][features][32] rows of a minibatch among several
   std::uint32_t* length = nullptr;     ///< [slot][N] whole episodes: steps of each

@@ -70,6 +70,7 @@ __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
   CUPG_STATIC_SHARED(EpisodeCounts, tally);
   CUPG_STATIC_SHARED(AgentState, state);
   CUPG_STATIC_SHARED(Next, next);
+  static_assert(sizeof(EpisodeCounts) + sizeof(AgentState) + sizeof(Next) <= kStaticShared);
   const int slot = agents.chosen[blockIdx.x], warp0 = warp_index(), block_warps = static_cast<int>(blockDim.x) / kWarp;
   if (agents.state[slot].halted != 0) return;
 

@@ -98,20 +98,26 @@ __device__ __forceinline__ void train_block(const TiledAgents& a, int slot, int 
         const int count = partials_of_samples(a, minibatch_size(a, state));
         ops.gradient({epoch, m});
         __syncthreads();
-        for (int i = static_cast<int>(threadIdx.x); i < a.partial_columns; i += static_cast<int>(blockDim.x))
-          column_tree(partials + i, count, partial_stride(a));
-        __syncthreads();
-        const bool made = optimizer_block(a, slot, {epoch, m}, count, gradient, kl);
+        const bool many = count > kRun;  // than a step sums itself
+        if (many) {
+          for (int i = static_cast<int>(threadIdx.x); i < a.partial_columns; i += static_cast<int>(blockDim.x))
+            column_tree(partials + i, count, partial_stride(a));
+          __syncthreads();
+        }
+        const bool made = optimizer_block(a, slot, {epoch, m}, many ? count : 1, gradient, kl);
         __syncthreads();
         if (!made) return;
       }
-    if (threadIdx.x == 0) next = end_update(a, slot);
-    __syncthreads();
-    if (next == Next::check) {
-      __syncthreads();  // all have read it
-      ops.check(next);
-      __syncthreads();
+    if (threadIdx.x == 0) {
+      next = end_update(a, slot);
+      if (!Ops::kChecks && next == Next::check) next = Next::pause;
     }
+    __syncthreads();
+    if constexpr (Ops::kChecks)
+      if (next == Next::check) {
+        ops.check(next);
+        __syncthreads();
+      }
     if (next != Next::train) {
       if (threadIdx.x == 0) state.halted = kPaused;
       return;
@@ -121,6 +127,7 @@ __device__ __forceinline__ void train_block(const TiledAgents& a, int slot, int 
 
 template <class Env, class Act, bool Shared>
 struct SmallOps {
+  static constexpr bool kChecks = true;
   const TiledAgents& a;
   const int slot;
   float *const weights, *const scratch;
@@ -162,7 +169,7 @@ struct SmallOps {
       gradient_warp<Env, Act, Shared>(a, a.plan, weights, slot, number, size, partial);
   }
   __device__ __forceinline__ void check(Next& next) const {
-    read_weights();
+    read_weights();  // all have read `next`
     play_check<Env, Act, Shared>(a, a.plan, weights, slot, scratch, next);
   }
 };
@@ -183,6 +190,7 @@ __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
 
 template <class Env>
 struct TiledOps {
+  static constexpr bool kChecks = false;  ///< that needs another form of the weights
   const TiledAgents& a;
   const int slot;
   float* const shared;
@@ -212,9 +220,6 @@ struct TiledOps {
       gradient_block<Env::kActions>(a, slot, number, m, tile, shared);
       __syncthreads();
     }
-  }
-  __device__ __forceinline__ void check(Next& next) const {  // needs another form of the weights
-    if (threadIdx.x == 0) next = Next::pause;
   }
 };
 

@@ -5,7 +5,7 @@
 // The network is a part, of three kinds (cupg/network.hpp): a small one works on rows of 32 samples (kernels/network/small), a
 // tiled one on samples one beside the other (kernels/network/tiled), and a library's takes the place of these kernels
 // (cuda_library_network.cuh), its agents one after the other. Two forms with the same bits:
-//   population    a launch trains all chosen agents for many updates, a block each; small networks, one step an update
+//   population    a launch trains all chosen agents for many updates, a block each
 //   large batch   all chosen agents go through every launch together
 // Nothing of an update waits for the host: an agent that has halted, or whose epochs have ended early, says so in its state, and later
 // kernels leave it alone. So an update is a graph. Only minibatches of whole episodes have a size that could not be known beforehand:
@@ -57,7 +57,14 @@ class CudaEngine final : public Engine {
     stream_.synchronize("setting up");
   }
 
-  /// Most dynamic shared memory that a block of its kernels takes. What a population block keeps there as it can needs none
+  ~CudaEngine() override {
+    try {
+      stream_.synchronize("leaving");  // copies to memory that is about to go
+    } catch (const Error&) {           // a device that has broken down
+    }
+  }
+
+  /// Most dynamic shared memory that a block of its kernels takes. What a fused block keeps there as it can needs none
   /// (population_shape).
   static std::int64_t shared_bytes(const Config& config) {
     const PackedNetwork network(config.network());
@@ -98,6 +105,7 @@ class CudaEngine final : public Engine {
   void update(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) override {
     std::fill(reports.begin(), reports.end(), UpdateReport{});
     if (updates <= 0 || agents.empty()) return;
+    if (!library_) end_training();  // whose end nobody has waited for
     begin_resets();
     if (watched_) watch({}, {});
     if (library_) {
@@ -120,35 +128,46 @@ class CudaEngine final : public Engine {
 
   /// Everything is under way when this returns: the agents pause by themselves.
   void begin_training(std::span<const int> agents, std::span<const Watch> watches) override {
+    if (!library_) end_training();
     Engine::begin_training(agents, watches);
     if (library_ || agents.empty()) return;
     begin_resets();
     watch(agents, watches);
     const int count = choose(agents);
-    if (!shape_.large_batch) return launch_population(stream_, environment_.id, agents_, shape_.population, kMostUpdates, count);
-    constexpr int kLooks = 8;  // a paused agent's kernels return at once, but are launched
-    const std::int64_t updates = std::int64_t{watches[0].every} * (waits_for_count() ? 1 : kLooks);
-    for (std::int64_t k = 0; k < updates; ++k) launch_update(count);
+    std::int64_t every = 1;
+    for (const Watch& w : watches) every = std::max<std::int64_t>(every, w.every);
+    // Whoever waits for the end, such as Ctrl-C, waits for so many steps: some milliseconds of A2C, less than a second of PPO.
+    constexpr std::int64_t kSteps = 1 << 25;
+    const std::int64_t steps = std::int64_t{count} * agents_.envs * agents_.capacity * every;
+    std::int64_t looks = std::clamp<std::int64_t>(kSteps / steps, 1, kMostLooks);
+    if (!shape_.large_batch)
+      return launch_population(stream_, environment_.id, agents_, shape_.population, static_cast<int>(looks * every), count);
+    constexpr std::int64_t kLaunches = 8;  // a paused agent's kernels return at once, but are launched
+    looks = std::min(looks, waits_for_count() ? 1 : kLaunches);
+    for (std::int64_t k = 0; k < looks * every; ++k) launch_update(count);
   }
   std::span<const AgentReport> end_training() override {
     if (library_) return Engine::end_training();
     reports_.clear();
     if (training_.empty()) return reports_;
-    runtime::download(stream_, host_watch_.data(), arrays_.watch.data(), arrays_.watch.size());
-    runtime::download(stream_, host_looks_.data(), arrays_.looks.data(), arrays_.looks.size());
+    begin_resets();
+    std::int64_t slots = 0;
+    for (const Trained& t : training_) slots = std::max<std::int64_t>(slots, t.agent + 1);
+    runtime::download(stream_, host_watch_.data(), arrays_.watch.data(), slots);
+    runtime::download(stream_, host_looks_.data(), arrays_.looks.data(), slots * kMostLooks);
     states_.read(stream_, arrays_.state.data(), "training");
     for (const Trained& t : training_) {
       const Look* const looks = host_looks_.data() + std::int64_t{t.agent} * kMostLooks;
-      for (int i = 0; i < host_watch_[t.agent].looks; ++i)
-        reports_.push_back({t.agent, states_.report_to(t.agent, looks[i].at), looks[i].failed != 0});
-      UpdateReport last = states_.report(t.agent);
-      if (last.finite && last.updates == 0 && last.parameters_finite) continue;
-      if (last.finite && last.updates == 0) {
-        reports_.back().report.parameters_finite = false;
-      } else {
+      const int count = host_watch_[t.agent].looks;
+      for (int i = 0; i < count; ++i) reports_.push_back({t.agent, states_.report_to(t.agent, looks[i].at), looks[i].failed != 0});
+      const UpdateReport last = states_.report(t.agent);
+      if (!last.finite || last.updates > 0) {
         reports_.push_back({t.agent, last, false});
+      } else if (count > 0) {
+        reports_.back().report.parameters_finite = last.parameters_finite;
       }
     }
+    training_.clear();
     return reports_;
   }
 

@@ -51,12 +51,14 @@ class CudaEvaluator {
     const auto count = static_cast<std::int64_t>(agents.size()),
                lanes = (static_cast<std::int64_t>(common.episodes) + kWarp - 1) / kWarp * kWarp;
     if (jobs_.size() < count) {
-      jobs_ = runtime::Buffer<EvaluationJob>(count, "evaluation");
-      host_jobs_ = runtime::PinnedBuffer<EvaluationJob>(count, "evaluation");
+      const std::int64_t room = std::max(count, 2 * jobs_.size());  // freeing waits for all that the device does
+      jobs_ = runtime::Buffer<EvaluationJob>(room, "evaluation");
+      host_jobs_ = runtime::PinnedBuffer<EvaluationJob>(room, "evaluation");
     }
     if (returns_.size() < count * lanes) {
-      returns_ = runtime::Buffer<float>(count * lanes, "evaluation");
-      host_returns_ = runtime::PinnedBuffer<float>(count * lanes, "evaluation");
+      const std::int64_t room = std::max(count * lanes, 2 * returns_.size());
+      returns_ = runtime::Buffer<float>(room, "evaluation");
+      host_returns_ = runtime::PinnedBuffer<float>(room, "evaluation");
     }
     for (std::int64_t i = 0; i < count; ++i)
       host_jobs_[i] = {agents[static_cast<std::size_t>(i)], requests[static_cast<std::size_t>(i)].block};

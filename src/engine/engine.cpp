@@ -115,6 +115,7 @@ std::span<const AgentReport> Engine::end_training() {
     for (std::size_t i = 0; i < count; ++i) reports_.push_back({together_[i], together_reports_[i], false});
     left = left.subspan(count);
   }
+  training_.clear();
   return reports_;
 }
 

@@ -22,6 +22,8 @@ struct Run {
   CurveRecorder curve;
   Watch watch;
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+  double seconds = 0;       // when it was looked at last
+  std::int64_t untold = 0;  // environment steps between that look and the last that was taken
   bool ended = false;
   bool due = false;  // for a check
 };
@@ -104,7 +106,9 @@ class Loop {
   }
 
   void end_training() {
-    for (const AgentReport& look : engine_.end_training()) take(run(look.agent), look.report, look.failed);
+    const std::span<const AgentReport> looks = engine_.end_training();
+    for (const AgentReport& look : looks) run(look.agent).untold += look.report.env_steps;
+    for (const AgentReport& look : looks) take(run(look.agent), look.report, look.failed);
   }
 
   void take(Run& run, const UpdateReport& report, bool failed) {
@@ -116,8 +120,13 @@ class Loop {
     now.updates = result.updates;
     now.taken = result.env_steps;
     run.watch.look(now);
+    run.watch.looks = 0;  // nobody keeps them here
     if (failed) run.watch.checked();
-    run.curve.add(result.env_steps, seconds_since(run.start), report.episodes);
+    // a device tells of many looks at once: they are spread over the time since it told last
+    if (run.untold > 0)
+      run.seconds += (seconds_since(run.start) - run.seconds) * static_cast<double>(report.env_steps) / static_cast<double>(run.untold);
+    run.untold -= report.env_steps;
+    run.curve.add(result.env_steps, run.seconds, report.episodes);
     reporter_.add(report.env_steps, report.episodes);
     if (!report.finite || !report.parameters_finite) {
       result.outcome = Outcome::diverged;

@@ -214,17 +214,23 @@ TEST_F(CudaPopulation, AnAgentThatBreaksDownStopsThereAndTheOthersGoOn) {
 }
 
 TEST_F(CudaPopulation, AParameterThatIsNotFiniteIsTold) {
-  Setting s;
-  s.choose(true);
-  Scene scene(s);
-  scene.start();
-  // the second of two biases of the policy's head: packed weights have the difference, and the gradients stay finite
-  scene.parameters(2)[60] = std::numeric_limits<float>::infinity();
-  OnDevice device(scene);
-  launch_population(device.stream, scene.environment, device.agents, {2, true, true, true}, 1, device.count());
-  scene.set_memory(device.read());
-  EXPECT_EQ(scene.state(2).diverged, 1u);
-  EXPECT_EQ(scene.state(3).diverged, 0u);
+  for (const bool fused : {true, false}) {
+    Setting s;
+    s.choose(true);
+    s.every = 1;
+    Scene scene(s);
+    scene.start();
+    // the second of two biases of the policy's head: packed weights have the difference, and the gradients stay finite
+    scene.parameters(2)[60] = std::numeric_limits<float>::infinity();
+    OnDevice device(scene);
+    launch_population(device.stream, scene.environment, device.agents, {2, true, true, fused}, 3, device.count());
+    scene.set_memory(device.read());
+    EXPECT_EQ(scene.state(2).diverged, 1u);
+    EXPECT_EQ(scene.state(2).halted, cupg::kPaused);
+    EXPECT_EQ(scene.state(2).updates, 3 + 1);
+    EXPECT_EQ(scene.state(6).diverged, 0u);
+    EXPECT_EQ(scene.state(6).updates, 3 + 2) << "where its training ends";
+  }
 }
 
 }  // namespace

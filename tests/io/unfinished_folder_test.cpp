@@ -141,7 +141,7 @@ TEST_F(UnfinishedFolderTest, IsRefusedBeforeTheWorkWhereItCannotBe) {
   EXPECT_EQ(message_of([&] { run_.claim("file/run"); }), "file/run: cannot be written: Not a directory");
   EXPECT_EQ(message_of([&] { run_.claim("dangling/run"); }), "dangling/run: cannot be written: No such file or directory");
   EXPECT_TRUE(message_of([&] { run_.claim(std::string(256, 'x')); }).ends_with("cannot be written: File name too long"));
-  EXPECT_TRUE(message_of([&] { run_.claim(std::string(5000, '/') + "x"); }).ends_with("cannot be written: File name too long"));
+  EXPECT_TRUE(message_of([&] { run_.claim(std::string(5000, '/').append("x")); }).ends_with("cannot be written: File name too long"));
   EXPECT_EQ(list(), (Names{"dangling", "file"}));
 }
 
