@@ -8,7 +8,7 @@
 #include "cupg/environment.hpp"
 #include "cupg/error.hpp"
 #include "src/engine/hyperparameters.hpp"
-#include "src/engine/tile_plan.hpp"
+#include "src/engine/settings.hpp"
 #include "src/io/memory.hpp"
 #include "src/io/options.hpp"
 

@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "src/engine/cpu_engines.hpp"
+#include "src/engine/tile_plan.hpp"
 
 namespace cupg {
 namespace {

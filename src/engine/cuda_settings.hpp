@@ -6,6 +6,7 @@
 #include "cupg/environment.hpp"
 #include "kernels/agent/tiled.hpp"
 #include "src/engine/network_plan.hpp"
+#include "src/engine/settings.hpp"
 #include "src/engine/tile_plan.hpp"
 #include "src/engine/warp_memory.hpp"
 

@@ -5,7 +5,6 @@
 #include <numeric>
 #include <utility>
 
-#include "src/engine/tile_plan.hpp"
 #include "src/engine/warp_memory.hpp"
 
 namespace cupg {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "src/engine/dense_network.hpp"
-#include "src/engine/tile_plan.hpp"
+#include "src/engine/settings.hpp"
 
 namespace cupg {
 

@@ -21,7 +21,7 @@
 #include "kernels/rollout/op.hpp"
 #include "objectives/registry.hpp"
 #include "src/engine/engine.hpp"
-#include "src/engine/schedule_end.hpp"
+#include "src/engine/settings.hpp"
 #include "src/engine/tile_plan.hpp"
 
 namespace cupg::reference {

@@ -13,8 +13,8 @@
 #include "src/engine/engine.hpp"
 #include "src/engine/isa.hpp"
 #include "src/engine/network_plan.hpp"
+#include "src/engine/settings.hpp"
 #include "src/engine/team.hpp"
-#include "src/engine/tile_plan.hpp"
 #include "src/engine/warp_memory.hpp"
 
 namespace cupg {

@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "cupg/policy.hpp"
-#include "src/engine/tile_plan.hpp"
 #include "tests/cuda/cuda_engines.hpp"
 #include "tests/support/bits.hpp"
 #include "tests/support/comparisons.hpp"

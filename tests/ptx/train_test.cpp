@@ -108,6 +108,17 @@ TEST(Train, OfManyAgentsIsThatOfEach) {
   EXPECT_EQ(trained, 2);
 }
 
+/// Agents that pause at different looks, for checks that pass and for their ends, while others train.
+TEST(Train, WithPausesForChecksEndsInTheCpusPolicyFile) {
+  int trained = 0;
+  expect_same("--updates 0 --seeds 3 --seed 5", trained, 3);
+  expect_same(
+      "--updates 0 --algo ppo --seeds 3 --hidden 8,5 --envs 8 --horizon 32 --epochs 2 --minibatches 2 --steps 6000 "
+      "--no-stop-when-solved",
+      trained, 3);
+  EXPECT_EQ(trained, 2);
+}
+
 /// More than one run of 32 rows in the tree of sums, whose upper levels have launches of their own.
 TEST(Train, OfManyEnvironmentsAddsLevelByLevel) {
   int trained = 0;
