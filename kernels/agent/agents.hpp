@@ -39,16 +39,14 @@ struct AgentState {
   std::uint32_t count = 0;     ///< n, samples of this update
   std::uint32_t longest = 0;   ///< steps of the environment that takes most in this update
   std::uint32_t stopped = 0;   ///< 1: this update's epochs have ended early
-  std::uint32_t halted = 0;    ///< a Halt: kernels leave the agent alone
+  std::uint32_t halted = 0;    ///< not kRuns: kernels leave the agent alone
   std::uint32_t diverged = 0;  ///< 1: a parameter is not finite
 };
 
-/// Why an agent has halted.
-enum Halt : std::uint32_t {
-  kRuns = 0,
-  kNotFinite = 1,  ///< a gradient was not finite; the agent stands before that step
-  kPaused = 2,     ///< somebody must look at it
-};
+/// Values of AgentState::halted.
+inline constexpr std::uint32_t kRuns = 0;
+inline constexpr std::uint32_t kNotFinite = 1;  ///< a gradient was not finite; the agent stands before that step
+inline constexpr std::uint32_t kPaused = 2;     ///< somebody must look at it
 
 /// Which of an update's minibatches.
 struct MinibatchNumber {

@@ -390,9 +390,9 @@ struct Scene {
       s.diverged = 0;
       for (int i = 0; i < agents.plan.parameters; ++i) s.diverged |= std::isfinite(parameters(slot)[i]) ? 0 : 1;
       if (!made) return false;
-      const float size = static_cast<float>(s.count / static_cast<std::uint32_t>(agents.minibatches)),
-                  target = s.settings.objective.target_kl;
-      if (ends_epoch && target > 0 && partials(slot)[agents.plan.packed] / size > target) s.stopped = 1;
+      const std::uint32_t size = cupg::minibatch_size(agents, s);
+      const float target = s.settings.objective.target_kl;
+      if (ends_epoch && target > 0 && partials(slot)[agents.plan.packed] / static_cast<float>(size) > target) s.stopped = 1;
     }
     if (!ends_update) return true;
     s.optimizer.decay_power *= s.settings.optimizer.decay;
