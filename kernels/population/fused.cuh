@@ -65,7 +65,7 @@ __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
     fused_kernel(const __grid_constant__ Agents agents, const __grid_constant__ PopulationArgs launch) {
   constexpr int O = Env::kObservations, P = policy_outputs(Env::kActions);
   constexpr RowFeatures f{{O}, P + 1};
-  using Plan = std::conditional_t<(H > 0), FixedPlan<O, H, Shared>, NetworkPlan>;
+  constexpr FixedPlan<O, H, Shared> plan;
   CUPG_DYNAMIC_SHARED(float, shared);
   CUPG_STATIC_SHARED(EpisodeCounts, tally);
   CUPG_STATIC_SHARED(AgentState, state);
@@ -96,13 +96,6 @@ __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
   if constexpr (SharedRows)
     out = {shared + at.rows, reinterpret_cast<std::uint32_t*>(shared + at.done), reinterpret_cast<std::uint32_t*>(shared + at.used)};
   const auto first_row = [&](int row_warp) { return SharedRows ? row_warp * steps : static_cast<int>(row_index(agents, slot, row_warp)); };
-  const auto plan = [&]() -> decltype(auto) {
-    if constexpr (H > 0) {
-      return Plan{};
-    } else {
-      return (agents.plan);
-    }
-  };
   const auto copy = [&](const float* from, float* to, int count) {
     for (int i = static_cast<int>(threadIdx.x); i < count; i += static_cast<int>(blockDim.x)) to[i] = from[i];
   };
@@ -129,7 +122,7 @@ __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
   for (int update = 0; update < launch.updates && made; ++update) {
     const auto collect = [&](int warp, int row_warp) {
       const int row = first_row(row_warp);
-      collect_rows<Env, Act, Shared>(agents, plan(), weights, state, {slot, warp, row}, out, my_scratch, tally);
+      collect_rows<Env, Act, Shared>(agents, plan, weights, state, {slot, warp, row}, out, my_scratch, tally);
       row_advantages<float>(advantage_args(agents.advantage, state.settings), f, out.data + static_cast<std::int64_t>(row) * f.floats(),
                             out.done + row, steps, lane_index());
     };
@@ -137,7 +130,7 @@ __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
       const int row = first_row(row_warp);
       const LaneRows rows{out.data + static_cast<std::int64_t>(row) * f.floats(), steps, out.used + row, 0};
       loss_rows<O, Env::kActions>(agents.objective_number, {coefficients_of(state), moments, scale, false, false}, rows);
-      backward_rows<Act, O, P, Shared>(plan(), weights, rows, partials + warp * partial_stride(agents));
+      backward_rows<Act, O, P, Shared>(plan, weights, rows, partials + warp * partial_stride(agents));
     };
     const auto moment_sum = [&]<bool Square>(float center) {
       for (int warp = warp0; warp < agents.warps; warp += block_warps) {
@@ -191,7 +184,7 @@ __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
     }
     __syncthreads();
     if (next == Next::check) {
-      play_check<Env, Act, Shared>(agents, plan(), weights, slot, shared + at.scratch, next);
+      play_check<Env, Act, Shared>(agents, plan, weights, slot, shared + at.scratch, next);
       __syncthreads();
     }
     if (next == Next::pause) {
