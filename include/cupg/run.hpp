@@ -31,6 +31,8 @@ class Run {
   /// The last policy, or the best one that a check has seen, of its agent `seed`, or of its only (first) agent; `folder` may also name a
   /// policy file.
   static Policy policy(const std::filesystem::path& folder, const std::uint64_t* seed = nullptr, bool best = false);
+  /// The file that it is read from.
+  static std::filesystem::path policy_file(const std::filesystem::path& folder, const std::uint64_t* seed = nullptr, bool best = false);
 };
 
 /// The folder of a run from the start of its training on, so that nothing is trained that could not be saved. Where nothing was written,

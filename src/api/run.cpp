@@ -156,17 +156,19 @@ Config Run::config(const fs::path& folder) {
   return config;
 }
 
-Policy Run::policy(const fs::path& folder, const std::uint64_t* seed, bool best) {
+Policy Run::policy(const fs::path& folder, const std::uint64_t* seed, bool best) { return load_policy(policy_file(folder, seed, best)); }
+
+fs::path Run::policy_file(const fs::path& folder, const std::uint64_t* seed, bool best) {
   refuse_empty(folder);
   std::error_code failed;
-  if (!fs::is_directory(folder, failed)) return load_policy(folder);
+  if (!fs::is_directory(folder, failed)) return folder;
   const Config run = config(folder);
   const std::uint64_t wanted = seed != nullptr ? *seed : run.seed;
   if (wanted < run.seed || wanted - run.seed >= static_cast<std::uint64_t>(run.seeds))
     throw Error(ErrorKind::usage, fmt::format("{}: has no agent with seed {}; expected {} to {}", folder.string(), wanted, run.seed,
                                               run.seed + static_cast<std::uint64_t>(run.seeds - 1)));
   const fs::path its_best = folder / policy_name(run, wanted, kBest);
-  return load_policy(best && fs::exists(fs::symlink_status(its_best, failed)) ? its_best : folder / policy_name(run, wanted, kLast));
+  return best && fs::exists(fs::symlink_status(its_best, failed)) ? its_best : folder / policy_name(run, wanted, kLast);
 }
 
 }  // namespace cupg

@@ -54,34 +54,77 @@ Arguments parse_train(const CommandHelp& help, const CommandLine& line) {
   return Text{write_config(a.config)};
 }
 
+constexpr double kMostSeed = 9223372036854775807.0;
+
+/// The options that say whose policy a command takes.
+class PolicyOptions {
+ public:
+  explicit PolicyOptions(Parser& parser) : name_(parser.command().head.name) {
+    parser.argument({.name = "RUN", .help = "a run folder, or a policy.safetensors", .takes = Takes::file, .required = true}, path_);
+    parser.option({.name = "agent-seed", .help = "whose policy, of a run with several seeds", .value = "S"}, agent_seed_);
+    parser.flag("last", "the policy at the end of the training (what is taken unless --best is given)", last_);
+    parser.flag("best", "the best policy that a check has seen on the way", best_);
+  }
+
+  PolicyChoice resolve() const {
+    if (path_.empty())
+      refuse(fmt::format("RUN: missing; expected a run folder or a policy file, as in cupg {} runs/CartPole-v1-a2c-seed1", name_));
+    if (best_ && last_) refuse("best: contradicts last; expected one of the two");
+    PolicyChoice choice{.path = path_, .agent_seed = {}, .best = best_};
+    if (!agent_seed_.empty()) choice.agent_seed = static_cast<std::uint64_t>(count_of("agent-seed", agent_seed_, 0, kMostSeed));
+    return choice;
+  }
+
+ private:
+  const char* name_;
+  std::string path_, agent_seed_;
+  bool last_ = false, best_ = false;
+};
+
 Arguments parse_eval(const CommandHelp& help, const CommandLine& line) {
   Parser parser(help);
   EvalArguments a;
-  bool greedy = false, sample = false, last = false;
-  std::string policy, episodes = "1000", seed = "0", agent_seed;
-  parser.argument({.name = "RUN", .help = "a run folder, or a policy.safetensors", .takes = Takes::file, .required = true}, policy);
+  bool greedy = false, sample = false;
+  std::string episodes = "1000", seed = "0";
+  PolicyOptions policy(parser);
   parser.option({.name = "episodes", .help = "episodes to play, each in an environment of its own", .value = "N", .standard = episodes},
                 episodes);
   parser.flag("greedy", "always the most likely action (what is done unless --sample is given)", greedy);
   parser.flag("sample", "actions drawn from the policy", sample);
   parser.option({.name = "seed", .help = "seed of the episodes", .value = "S", .standard = seed}, seed);
-  parser.option({.name = "agent-seed", .help = "whose policy, of a run with several seeds", .value = "S"}, agent_seed);
-  parser.flag("last", "the policy at the end of the training (what is played unless --best is given)", last);
-  parser.flag("best", "the best policy that a check has seen on the way", a.best);
   parser.flag("json", kJson, a.json);
   ConfigArguments machine(parser, {}, {"device", "isa", "threads"});
   parser.command().settings = "--device, --isa and --threads are those of cupg train.";
   if (parser.parse(line)) return Text{parser.help()};
-  if (policy.empty()) refuse("RUN: missing; expected a run folder or a policy file, as in cupg eval runs/CartPole-v1-a2c-seed1");
+  a.choice = policy.resolve();
   if (greedy && sample) refuse("greedy: contradicts sample; expected one of the two");
-  if (a.best && last) refuse("best: contradicts last; expected one of the two");
-  constexpr double kMostSeed = 9223372036854775807.0;
-  a.policy = policy;
   a.greedy = !sample;
   a.episodes = static_cast<int>(count_of("episodes", episodes, 1, 16777216));
   a.seed = static_cast<std::uint64_t>(count_of("seed", seed, 0, kMostSeed));
-  if (!agent_seed.empty()) a.agent_seed = static_cast<std::uint64_t>(count_of("agent-seed", agent_seed, 0, kMostSeed));
   a.machine = machine.resolve(*line.notes);
+  return a;
+}
+
+Arguments parse_export(const CommandHelp& help, const CommandLine& line) {
+  Parser parser(help);
+  ExportArguments a;
+  std::vector<std::string> names;
+  for (const ExportFormat& f : export_formats()) names.emplace_back(f.name);
+  std::string format, output;
+  PolicyOptions policy(parser);
+  CLI::Option* format_option =
+      parser.option({.name = "format", .help = "what to write", .takes = Takes::choice, .value = "NAME", .choices = names}, format);
+  CLI::Option* output_option = parser.option(
+      {.name = "output", .help = "where to", .takes = Takes::file, .value = "FILE", .standard = "beside the policy, as policy.onnx"},
+      output);
+  if (parser.parse(line)) return Text{parser.help()};
+  a.choice = policy.resolve();
+  if (format.empty()) refuse(fmt::format("format: missing; expected one of {}", fmt::join(names, ", ")));
+  check_choice("format", format, names);
+  if (format_option->count() > 1) refuse(fmt::format("format: {} of them; expected one, and a command for each", format_option->count()));
+  for (const ExportFormat& f : export_formats())
+    if (format == f.name) a.format = &f;
+  if (output_option->count() > 0) a.output = output;
   return a;
 }
 
@@ -211,8 +254,8 @@ Arguments parse_help(const CommandHelp& help, const CommandLine& line) {
   return parse_arguments(3, words, *line.notes);
 }
 
-constexpr Arguments (*kParsers[])(const CommandHelp&, const CommandLine&) = {parse_train,     parse_eval, parse_bench,      parse_reproduce,
-                                                                             parse_gradcheck, parse_info, parse_completion, parse_help};
+constexpr Arguments (*kParsers[])(const CommandHelp&, const CommandLine&) = {
+    parse_train, parse_eval, parse_export, parse_bench, parse_reproduce, parse_gradcheck, parse_info, parse_completion, parse_help};
 
 }  // namespace
 

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "cupg/config.hpp"
+#include "cupg/run.hpp"
 #include "src/cli/help.hpp"
+#include "src/export/format.hpp"
 #include "src/io/config_file.hpp"
 #include "src/report/summary.hpp"
 
@@ -22,15 +24,28 @@ struct TrainArguments {
   bool save = true, quiet = false, json = false;
 };
 
+/// A policy that was saved.
+struct PolicyChoice {
+  std::filesystem::path path;  ///< a run folder or a policy file
+  std::optional<std::uint64_t> agent_seed;
+  bool best = false;  ///< the best policy that a check has seen, where that is not the last one
+
+  std::filesystem::path file() const { return Run::policy_file(path, agent_seed ? &*agent_seed : nullptr, best); }
+};
+
 struct EvalArguments {
-  Config machine;                ///< device, isa and threads; the rest comes with the policy
-  std::filesystem::path policy;  ///< a run folder or a policy file
+  Config machine;  ///< device, isa and threads; the rest comes with the policy
+  PolicyChoice choice;
   int episodes = 1000;
   bool greedy = true;
   std::uint64_t seed = 0;
-  std::optional<std::uint64_t> agent_seed;
-  bool best = false;  ///< the best policy that a check has seen, where that is not the last one
   bool json = false;
+};
+
+struct ExportArguments {
+  PolicyChoice choice;
+  const ExportFormat* format = nullptr;
+  std::optional<std::filesystem::path> output;
 };
 
 struct BenchArguments {
@@ -66,7 +81,8 @@ struct Text {
   std::string text;
 };
 
-using Arguments = std::variant<Text, TrainArguments, EvalArguments, BenchArguments, InfoArguments, ReproduceArguments, GradcheckArguments>;
+using Arguments = std::variant<Text, TrainArguments, EvalArguments, ExportArguments, BenchArguments, InfoArguments, ReproduceArguments,
+                               GradcheckArguments>;
 
 /// Throws Error (usage, or missing for a device) for whatever is wrong. `notes`: names that were taken for ours, to be told.
 Arguments parse_arguments(int argc, const char* const* argv, Notes& notes);

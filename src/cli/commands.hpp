@@ -9,6 +9,7 @@ inline constexpr int kFinished = 0, kFailed = 1, kUsage = 2, kMissing = 3, kInte
 
 int run_train(const TrainArguments& arguments);
 int run_eval(const EvalArguments& arguments);
+int run_export(const ExportArguments& arguments);
 int run_bench(const BenchArguments& arguments);
 int run_reproduce(const ReproduceArguments& arguments);
 int run_gradcheck(const GradcheckArguments& arguments);

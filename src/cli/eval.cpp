@@ -38,10 +38,10 @@ struct Played {
 };
 std::optional<Played> played(const EvalArguments& arguments) {
   std::error_code failed;
-  if (!std::filesystem::is_directory(arguments.policy, failed)) return std::nullopt;
-  const Config run = Run::config(arguments.policy);
+  if (!std::filesystem::is_directory(arguments.choice.path, failed)) return std::nullopt;
+  const Config run = Run::config(arguments.choice.path);
   if (run.seeds == 1) return std::nullopt;
-  return Played{arguments.agent_seed.value_or(run.seed), run.seeds};
+  return Played{arguments.choice.agent_seed.value_or(run.seed), run.seeds};
 }
 
 void print_evaluation(const Config& config, const Evaluation& e, const std::optional<Played>& agent) {
@@ -67,7 +67,7 @@ void print_evaluation(const Config& config, const Evaluation& e, const std::opti
 }  // namespace
 
 int run_eval(const EvalArguments& arguments) {
-  const Policy policy = Run::policy(arguments.policy, arguments.agent_seed ? &*arguments.agent_seed : nullptr, arguments.best);
+  const Policy policy = load_policy(arguments.choice.file());
   const Config config = config_for(policy, arguments.machine);
   const std::optional<Played> agent = played(arguments);
   const Evaluation evaluation = [&] {
@@ -75,7 +75,7 @@ int run_eval(const EvalArguments& arguments) {
     return evaluate(config, policy.parameters, arguments.episodes, arguments.greedy, arguments.seed);
   }();
   if (arguments.json) {
-    nlohmann::ordered_json json = evaluation_json(config, evaluation, arguments.policy.string(), arguments.seed);
+    nlohmann::ordered_json json = evaluation_json(config, evaluation, arguments.choice.path.string(), arguments.seed);
     if (agent) json["agent_seed"] = agent->seed;
     print(dump_line(json));
   } else {

@@ -24,6 +24,15 @@ constexpr CommandHelp kCommands[] = {
      "  cupg eval runs/CartPole-v1-a2c-seed1        1,000 greedy episodes\n"
      "  cupg eval runs/CartPole-v1-a2c-seed1 --sample --episodes 1e4\n"
      "  cupg eval policy.safetensors --json\n"},
+    {"export", "Writes a saved policy for other programs.",
+     "  cupg export runs/CartPole-v1-a2c-seed1 --format onnx    for ONNX Runtime\n"
+     "  cupg export runs/CartPole-v1-a2c-seed1 --format c --output src/policy.h\n"
+     "                                    a C99 header for microcontrollers\n"
+     "  cupg export runs/seeds --agent-seed 3 --best --format safetensors \\\n"
+     "    --output policy.safetensors     for PyTorch\n",
+     "0 written; 1 the file cannot be written; 2 usage, the run or the policy. A file that an export has written is replaced; any other "
+     "that is "
+     "there, and every policy.safetensors, is left alone, with status 2."},
     {"bench", "Times training, rollouts or environments.",
      "  cupg bench                        whole updates of many environments\n"
      "  cupg bench rollout --threads 1 --isa avx2\n"

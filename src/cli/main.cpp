@@ -21,6 +21,7 @@ struct RunCommand {
   }
   int operator()(const TrainArguments& arguments) const { return run_train(arguments); }
   int operator()(const EvalArguments& arguments) const { return run_eval(arguments); }
+  int operator()(const ExportArguments& arguments) const { return run_export(arguments); }
   int operator()(const BenchArguments& arguments) const { return run_bench(arguments); }
   int operator()(const ReproduceArguments& arguments) const { return run_reproduce(arguments); }
   int operator()(const GradcheckArguments& arguments) const { return run_gradcheck(arguments); }
