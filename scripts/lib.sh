@@ -55,6 +55,19 @@ need_packages() {
   logged packages "${install[@]}" || die "could not install the packages: $shown"
 }
 
+# Other projects' readers of what cupg exports, in a Python of their own, build/venv. Made again where tests/requirements.txt has changed.
+python_packages() {
+  local venv=$root/build/venv wanted=$root/tests/requirements.txt
+  cmp -s "$wanted" "$venv/requirements.txt" && return
+  say "installing tests/requirements.txt in build/venv"
+  if logged venv python3 -m venv --clear "$venv" && logged pip "$venv/bin/pip" install --disable-pip-version-check -r "$wanted"; then
+    cp "$wanted" "$venv"
+  else
+    rm -rf "$venv"
+    say "without Python's packages: the tests that need them are skipped"
+  fi
+}
+
 # progress NAME: shows the count of the last line that begins with ninja's [n/m], where standard error is a terminal.
 progress() {
   [[ -t 2 ]] || exec cat > /dev/null

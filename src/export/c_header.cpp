@@ -136,7 +136,7 @@ std::string dense_call(const DenseLayer& layer, std::string_view x, std::string_
                      layer.bias != nullptr ? array_name(layer, "bias") : "NULL", x, layer.inputs, y, layer.outputs);
 }
 
-/// $name_shared(observation, features): layers take turns in writing to a and b, the last one writes the features.
+/// $name_shared_trunk(observation, features): layers take turns in writing to a and b, the last one writes the features.
 std::string trunk_function(const TrunkLayers& trunk) {
   const std::size_t count = trunk.layers.size();
   int widths[2] = {};
@@ -150,7 +150,7 @@ std::string trunk_function(const TrunkLayers& trunk) {
     calls += fmt::format("  $name_{}({}, {});\n", trunk.activation == Activation::tanh ? "tanh" : "relu", y, layer.outputs);
     x = y;
   }
-  std::string text = fmt::format("\nstatic inline void $name_{}(const float *observation, float *features) {{\n", trunk.name);
+  std::string text = fmt::format("\nstatic inline void $name_{}_trunk(const float *observation, float *features) {{\n", trunk.name);
   if (widths[0] > 0) text += fmt::format("  float a[{}];\n", widths[0]);
   if (widths[1] > 0) text += fmt::format("  float b[{}];\n", widths[1]);
   return text + calls + "}\n";
@@ -162,7 +162,8 @@ struct Features {
 };
 Features features_of(const TrunkLayers& trunk) {
   if (trunk.layers.empty()) return {"", "observation"};
-  return {fmt::format("  float features[{}];\n  $name_{}(observation, features);\n", trunk.layers.back().outputs, trunk.name), "features"};
+  return {fmt::format("  float features[{}];\n  $name_{}_trunk(observation, features);\n", trunk.layers.back().outputs, trunk.name),
+          "features"};
 }
 
 std::string logits_function(const PolicyLayers& layers) {

@@ -90,7 +90,7 @@ std::vector<BadInput> bad_inputs() {
   for (int i = 0; i < 32; ++i) deep += ",8";
   return {
       // commands and options
-      {"NoCommand", {}, kUsage, {"command: missing", "train, eval, bench, reproduce, gradcheck, info"}},
+      {"NoCommand", {}, kUsage, {"command: missing", "train, eval, export, bench, reproduce, gradcheck, info"}},
       {"UnknownCommand", {"trian"}, kUsage, {"command", "\"trian\"", "did you mean train?"}},
       {"UnknownMainOption", {"--verison"}, kUsage, {"\"--verison\"", "did you mean --version?"}},
       {"UnknownOption", {"train", "--gama", "0.9"}, kUsage, {"option", "\"--gama\"", "did you mean --gamma?"}},
@@ -324,7 +324,7 @@ TEST(Settings, ShowHostileValuesHarmlessly) {
 TEST(Options, OfEveryCommandRefuseAnEmptyValue) {
   const test::TemporaryFolder folder;
   const std::string settings = test::run_cupg({"train", "--help"}, {.folder = folder.path()}).out;
-  for (const char* command : {"train", "eval", "bench", "reproduce", "gradcheck", "info", "completion", "help"}) {
+  for (const char* command : {"train", "eval", "export", "bench", "reproduce", "gradcheck", "info", "completion", "help"}) {
     const std::string help = test::run_cupg({command, "--help"}, {.folder = folder.path()}).out + settings;
     std::set<std::string> names;
     for (const auto& match : cupg_test::find_matches(help, "--[a-z][a-z0-9-]*")) names.insert(match[0]);
