@@ -17,7 +17,7 @@ namespace cupg_test {
 inline bool has_python() { return std::filesystem::exists(CUPG_TEST_PYTHON); }
 constexpr const char* kNoPython = "no " CUPG_TEST_PYTHON ", which scripts/test makes from tests/requirements.txt";
 
-/// Runs tests/export/SCRIPT on the folder; it prints what is wrong.
+/// Runs the script of this folder on `folder`; it prints what is wrong.
 inline void expect_passes(const char* script, const cupg::test::TemporaryFolder& folder) {
   const cupg::test::ProcessResult result =
       cupg::test::run_cupg({CUPG_TEST_PYTHON, (std::filesystem::path(CUPG_EXPORT_TESTS) / script).string(), folder.path().string()},
