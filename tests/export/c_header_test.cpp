@@ -118,7 +118,7 @@ struct Compiler {
 };
 void PrintTo(const Compiler& compiler, std::ostream* out) { *out << compiler.name; }
 
-test::ProcessResult run(std::vector<std::string> words, const std::filesystem::path& folder) {
+test::ProcessResult run(const std::vector<std::string>& words, const std::filesystem::path& folder) {
   return test::run_cupg(words, {.folder = folder, .program = "/usr/bin/env"});
 }
 
