@@ -10,3 +10,4 @@
 #include "cupg/run.hpp"
 #include "cupg/summary.hpp"
 #include "cupg/trainer.hpp"
+#include "cupg/vector_env.hpp"

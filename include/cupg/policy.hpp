@@ -17,8 +17,12 @@ struct Policy {
 
   /// Logits [A] and value for one observation [O].
   void evaluate(std::span<const float> observation, std::span<float> logits, float& value) const;
-  /// The greedy action; ties take the lowest index.
+  /// Of a batch: logits [n][A] and values [n] for observations [n][O], each with the bits that it has alone.
+  void evaluate(std::span<const float> observations, std::span<float> logits, std::span<float> values) const;
+  /// The greedy action for one observation [O]; ties take the lowest index.
   int act(std::span<const float> observation) const;
+  /// Of a batch: actions [n] for observations [n][O], such as those of a VectorEnv.
+  void act(std::span<const float> observations, std::span<int> actions) const;
 };
 
 /// Writes a safetensors file (one tensor per layer, shape and environment in the metadata) beside `path` and renames it. Throws Error

@@ -57,6 +57,12 @@ std::int64_t count_parameters(const Trunk& trunk, std::int64_t observations, std
   return sum;
 }
 
+std::int64_t count_parameters(const NetworkShape& s) {
+  const std::int64_t actions = s.actions;
+  if (s.shared) return count_parameters(s.policy, s.observations, actions + 1);
+  return count_parameters(s.policy, s.observations, actions) + count_parameters(s.value, s.observations, 1);
+}
+
 NetworkKind kind_of(const Trunk& trunk) {
   const bool narrow = std::all_of(trunk.width.begin(), trunk.width.end(), [](int width) { return width <= kMaxFusedWidth; });
   if (!narrow || trunk.layers() > kMaxFusedLayers) return NetworkKind::library;
@@ -78,8 +84,8 @@ std::vector<TensorInfo> parameter_layout(const NetworkShape& shape) {
 }
 
 int parameter_count(const NetworkShape& shape) {
-  const auto tensors = parameter_layout(shape);
-  return tensors.back().offset + tensors.back().elements();
+  check(shape);
+  return static_cast<int>(count_parameters(shape));
 }
 
 std::string describe(const NetworkShape& shape) {
@@ -97,10 +103,7 @@ void check(const NetworkShape& shape) {
   if (!shape.shared) check(shape.value);
   if (!shape.shared && shape.policy.layers() > 0 && shape.value.layers() > 0 && shape.policy.activation != shape.value.activation)
     throw Error(ErrorKind::usage, "activation: policy and value differ; expected one activation for both trunks");
-  const std::int64_t actions = shape.actions, parameters = shape.shared ? count_parameters(shape.policy, shape.observations, actions + 1)
-                                                                        : count_parameters(shape.policy, shape.observations, actions) +
-                                                                              count_parameters(shape.value, shape.observations, 1);
-  if (parameters > std::numeric_limits<int>::max())
+  if (const std::int64_t parameters = count_parameters(shape); parameters > std::numeric_limits<int>::max())
     throw Error(ErrorKind::usage, fmt::format("network: {} parameters; expected fewer than 2^31", parameters));
 }
 

@@ -8,8 +8,9 @@
 
 #include "cupg/environment.hpp"
 #include "cupg/error.hpp"
-#include "kernels/math/tanh.hpp"
 #include "src/api/arithmetic.hpp"
+#include "src/engine/aligned.hpp"
+#include "src/engine/isa.hpp"
 #include "src/io/files.hpp"
 #include "src/io/safetensors.hpp"
 #include "src/io/sha256.hpp"
@@ -17,72 +18,43 @@
 namespace cupg {
 namespace {
 
-/// Walks the flat parameter vector: the layers come in the order in which they lie there.
-class Parameters {
- public:
-  explicit Parameters(const Policy& policy) : next_(policy.parameters.data()) {}
-
-  /// y = W x + b, summed as every engine sums: from the bias on, inputs in index order, fma by fma.
-  std::vector<float> dense(std::span<const float> x, int outputs, bool bias) {
-    const float* weight = next_;
-    next_ += static_cast<std::size_t>(outputs) * x.size();
-    std::vector<float> y(static_cast<std::size_t>(outputs), 0.0f);
-    if (bias) y.assign(next_, next_ + outputs), next_ += outputs;
-    for (float& sum : y)
-      for (const float input : x) sum = fma(input, *weight++, sum);
-    return y;
-  }
-
-  std::vector<float> trunk(const Trunk& trunk, std::span<const float> observation) {
-    std::vector<float> x(observation.begin(), observation.end());
-    for (const int width : trunk.width) {
-      x = dense(x, width, trunk.bias);
-      for (float& unit : x) unit = trunk.activation == Activation::tanh ? tanh(unit) : select(unit > 0.0f, unit, 0.0f);
-    }
-    return x;
-  }
-
-  const float* next() const { return next_; }
-
- private:
-  const float* next_;
-};
-
 void expect_size(const char* what, std::size_t size, int expected) {
   if (size != static_cast<std::size_t>(expected))
     throw Error(ErrorKind::usage, fmt::format("{}: {} numbers; expected {}", what, size, expected));
 }
 
-void expect_fitting(const Policy& policy, std::span<const float> observation) {
-  check(policy.shape);
-  expect_size("observation", observation.size(), policy.shape.observations);
-  expect_size("parameters", policy.parameters.size(), parameter_count(policy.shape));
+void expect_rows(const char* what, std::size_t size, std::size_t rows, int columns) {
+  const auto width = static_cast<std::size_t>(columns);
+  if (size / width != rows || size % width != 0)
+    throw Error(ErrorKind::usage, fmt::format("{}: {} numbers; expected {} x {}", what, size, rows, columns));
 }
 
-[[gnu::noinline]] void compute(const Policy& policy, std::span<const float> observation, std::span<float> logits, float& value) {
+/// What the policy makes of n observations: where action is null, logits and values.
+[[gnu::noinline]] void forward(const Policy& policy, std::span<const float> observations, std::size_t n, int* action, float* logits,
+                               float* values) {
   const NetworkShape& shape = policy.shape;
-  Parameters walk(policy);
-  const std::vector<float> policy_features = walk.trunk(shape.policy, observation);
-  const std::vector<float> value_features = shape.shared ? policy_features : walk.trunk(shape.value, observation);
-  const std::vector<float> z = walk.dense(policy_features, shape.actions, shape.policy.bias);
-  std::copy(z.begin(), z.end(), logits.begin());
-  value = walk.dense(value_features, 1, shape.value_trunk().bias)[0];
-}
-
-[[gnu::noinline]] int greedy_action(const Policy& policy, std::span<const float> observation) {
-  const NetworkShape& shape = policy.shape;
-  Parameters walk(policy);
-  const std::vector<float> h = walk.trunk(shape.policy, observation);
-  if (!shape.shared) walk.trunk(shape.value, observation);
-  if (shape.actions != 2) {
-    const std::vector<float> z = walk.dense(h, shape.actions, shape.policy.bias);
-    return static_cast<int>(std::max_element(z.begin(), z.end()) - z.begin());
-  }
-  // the engines sum the difference of the two rows (kernels/network/plan.hpp); so that near ties fall alike, so does this
-  const float *row0 = walk.next(), *row1 = row0 + h.size(), *bias = row1 + h.size();
-  float difference = shape.policy.bias ? bias[1] - bias[0] : 0.0f;
-  for (std::size_t i = 0; i < h.size(); ++i) difference = fma(h[i], row1[i] - row0[i], difference);
-  return difference > 0.0f ? 1 : 0;
+  check(shape);
+  expect_size("parameters", policy.parameters.size(), parameter_count(shape));
+  expect_rows("observations", observations.size(), n, shape.observations);
+  const auto trunk = [](const Trunk& t) { return BatchTrunk{t.width.data(), t.layers(), t.bias, t.activation == Activation::tanh}; };
+  BatchArgs a;
+  a.observations = shape.observations;
+  a.actions = shape.actions;
+  a.shared = shape.shared;
+  a.policy = trunk(shape.policy);
+  a.value = trunk(shape.value_trunk());
+  a.parameters = policy.parameters.data();
+  a.observation = observations.data();
+  a.n = static_cast<std::int64_t>(n);
+  a.action = action;
+  a.logits = logits;
+  a.values = values;
+  a.widest = std::max(shape.observations, shape.actions);
+  for (const Trunk* t : {&shape.policy, &shape.value_trunk()})
+    for (const int width : t->width) a.widest = std::max(a.widest, width);
+  AlignedArray<float> scratch(std::int64_t{3} * a.widest * kWarp);
+  a.scratch = scratch.data();
+  cpu_ops_for(Isa::automatic).batch_forward(a);
 }
 
 /// Throws where load_policy would refuse the file.
@@ -103,16 +75,25 @@ void expect_readable(const Policy& policy) {
 }  // namespace
 
 void Policy::evaluate(std::span<const float> observation, std::span<float> logits, float& value) const {
+  evaluate(observation, logits, std::span<float>(&value, 1));
+}
+
+void Policy::evaluate(std::span<const float> observations, std::span<float> logits, std::span<float> values) const {
   const IeeeArithmetic ieee;
-  expect_fitting(*this, observation);
-  expect_size("logits", logits.size(), shape.actions);
-  compute(*this, observation, logits, value);
+  check(shape);
+  expect_rows("logits", logits.size(), values.size(), shape.actions);
+  forward(*this, observations, values.size(), nullptr, logits.data(), values.data());
 }
 
 int Policy::act(std::span<const float> observation) const {
+  int action = 0;
+  act(observation, std::span<int>(&action, 1));
+  return action;
+}
+
+void Policy::act(std::span<const float> observations, std::span<int> actions) const {
   const IeeeArithmetic ieee;
-  expect_fitting(*this, observation);
-  return greedy_action(*this, observation);
+  forward(*this, observations, actions.size(), actions.data(), nullptr, nullptr);
 }
 
 void save_policy(const Policy& policy, const std::filesystem::path& path) {

@@ -163,6 +163,23 @@ std::uint32_t play_step(int environment, const PlayStepArgs& a, int warp) {
   });
 }
 
+void vector_step(int environment, const VectorStepArgs& a, int warp) {
+  with_environment(environment, [&]<class Env>() {
+    for (int lo = 0; lo < kWarp && warp * kWarp + lo < a.envs; lo += kWidth<Wide>) vector_step_lanes<Env, Wide>(a, warp, lo);
+  });
+}
+void vector_observe(int environment, const VectorStepArgs& a, int warp) {
+  with_environment(environment, [&]<class Env>() {
+    for (int lo = 0; lo < kWarp; lo += kWidth<Wide>)
+      store_observations<Env, Wide>(load_state<Env, Wide>(a.state + static_cast<std::int64_t>(warp) * Env::kStateSize * kWarp + lo),
+                                    a.observation + (static_cast<std::int64_t>(warp) * kWarp + lo) * Env::kObservations);
+  });
+}
+
+void batch_forward(const BatchArgs& a) {
+  for (std::int64_t begin = 0; begin < a.n; begin += kWarp) batch_warp<Wide>(a, begin);
+}
+
 void activate(const DenseArgs& a) { a.tanh ? dense_activate<Tanh, Narrow>(a) : dense_activate<Relu, Narrow>(a); }
 void activate_backward(const DenseArgs& a) { a.tanh ? dense_backward<Tanh, Narrow>(a) : dense_backward<Relu, Narrow>(a); }
 
@@ -324,6 +341,9 @@ constexpr CpuOps kOps{.isa = CUPG_NAME(CUPG_TARGET),
                       .play_step = play_step,
                       .dense_activate = activate,
                       .dense_backward = activate_backward,
+                      .vector_step = vector_step,
+                      .vector_observe = vector_observe,
+                      .batch_forward = batch_forward,
                       .bench_env = bench_env,
                       .bench_fma = bench_fma};
 

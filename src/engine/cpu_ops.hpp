@@ -9,12 +9,14 @@
 #include "kernels/math/initialize.hpp"
 #include "kernels/math/permutation.hpp"
 #include "kernels/moments/op.hpp"
+#include "kernels/network/batch.hpp"
 #include "kernels/network/library/dense.hpp"
 #include "kernels/network/small/op.hpp"
 #include "kernels/network/tiled/op.hpp"
 #include "kernels/optimizer/op.hpp"
 #include "kernels/rollout/op.hpp"
 #include "kernels/rollout/steps.hpp"
+#include "kernels/rollout/vector_step.hpp"
 
 namespace cupg {
 
@@ -83,6 +85,13 @@ struct CpuOps {
   std::uint32_t (*play_step)(int environment, const PlayStepArgs&, int warp);
   void (*dense_activate)(const DenseArgs&);
   void (*dense_backward)(const DenseArgs&);
+
+  // VectorEnv: one warp's step, and the observations of its states.
+  void (*vector_step)(int environment, const VectorStepArgs&, int warp);
+  void (*vector_observe)(int environment, const VectorStepArgs&, int warp);
+
+  /// What a policy makes of n observations.
+  void (*batch_forward)(const BatchArgs&);
 
   void (*bench_env)(int environment, const BenchEnvArgs&, int warp);
   /// Independent fused multiply-adds, as fast as they go: the yardstick of the micro-benchmarks. Returns how many were done, lane
