@@ -83,10 +83,11 @@ struct VectorEnv::Memory {
     if (actions.size() != static_cast<std::size_t>(envs))
       throw Error(ErrorKind::usage, fmt::format("actions: {} numbers; expected {}, one for each environment", actions.size(), envs));
     const auto count = static_cast<std::uint32_t>(environment.actions);
+    const int n = envs;  // and pointers of its own, so that the loop is one over vectors
     const int* const from = actions.data();
     std::uint32_t* const to = action.data();
     std::uint32_t wrong = 0;
-    for (int e = 0; e < envs; ++e) {
+    for (int e = 0; e < n; ++e) {
       to[e] = static_cast<std::uint32_t>(from[e]);
       wrong |= to[e] >= count ? 1u : 0u;
     }

@@ -21,13 +21,18 @@ endforeach()
 file(GLOB_RECURSE files ${prefix}/${BINDIR}/* ${prefix}/*.so ${prefix}/*cupg-gradcheck)
 run(${SOURCE}/tests/elf/check --not-in ${BUILD} --not-in ${SOURCE} ${files})
 
-run(${CMAKE_COMMAND} -S ${PROJECT} -B ${WORK}/build -G ${GENERATOR} -D CMAKE_BUILD_TYPE=Release
-  -D CMAKE_CXX_COMPILER=${COMPILER} -D CMAKE_PREFIX_PATH=${prefix})
-run(${CMAKE_COMMAND} --build ${WORK}/build)
+function(build_project source to)
+  run(${CMAKE_COMMAND} -S ${source} -B ${to} -G ${GENERATOR} -D CMAKE_BUILD_TYPE=Release -D CMAKE_CXX_COMPILER=${COMPILER}
+    -D CMAKE_PREFIX_PATH=${prefix})
+  run(${CMAKE_COMMAND} --build ${to})
+endfunction()
+build_project(${PROJECT} ${WORK}/build)
 run(${WORK}/build/consumer)
 if(OPENBLAS)  # a plug-in that lies in the package, not beside the program
   run(${CMAKE_COMMAND} -E env --unset=CUPG_PLUGIN_PATH ${WORK}/build/consumer wide)
 endif()
+build_project(${EXAMPLES} ${WORK}/examples)
+run(${CMAKE_CTEST_COMMAND} --test-dir ${WORK}/examples --output-on-failure --no-tests=error)
 run(${prefix}/${BINDIR}/cupg --version)
 foreach(file IN ITEMS man/man1/cupg.1 bash-completion/completions/cupg zsh/site-functions/_cupg fish/vendor_completions.d/cupg.fish)
   file(SIZE ${prefix}/${DATAROOTDIR}/${file} size)  # fails where there is none

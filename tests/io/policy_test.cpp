@@ -15,8 +15,11 @@
 
 #include "cupg/config.hpp"
 #include "cupg/error.hpp"
+#include "src/engine/reference.hpp"
 #include "src/io/safetensors.hpp"
+#include "tests/support/message_of.hpp"
 #include "tests/support/scale.hpp"
+#include "tests/support/shapes.hpp"
 
 namespace cupg {
 namespace {
@@ -354,6 +357,67 @@ TEST(Policy, SeparateTrunksAreFoundWhereTheLayoutPutsThem) {
     EXPECT_NEAR(static_cast<double>(value), expected, 1e-6);  // float rounding of some 20 operations
     EXPECT_EQ(policy.act(observation), logits[1] > logits[0] ? 1 : 0);
   }
+}
+
+// Batches against the reference's network, one observation at a time, and against the single forms: sizes that fill no warp, every kind of
+// network, two actions and more.
+TEST(Policy, ABatchHasTheBitsOfEachObservationAlone) {
+  std::vector<NetworkShape> shapes = cupg_test::all_structures();
+  shapes.push_back(cupg_test::shared_shape({130, 66}, Activation::tanh));
+  shapes.push_back(cupg_test::separate_shape({5, 6, 7}, {70}));
+  const std::size_t structures = shapes.size();
+  for (std::size_t s = 0; s < structures; s += 3) {
+    shapes.push_back(shapes[s]);
+    shapes.back().observations = 6;
+    shapes.back().actions = 3 + static_cast<int>(s % 4);
+  }
+  for (const NetworkShape& shape : shapes) {
+    SCOPED_TRACE(describe(shape));
+    Policy policy{"", shape, {}};
+    for (int i = 0; i < parameter_count(shape); ++i) policy.parameters.push_back(0.5f * std::sin(static_cast<float>(i * i)));
+    const reference::Network<float> network(shape);
+    const auto O = static_cast<std::size_t>(shape.observations), A = static_cast<std::size_t>(shape.actions);
+    for (const std::size_t n : {0, 1, 5, 31, 32, 33, 100}) {
+      std::vector<float> observations(n * O), logits(n * A, -7.0f), values(n, -7.0f);
+      std::vector<int> actions(n, -7);
+      for (std::size_t i = 0; i < observations.size(); ++i) observations[i] = 2 * std::sin(static_cast<float>(3 * i));
+      policy.evaluate(observations, logits, values);
+      policy.act(observations, actions);
+      for (std::size_t e = 0; e < n; ++e) {
+        const std::span<const float> one = std::span<const float>(observations).subspan(e * O, O);
+        std::vector<float> want(A), alone(A);
+        float value = 0, alone_value = 0, outputs[8];
+        network.forward_logits(policy.parameters.data(), one.data(), want.data(), value);
+        policy.evaluate(one, alone, alone_value);
+        ASSERT_EQ(want, alone);
+        ASSERT_EQ(value, alone_value);
+        ASSERT_TRUE(std::equal(want.begin(), want.end(), logits.begin() + static_cast<std::ptrdiff_t>(e * A))) << e << " of " << n;
+        ASSERT_EQ(value, values[e]) << e << " of " << n;
+        network.forward_outputs(policy.parameters.data(), one.data(), outputs, value);
+        const auto greedy = A == 2 ? (outputs[0] > 0 ? 1 : 0) : std::max_element(outputs, outputs + A) - outputs;
+        ASSERT_EQ(actions[e], greedy) << e << " of " << n;
+        ASSERT_EQ(policy.act(one), greedy);
+      }
+    }
+  }
+}
+
+TEST(Policy, RefusesBatchesOfOtherSizes) {
+  const Policy policy = make_policy({2}, false, true);
+  std::vector<float> observations(8), logits(4), values(2);
+  std::vector<int> actions(2);
+  using cupg_test::message_of;
+  EXPECT_EQ(message_of([&] { policy.act(observations, actions); }), "");
+  observations.resize(7);
+  EXPECT_EQ(message_of([&] { policy.act(observations, actions); }), "observations: 7 numbers; expected 2 x 4");
+  EXPECT_EQ(message_of([&] { policy.evaluate(observations, logits, values); }), "observations: 7 numbers; expected 2 x 4");
+  observations.resize(8);
+  logits.resize(3);
+  EXPECT_EQ(message_of([&] { policy.evaluate(observations, logits, values); }), "logits: 3 numbers; expected 2 x 2");
+  actions.resize(1);
+  EXPECT_EQ(message_of([&] { policy.act(observations, actions); }), "observations: 8 numbers; expected 1 x 4");
+  actions.clear();
+  EXPECT_EQ(message_of([&] { policy.act(observations, actions); }), "observations: 8 numbers; expected 0 x 4");
 }
 
 TEST(Policy, RefusesWrongSizes) {

@@ -97,6 +97,19 @@ TEST_P(Environments, ChangeNoEvaluation) {
     }
 }
 
+TEST_P(Environments, ChangeNoStep) {
+  const auto play = [] {
+    cupg::VectorEnv env("Acrobot-v1", 33, 5, 20);
+    std::vector<float> all;
+    for (int t = 0; t < 50; ++t) {
+      const cupg::VectorStep& s = env.step(std::vector<int>(33, t % 3));
+      all.insert(all.end(), s.observations.begin(), s.observations.end());
+    }
+    return all;
+  };
+  EXPECT_TRUE(same_bits(play(), within(play)));
+}
+
 TEST_P(Environments, ChangeNoPolicy) {
   Config c = plain_config();
   c.activation = cupg::Activation::tanh;
