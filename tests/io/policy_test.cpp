@@ -402,6 +402,21 @@ TEST(Policy, ABatchHasTheBitsOfEachObservationAlone) {
   }
 }
 
+TEST(Policy, TiesTakeTheLowestIndex) {
+  for (const int actions : {2, 3, 5}) {
+    NetworkShape shape = cupg_test::shared_shape({});
+    shape.actions = actions;
+    Policy policy{"", shape, std::vector<float>(static_cast<std::size_t>(parameter_count(shape)), 0.0f)};
+    const std::vector<float> observations(8, 1.0f);
+    std::vector<int> chosen(2, -7);
+    policy.act(observations, chosen);
+    EXPECT_EQ(chosen, (std::vector<int>{0, 0})) << actions;
+    policy.parameters[static_cast<std::size_t>(4 * actions + actions - 1)] = 1;  // the bias of the last action
+    policy.act(observations, chosen);
+    EXPECT_EQ(chosen, (std::vector<int>{actions - 1, actions - 1})) << actions;
+  }
+}
+
 TEST(Policy, RefusesBatchesOfOtherSizes) {
   const Policy policy = make_policy({2}, false, true);
   std::vector<float> observations(8), logits(4), values(2);
