@@ -1,6 +1,6 @@
 // One step of 32 environments (a warp) whose actions somebody else chose, for VectorEnv (include/cupg/vector_env.hpp). An episode that
 // ends is followed by a fresh one at once. Draws and dynamics are those of the rollout (kernels/rollout/op.hpp).
-// Bound: the dynamics, and loads and stores: state and observations, in and out, are some 20 bytes a number of the state.
+// Bound: the dynamics, beside them loads and stores (CartPole: 66 bytes a step) and the fresh states, which are drawn one by one.
 #pragma once
 #include "kernels/math/transpose.hpp"
 #include "kernels/rollout/op.hpp"

@@ -339,7 +339,7 @@ TEST(VectorEnv, RefusesActionsThatAreNone) {
       EXPECT_EQ(message_of([&] { env.step(actions); }),
                 "actions: number " + std::to_string(at) + " is " + std::to_string(bad) + "; expected 0 to 2 in MountainCar-v0");
     }
-  for (const std::size_t count : {0, 32, 34})
+  for (const std::size_t count : {0u, 32u, 34u})
     EXPECT_EQ(message_of([&] { env.step(std::vector<int>(count, 1)); }),
               "actions: " + std::to_string(count) + " numbers; expected 33, one for each environment");
   EXPECT_TRUE(same_bits(copied(untouched.step(good).observations), copied(env.step(good).observations))) << "nothing has changed";

@@ -377,7 +377,7 @@ TEST(Policy, ABatchHasTheBitsOfEachObservationAlone) {
     for (int i = 0; i < parameter_count(shape); ++i) policy.parameters.push_back(0.5f * std::sin(static_cast<float>(i * i)));
     const reference::Network<float> network(shape);
     const auto O = static_cast<std::size_t>(shape.observations), A = static_cast<std::size_t>(shape.actions);
-    for (const std::size_t n : {0, 1, 5, 31, 32, 33, 100}) {
+    for (const std::size_t n : {0u, 1u, 5u, 31u, 32u, 33u, 100u}) {
       std::vector<float> observations(n * O), logits(n * A, -7.0f), values(n, -7.0f);
       std::vector<int> actions(n, -7);
       for (std::size_t i = 0; i < observations.size(); ++i) observations[i] = 2 * std::sin(static_cast<float>(3 * i));
