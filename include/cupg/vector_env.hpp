@@ -29,7 +29,8 @@ struct VectorStep {
 ///
 /// Dynamics, initial states and limits are those of training, to the bit: environment e takes its random numbers from Philox by
 /// (seed, e, step), so it does the same whatever N is, and what the agent with this seed sees while training, where it takes the same
-/// actions. Nothing depends on the instruction set. It works on the calling thread; different ones may be used by different threads.
+/// actions. After 2^32 steps the draws repeat. Nothing depends on the instruction set. It works on the calling thread; different ones may
+/// be used by different threads.
 class VectorEnv {
  public:
   /// All environments are reset. `episode_limit`: steps after which an episode is truncated, up to 2e9; 0: never (within 2^32 - 1 steps);
