@@ -9,6 +9,7 @@
 // for links of 1 m and 1 kg with the center in the middle and a moment of inertia of 1 kg m^2. The determinant is 45/16 - cos^2 theta2 / 4.
 // A step is one step of the classic Runge-Kutta method; then angles are wrapped to [-pi, pi] and velocities limited.
 #pragma once
+#include "envs/drawing.hpp"
 #include "kernels/math/lanes.hpp"
 #include "kernels/math/sincos.hpp"
 #include "kernels/transition/action.hpp"
@@ -27,6 +28,7 @@ struct Acrobot {
   static constexpr double kMaxSpeed1 = 4 * kPi, kMaxSpeed2 = 9 * kPi;  // rad/s
   static constexpr double kHeight = 1.0;                               // m above the pivot, which the free end must pass
   static constexpr double kResetRange = 0.1;                           // every state variable starts in [-0.1, 0.1)
+  static constexpr double kSecondsPerStep = kTau;
 
   template <class S>
   struct State {
@@ -74,6 +76,29 @@ struct Acrobot {
     sincos(s.theta2, observation[3], observation[2]);
     observation[4] = s.theta1_dot;
     observation[5] = s.theta2_dot;
+  }
+
+  /// A push of the lower link to the left (-1) or right (1), seen while it hangs, by somebody who watches.
+  template <class S>
+  static CUPG_FN void nudge(State<S>& s, S direction) {
+    s.theta2_dot = lower_to(raise_to(s.theta2_dot + direction, S(-kMaxSpeed2)), S(kMaxSpeed2));
+  }
+
+  static constexpr View kView{-2.2, -2.2, 2.2, 2.2};  // m; the pivot is (0, 0)
+
+  /// Sizes as in Gymnasium's pictures.
+  template <class S, class Canvas>
+  static void draw(const State<S>& s, Canvas& canvas) {
+    constexpr double kLink = 1.0, kLinkWidth = 0.2, kJoint = 0.1;
+    S sine1, cosine1, sine, cosine;
+    sincos(s.theta1, sine1, cosine1);
+    sincos(s.theta1 + s.theta2, sine, cosine);
+    const S x = S(kLink) * sine1, y = S(-kLink) * cosine1;
+    canvas.line(S(kView.left), S(kHeight), S(kView.right), S(kHeight), S(0.02), Paint::goal);
+    canvas.line(S(0.0), S(0.0), x, y, S(kLinkWidth), Paint::limb);
+    canvas.line(x, y, fma(S(kLink), sine, x), fma(S(-kLink), cosine, y), S(kLinkWidth), Paint::limb);
+    canvas.circle(S(0.0), S(0.0), S(kJoint), Paint::joint);
+    canvas.circle(x, y, S(kJoint), Paint::joint);
   }
 
  private:

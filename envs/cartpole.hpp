@@ -6,6 +6,9 @@
 //   theta_acc   = (g sin theta - cos theta temp) / (l (4/3 - m_p cos^2 theta / m))
 //   x_acc       = temp - m_p l theta_acc cos theta / m
 #pragma once
+#include <initializer_list>
+
+#include "envs/drawing.hpp"
 #include "kernels/math/lanes.hpp"
 #include "kernels/math/reciprocal.hpp"
 #include "kernels/math/sincos.hpp"
@@ -29,6 +32,7 @@ struct CartPole {
   static constexpr double kXLimit = 2.4;                                              // m
   static constexpr double kThetaLimit = 12.0 * 2.0 * 3.14159265358979323846 / 360.0;  // 12 degrees in rad
   static constexpr double kResetRange = 0.05;                                         // every state variable starts in [-0.05, 0.05)
+  static constexpr double kSecondsPerStep = kTau;
 
   template <class S>
   struct State {
@@ -84,6 +88,28 @@ struct CartPole {
     observation[1] = s.x_dot;
     observation[2] = s.theta;
     observation[3] = s.theta_dot;
+  }
+
+  /// A push of the pole to the left (-1) or right (1) by somebody who watches.
+  template <class S>
+  static CUPG_FN void nudge(State<S>& s, S direction) {
+    s.theta_dot = fma(S(0.5), direction, s.theta_dot);
+  }
+
+  static constexpr View kView{-2.7, -0.3, 2.7, 1.3};  // m; the track is y = 0
+
+  /// Sizes as in Gymnasium's pictures, at 125 pixels a meter.
+  template <class S, class Canvas>
+  static void draw(const State<S>& s, Canvas& canvas) {
+    constexpr double kCartWidth = 0.4, kCartHeight = 0.24, kPoleWidth = 0.08, kAxle = 0.06;
+    S sine, cosine;
+    sincos(s.theta, sine, cosine);  // of any angle: the state may be terminal
+    canvas.line(S(-kXLimit), S(0.0), S(kXLimit), S(0.0), S(0.02), Paint::ground);
+    for (const double end : {-kXLimit, kXLimit}) canvas.line(S(end), S(-0.1), S(end), S(0.1), S(0.02), Paint::ground);
+    const S left = s.x - S(kCartWidth / 2), right = s.x + S(kCartWidth / 2), low = S(-kCartHeight / 2), high = S(kCartHeight / 2);
+    canvas.polygon({{left, low}, {right, low}, {right, high}, {left, high}}, Paint::body);
+    canvas.line(s.x, S(kAxle), fma(S(2 * kHalfLength), sine, s.x), fma(S(2 * kHalfLength), cosine, S(kAxle)), S(kPoleWidth), Paint::limb);
+    canvas.circle(s.x, S(kAxle), S(kPoleWidth / 2), Paint::joint);
   }
 
  private:

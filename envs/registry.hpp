@@ -30,6 +30,16 @@ auto with_environment(int id, F f) {
   refuse_environment(id);
 }
 
+/// Draws the environment of this id, whose state is these numbers, in each_field's order (drawing.hpp).
+template <class S, class Canvas>
+void draw_environment(int id, const S* state, Canvas& canvas) {
+  with_environment(id, [&]<class Env>() {
+    typename Env::template State<S> s{};
+    Env::each_field(s, [&](S& field, int i) { field = state[i]; });
+    Env::draw(s, canvas);
+  });
+}
+
 /// Two actions and a reward of 1 for every step, so that a return is a number of steps: what updates in lanes, the searches and the
 /// sampled theorem can do.
 template <class Env>
