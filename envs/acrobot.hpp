@@ -30,6 +30,10 @@ struct Acrobot {
   static constexpr double kResetRange = 0.1;                           // every state variable starts in [-0.1, 0.1)
   static constexpr double kSecondsPerStep = kTau;
 
+  static constexpr const char* kObservationNames[] = {"cos theta1", "sin theta1",         "cos theta2",
+                                                      "sin theta2", "theta1_dot [rad/s]", "theta2_dot [rad/s]"};
+  static constexpr const char* kActionNames[] = {"torque -1", "torque 0", "torque +1"};
+
   template <class S>
   struct State {
     S theta1, theta2, theta1_dot, theta2_dot;  // theta1 from hanging down, theta2 from the first link's direction

@@ -34,6 +34,9 @@ struct CartPole {
   static constexpr double kResetRange = 0.05;                                         // every state variable starts in [-0.05, 0.05)
   static constexpr double kSecondsPerStep = kTau;
 
+  static constexpr const char* kObservationNames[] = {"x [m]", "x_dot [m/s]", "theta [rad]", "theta_dot [rad/s]"};
+  static constexpr const char* kActionNames[] = {"push left", "push right"};
+
   template <class S>
   struct State {
     S x, x_dot, theta, theta_dot;

@@ -4,7 +4,7 @@
 //   canvas.circle(x, y, radius, Paint)          filled
 //   canvas.polygon(Point<S> (&corners)[N], Paint)   filled
 //
-// Every number is an S: float for the terminal and pictures, or a scalar that writes down what is done to it, for other languages. Only
+// Every number is an S: double for the terminal and pictures, or a scalar that writes down what is done to it, for other languages. Only
 // + - * /, fma, sqrt, select and sincos are used, as in step(), but a picture may differ in its last bits.
 #pragma once
 

@@ -27,6 +27,9 @@ struct MountainCar {
   static constexpr double kResetLow = -0.6, kResetHigh = -0.4;
   static constexpr double kSecondsPerStep = 1.0 / 30;  // the source has no seconds; Gymnasium shows 30 steps a second
 
+  static constexpr const char* kObservationNames[] = {"position", "velocity"};
+  static constexpr const char* kActionNames[] = {"push left", "do nothing", "push right"};
+
   template <class S>
   struct State {
     S position, velocity;

@@ -13,10 +13,11 @@ namespace cupg {
 class UnfinishedFolder;
 
 /// A run folder: config.toml (every setting that has an effect, to its bits), curve.csv (seed, env_steps, seconds, mean_return,
-/// episodes), policy.safetensors, which is the last policy, policy-best.safetensors where a check has seen a better one on the way
-/// (policy-SEED.safetensors and policy-SEED-best.safetensors of each agent where there are several), and result.json. The last one is
-/// renamed into it when everything else is there: a run with result.json is whole. Until then result.json.part says that it is unfinished,
-/// and is locked while its process lives. A file under its own name is whole, in an unfinished run too.
+/// episodes), checkpoint.safetensors, from which it can be resumed, policy.safetensors, which is the last policy, policy-best.safetensors
+/// where a check has seen a better one on the way (policy-SEED.safetensors and policy-SEED-best.safetensors of each agent where there are
+/// several), and result.json. The last one is renamed into it when everything else is there: a run with result.json is whole. Until then
+/// result.json.part says that it is unfinished, and is locked while its process lives. A file under its own name is whole, in an unfinished
+/// run too.
 class Run {
  public:
   /// The default place: runs/ENVIRONMENT-ALGORITHM-seedS, or -seedsS-T for several. Throws Error (usage) where the environment or the
@@ -44,17 +45,30 @@ class NewRun {
   explicit NewRun(const std::filesystem::path& folder);
   /// In the default place, with -2, -3 ... appended where that is taken.
   explicit NewRun(const Config& config);
+  /// A run that is there, to be resumed; `checkpoint` receives what resume() goes on from. Throws Error (usage) where it is none, has no
+  /// checkpoint, or another process trains in it.
+  static NewRun existing(const std::filesystem::path& folder, std::string& checkpoint);
   NewRun(NewRun&&) noexcept;
   NewRun& operator=(NewRun&&) noexcept;
   ~NewRun();
 
+  /// Keeps what resume() goes on from, in place of the one before: durable when this returns. Throws Error (runtime) where it could not be
+  /// written; the one before stays.
+  void write_checkpoint(const Config& config, const std::string& checkpoint);
+  /// Where it is: the folder may have been renamed.
+  std::filesystem::path path() const;
   /// Returns where it was written: the folder may have been renamed, and is made anew where it was removed. Throws Error (runtime) where
   /// not everything could be written; the folder stays, unfinished, with the files that could, and the message names them.
-  std::filesystem::path write(const Config& config, const TrainResult& result, const std::string& result_json);
+  /// `receipt_json`: what the run was made by (cupg verify); empty: the folder has none.
+  std::filesystem::path write(const Config& config, const TrainResult& result, const std::string& result_json,
+                              const std::string& receipt_json = "");
 
  private:
+  NewRun(std::filesystem::path wanted, std::unique_ptr<UnfinishedFolder> folder);
+
   std::filesystem::path wanted_;
   std::unique_ptr<UnfinishedFolder> folder_;
+  bool has_config_ = false;
 };
 
 }  // namespace cupg

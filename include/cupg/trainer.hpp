@@ -60,6 +60,7 @@ struct TrainResult {
   std::string math;           ///< "exact": bits are promised; "gemm": a library's matrix products, a tolerance; or "gemm, tf32"
   int threads = 1;
   std::vector<AgentResult> agents;  ///< in order of their seeds
+  std::string checkpoint;           ///< what resume() goes on from; empty of a search
   std::int64_t env_steps = 0;       ///< over all agents
   double seconds = 0;               ///< wall time of the whole training
   Summary summary;
@@ -67,21 +68,34 @@ struct TrainResult {
 
 /// What the trainer tells while it runs; called from worker threads, one at a time.
 struct Progress {
-  std::int64_t env_steps = 0;    ///< over all agents
-  std::int64_t steps_limit = 0;  ///< at most as many
-  double seconds = 0;
-  double mean_return = 0;  ///< of recent training episodes
-  int agents_done = 0, agents_solved = 0;
+  std::int64_t env_steps = 0;         ///< over all agents
+  std::int64_t steps_before = 0;      ///< of them, those that a training which was resumed had taken
+  std::int64_t steps_limit = 0;       ///< at most as many env_steps
+  double seconds = 0;                 ///< since the start, or since it was resumed
+  std::optional<double> mean_return;  ///< of recent training episodes; none where none has ended yet
+  int agents_running = 0, agents_done = 0, agents_solved = 0;
 };
 
 struct TrainHooks {
   std::function<void(const Progress&)> progress;  ///< at most ten times a second
   std::function<bool()> stop;                     ///< true: give up the current update and end (an interrupt); called often, by any thread
   bool initial_return = false;                    ///< evaluate the untrained policy first (not counted in any time)
+  /// Receives what resume() goes on from (a safetensors file's bytes) about every checkpoint_seconds, in a thread of its own; agents train
+  /// on meanwhile.
+  std::function<void(const std::string& checkpoint)> checkpoint = {};
+  double checkpoint_seconds = 60;
 };
 
 /// Trains config.seeds agents; each ends with the bits it would have alone. Throws Error for a configuration that cannot run.
 TrainResult train(const Config& config, const TrainHooks& hooks = {});
+
+/// Goes on from a checkpoint, to the bits of a training that was never interrupted, on any device, instruction set or number of threads.
+/// `config`: the checkpoint's, but that device, isa, math and threads are free, and that steps may be more: agents that ended because of
+/// them go on. Throws Error (usage) where `checkpoint` is none, or of another configuration.
+TrainResult resume(const Config& config, const std::string& checkpoint, const TrainHooks& hooks = {});
+
+/// The configuration of a checkpoint. Throws Error (usage) as "SOURCE: ..." where it is none.
+Config checkpoint_config(const std::string& checkpoint, const std::string& source = "checkpoint");
 
 /// Plays `episodes` episodes, 1 to 2^24 and one per environment, with the greedy or the sampled policy of these [parameter_count]
 /// parameters. Throws Error (usage) where they are more or fewer than config's network has.

@@ -20,6 +20,26 @@ struct CheckSettings {
 
 class CheckSchedule {
  public:
+  /// What it remembers.
+  struct Seen {
+    double steps = 0, terminated = 0, ended = 0, ended_steps = 0, returns = 0;  ///< of the past, which fades
+    double total = 0;                                                           ///< environment steps
+    double since = 0, pause = 0;                                                ///< steps since the last check, and how many must be
+
+    /// f(name, number) for each.
+    template <class F>
+    void each_number(F f) {
+      f("schedule.steps", steps);
+      f("schedule.terminated", terminated);
+      f("schedule.ended", ended);
+      f("schedule.ended_steps", ended_steps);
+      f("schedule.returns", returns);
+      f("schedule.total", total);
+      f("schedule.since", since);
+      f("schedule.pause", pause);
+    }
+  };
+
   CheckSchedule() = default;
   explicit CheckSchedule(const EnvironmentInfo& environment, const CheckSettings& settings = {})
       : wanted_(environment.reward_threshold > 0 ? settings.ratio * environment.reward_threshold
@@ -29,41 +49,46 @@ class CheckSchedule {
   /// Takes in what some updates of `steps` environment steps saw.
   CUPG_FN void add(std::int64_t steps, const EpisodeTally& episodes) {
     const double fade = 1.0 / (1.0 + static_cast<double>(steps) / settings_.window_steps);
-    steps_ = fade * (steps_ + static_cast<double>(steps));
-    terminated_ = fade * (terminated_ + static_cast<double>(episodes.terminated));
-    ended_ = fade * (ended_ + static_cast<double>(episodes.episodes));
-    ended_steps_ = fade * (ended_steps_ + static_cast<double>(episodes.steps));
-    returns_ = fade * (returns_ + static_cast<double>(episodes.returns) / static_cast<double>(kReturnUnit));
-    since_ += static_cast<double>(steps);
-    total_ += static_cast<double>(steps);
+    seen_.steps = fade * (seen_.steps + static_cast<double>(steps));
+    seen_.terminated = fade * (seen_.terminated + static_cast<double>(episodes.terminated));
+    seen_.ended = fade * (seen_.ended + static_cast<double>(episodes.episodes));
+    seen_.ended_steps = fade * (seen_.ended_steps + static_cast<double>(episodes.steps));
+    seen_.returns = fade * (seen_.returns + static_cast<double>(episodes.returns) / static_cast<double>(kReturnUnit));
+    seen_.since += static_cast<double>(steps);
+    seen_.total += static_cast<double>(steps);
   }
 
   /// The mean reward between two terminations comes near the threshold. An episode that the time limit cut counts as going on in the
   /// next one: where terminations are failures (CartPole) as where they are the goal (Acrobot), that tells more than its return, which
   /// the limit has capped. Rewards are those of a step of the episodes that ended, for the steps of all.
   CUPG_FN bool due() const {
-    const double ends = terminated_ > 0 || wanted_ > 0 ? terminated_ : ended_;
-    const double reward = ended_steps_ > 0 ? returns_ / ended_steps_ : wanted_ > 0 ? 1 : -1;
-    return total_ >= settings_.window_steps && since_ >= pause_ && steps_ * reward >= wanted_ * (ends < 1e-9 ? 1e-9 : ends);
+    const double ends = seen_.terminated > 0 || wanted_ > 0 ? seen_.terminated : seen_.ended;
+    const double reward = seen_.ended_steps > 0 ? seen_.returns / seen_.ended_steps : wanted_ > 0 ? 1 : -1;
+    return seen_.total >= settings_.window_steps && seen_.since >= seen_.pause &&
+           seen_.steps * reward >= wanted_ * (ends < 1e-9 ? 1e-9 : ends);
   }
 
   /// From then on checks look for a better policy only, at a spacing that grows with the training: each may cost as much as hundreds
   /// of updates.
   CUPG_FN void solved() {
-    since_ = 0;
-    pause_ = total_ / 10;
+    seen_.since = 0;
+    seen_.pause = seen_.total / 10;
   }
 
+  const Seen& seen() const { return seen_; }
+  /// Goes on from what another has seen.
+  void go_on(const Seen& seen) { seen_ = seen; }
+
   CUPG_FN void failed() {
-    since_ = 0;
-    const double longer = pause_ == 0 ? settings_.pause_steps : pause_ * settings_.pause_growth;
-    pause_ = longer < settings_.most_pause_steps ? longer : settings_.most_pause_steps;
+    seen_.since = 0;
+    const double longer = seen_.pause == 0 ? settings_.pause_steps : seen_.pause * settings_.pause_growth;
+    seen_.pause = longer < settings_.most_pause_steps ? longer : settings_.most_pause_steps;
   }
 
  private:
   double wanted_ = 0;  // reward between two terminations
   CheckSettings settings_;
-  double steps_ = 0, terminated_ = 0, ended_ = 0, ended_steps_ = 0, returns_ = 0, since_ = 0, total_ = 0, pause_ = 0;
+  Seen seen_;
 };
 
 }  // namespace cupg

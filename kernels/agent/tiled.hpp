@@ -2,6 +2,7 @@
 // in order.
 #pragma once
 #include "kernels/agent/agents.hpp"
+#include "kernels/agent/snapshot.hpp"
 #include "kernels/network/tiled/plan.hpp"
 
 namespace cupg {
@@ -62,17 +63,15 @@ struct AgentArrays {
   template <class F>
   void each(TiledAgents& a, std::int64_t slots, F f) {
     const bool library = a.kind == NetworkKind::library, several = a.minibatches > 1;
-    const std::int64_t p = slots * parameter_stride(a), lanes = slots * a.warps * kWarp, episodes = a.episodes ? slots : 0,
-                       small = a.kind == NetworkKind::small ? slots : 0, tiled = a.kind == NetworkKind::tiled ? slots : 0,
-                       row_floats = row_features(a).floats(), row = small * a.row_warps * a.capacity;
-    f(parameters, a.parameters, p, "parameters");
-    f(first_moment, a.first_moment, p, "the optimizer's state");
-    f(second_moment, a.second_moment, p, "the optimizer's state");
+    const std::int64_t episodes = a.episodes ? slots : 0, small = a.kind == NetworkKind::small ? slots : 0,
+                       tiled = a.kind == NetworkKind::tiled ? slots : 0, row_floats = row_features(a).floats(),
+                       row = small * a.row_warps * a.capacity;
+    const auto all = [&](const char* name, std::int64_t elements, auto& buffer, auto& pointer) {
+      f(buffer, pointer, slots * elements, name);
+    };
+    each_kept(KeptSizes{parameter_stride(a), a.warps, a.state_size}, all, *this, a);
     f(packed, a.packed, slots * packed_stride(a), "weights");
     f(weights, a.weights, tiled * a.tile.packed, "weights");
-    f(environments, a.environments, lanes * a.state_size, "environments");
-    f(age, a.age, lanes, "environments");
-    f(episode_return, a.episode_return, lanes, "environments");
     f(state, a.state, slots, "agents");
     f(watch, a.watch, slots, "agents");
     f(looks, a.looks, slots * kMostLooks, "agents");

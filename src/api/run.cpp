@@ -10,6 +10,7 @@
 #include "cupg/error.hpp"
 #include "src/api/arithmetic.hpp"
 #include "src/io/config_file.hpp"
+#include "src/io/files.hpp"
 #include "src/io/options.hpp"
 #include "src/io/safetensors.hpp"
 #include "src/io/unfinished_folder.hpp"
@@ -23,7 +24,8 @@ void refuse_empty(const fs::path& folder) {
   if (folder.empty()) throw Error(ErrorKind::usage, "run: \"\"; expected the name of a folder");
 }
 
-constexpr const char* kLastFile = "result.json";
+constexpr const char *kLastFile = "result.json", *kCheckpointFile = "checkpoint.safetensors";
+constexpr std::size_t kMostCheckpointBytes = std::size_t{1} << 36;
 
 fs::path numbered(const fs::path& folder, int number) {
   return folder.parent_path() / fmt::format("{}-{}", folder.filename().string(), number);
@@ -77,20 +79,29 @@ std::string policy_name(const Config& config, std::uint64_t seed, const char* wh
 constexpr const char *kLast = "", *kBest = "-best";
 
 /// Returns where it was written. What could not be made again comes first.
-fs::path write_into(UnfinishedFolder& folder, const Config& config, const TrainResult& result, const std::string& result_json) {
+fs::path write_into(UnfinishedFolder& folder, const Config& config, const TrainResult& result, const std::string& result_json,
+                    const std::string& receipt_json) {
   const auto write_policy = [&](const AgentResult& agent, const std::vector<float>& parameters, const char* which) {
-    if (parameters.empty() || !all_finite(parameters)) return;
-    folder.write(policy_name(config, agent.seed, which), encode_policy({config.environment, config.network(), parameters}));
+    const std::string name = policy_name(config, agent.seed, which);
+    if (parameters.empty() || !all_finite(parameters)) return folder.remove(name);
+    folder.write(name, encode_policy({config.environment, config.network(), parameters}));
   };
   for (const AgentResult& agent : result.agents) {
     write_policy(agent, agent.parameters, kLast);
     write_policy(agent, agent.best_parameters, kBest);
   }
+  if (!result.checkpoint.empty()) folder.write(kCheckpointFile, result.checkpoint);
   folder.write("config.toml", write_config(config));
   folder.write("curve.csv", curve_csv(result));
+  if (!receipt_json.empty()) folder.write("receipt.json", receipt_json);
   folder.write(kLastFile, result_json);
   folder.publish();
   return folder.path();
+}
+
+bool has_checkpoint(const fs::path& folder) {
+  std::error_code failed;
+  return fs::exists(folder / kCheckpointFile, failed);
 }
 
 /// Throws where a training still fills the folder, or ended before it was saved.
@@ -99,8 +110,8 @@ void expect_finished(const fs::path& folder) {
   if (fs::exists(folder / kLastFile, failed) || !fs::exists(folder / fmt::format("{}.part", kLastFile), failed)) return;
   throw Error(ErrorKind::usage,
               fmt::format("{}: the run is not finished: it is being trained, or was ended before it was saved; expected a finished run, or "
-                          "a policy's file in it",
-                          folder.string()));
+                          "a policy's file in it{}",
+                          folder.string(), has_checkpoint(folder) ? fmt::format(" (cupg resume {} goes on)", folder.string()) : ""));
 }
 
 }  // namespace
@@ -120,14 +131,42 @@ fs::path Run::write(const fs::path& folder, const Config& config, const TrainRes
   check_result(config, result);
   UnfinishedFolder unfinished(kLastFile);
   claim_free(unfinished, folder);
-  return write_into(unfinished, config, result, result_json);
+  return write_into(unfinished, config, result, result_json, "");
 }
 
 NewRun::NewRun(const fs::path& folder) : wanted_(folder), folder_(std::make_unique<UnfinishedFolder>(kLastFile)) {
   refuse_empty(folder);
   if (const std::string why = folder_->claim(folder); !why.empty())
-    throw Error(ErrorKind::usage, fmt::format("run: {} {}; expected a new or an empty folder", folder.string(), why));
+    throw Error(ErrorKind::usage,
+                fmt::format("run: {} {}; expected a new or an empty folder{}", folder.string(), why,
+                            has_checkpoint(folder) ? fmt::format(" (cupg resume {0} goes on with it)", folder.string()) : ""));
 }
+
+NewRun::NewRun(fs::path wanted, std::unique_ptr<UnfinishedFolder> folder) : wanted_(std::move(wanted)), folder_(std::move(folder)) {}
+
+NewRun NewRun::existing(const fs::path& folder, std::string& checkpoint) {
+  refuse_empty(folder);
+  auto unfinished = std::make_unique<UnfinishedFolder>(kLastFile);
+  std::error_code failed;
+  if (fs::is_directory(folder, failed) && !has_checkpoint(folder))
+    throw Error(ErrorKind::usage, fmt::format("{}: has no {}; expected the folder of a training (a search has none, and one that was "
+                                              "killed before its first checkpoint)",
+                                              folder.string(), kCheckpointFile));
+  if (const std::string why = unfinished->reclaim(folder); !why.empty())
+    throw Error(ErrorKind::usage, fmt::format("{}: {}; expected the folder of a run that no process trains", folder.string(), why));
+  checkpoint = read_file(folder / kCheckpointFile, kMostCheckpointBytes);
+  NewRun run(folder, std::move(unfinished));
+  run.has_config_ = true;  // which belongs to its result
+  return run;
+}
+
+void NewRun::write_checkpoint(const Config& config, const std::string& checkpoint) {
+  folder_->write_now(kCheckpointFile, checkpoint);  // first: a folder that has it can be resumed
+  if (!has_config_) folder_->write_now("config.toml", write_config(config));
+  has_config_ = true;
+}
+
+fs::path NewRun::path() const { return folder_->path(); }
 
 NewRun::NewRun(const Config& config) : wanted_(Run::default_folder(config)), folder_(std::make_unique<UnfinishedFolder>(kLastFile)) {
   claim_free(*folder_, wanted_);
@@ -137,14 +176,14 @@ NewRun::NewRun(NewRun&&) noexcept = default;
 NewRun& NewRun::operator=(NewRun&&) noexcept = default;
 NewRun::~NewRun() = default;
 
-fs::path NewRun::write(const Config& config, const TrainResult& result, const std::string& result_json) {
+fs::path NewRun::write(const Config& config, const TrainResult& result, const std::string& result_json, const std::string& receipt_json) {
   const IeeeArithmetic ieee;
   check_result(config, result);
   if (!folder_->is_there()) {
     folder_ = std::make_unique<UnfinishedFolder>(kLastFile);
     claim_free(*folder_, wanted_);
   }
-  return write_into(*folder_, config, result, result_json);
+  return write_into(*folder_, config, result, result_json, receipt_json);
 }
 
 Config Run::config(const fs::path& folder) {

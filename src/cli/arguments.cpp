@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <span>
+#include <tuple>
 
 #include "cupg/environment.hpp"
 #include "cupg/error.hpp"
 #include "src/api/text.hpp"
 #include "src/cli/parser.hpp"
 #include "src/io/version.hpp"
+#include "src/report/text.hpp"
 #include "src/reproduce/reproduce.hpp"
 
 namespace cupg::cli {
@@ -23,7 +25,31 @@ void check_choice(const char* what, const std::string& name, const std::vector<s
 }
 
 constexpr const char* kSettingsOfTrain = "ENV and every setting of cupg train are taken as well; see cupg train --help.";
+constexpr double kMostSeed = 9223372036854775807.0;
 constexpr const char* kJson = "print the result as one JSON object";
+
+/// The options of a training that are no settings.
+class TellingOptions {
+ public:
+  TellingOptions(Parser& parser, Telling& telling) : telling_(telling) {
+    parser.option({.name = "checkpoint-seconds",
+                   .help = "time between two checkpoints, from which cupg resume goes on after a kill; 0: as often as can be",
+                   .value = "S",
+                   .standard = seconds_},
+                  seconds_);
+    parser.flag("quiet", "no progress, the result in a line or two", telling.quiet);
+    parser.flag("json", kJson, telling.json);
+  }
+  void resolve(const char* command, const CommandLine& line) {
+    telling_.checkpoint_seconds = static_cast<int>(count_of("checkpoint-seconds", seconds_, 0, 1000000));
+    telling_.command = fmt::format("cupg {}", command);
+    for (const char* const* word = line.first; word != line.last; ++word) telling_.command += " " + quoted_for_shell(*word);
+  }
+
+ private:
+  Telling& telling_;
+  std::string seconds_ = "60";
+};
 
 Arguments parse_train(const CommandHelp& help, const CommandLine& line) {
   Parser parser(help);
@@ -35,8 +61,7 @@ Arguments parse_train(const CommandHelp& help, const CommandLine& line) {
   CLI::Option* run_option = parser.option(
       {.name = "run", .help = "where to save the run", .takes = Takes::folder, .value = "DIR", .standard = "runs/ENV-ALGO-seedS"}, run);
   parser.flag("no-save", "write nothing", no_save);
-  parser.flag("quiet", "no progress, the result in a line or two", a.quiet);
-  parser.flag("json", kJson, a.json);
+  TellingOptions telling(parser, a);
   parser.flag("print-config", "print the settings as TOML that --config reads back, and train nothing", print_config);
   if (parser.parse(line)) {
     if (line.described == nullptr) config.show_defaults(parser.command());
@@ -45,6 +70,7 @@ Arguments parse_train(const CommandHelp& help, const CommandLine& line) {
   a.config = config.resolve(*line.notes);
   a.given = config.given();
   a.save = !no_save;
+  telling.resolve(help.name, line);
   if (run_option->count() > 0) a.run = run;
   if (a.run && no_save) refuse("run: contradicts no-save; expected one of the two");
   if (a.quiet) line.notes->clear();
@@ -54,7 +80,29 @@ Arguments parse_train(const CommandHelp& help, const CommandLine& line) {
   return Text{write_config(a.config)};
 }
 
-constexpr double kMostSeed = 9223372036854775807.0;
+Arguments parse_resume(const CommandHelp& help, const CommandLine& line) {
+  Parser parser(help);
+  ResumeArguments a;
+  std::string run, steps;
+  parser.argument({.name = "RUN", .help = "the folder of a run", .takes = Takes::folder, .required = true}, run);
+  parser.option({.name = "steps",
+                 .help = "environment steps after which an agent stops, those before included; not fewer than before",
+                 .value = "N",
+                 .standard = "as before"},
+                steps);
+  TellingOptions telling(parser, a);
+  ConfigArguments machine(parser, {}, {"device", "isa", "math", "threads"});
+  parser.command().settings = "--device, --isa, --math and --threads are those of cupg train, and as before where they are not given.";
+  if (parser.parse(line)) return Text{parser.help()};
+  if (run.empty()) refuse("RUN: missing; expected a run folder, as in cupg resume runs/CartPole-v1-a2c-seed1");
+  a.run = run;
+  telling.resolve(help.name, line);
+  if (!steps.empty()) a.steps = count_of("steps", steps, 1, 9e15);
+  a.machine = machine.resolve(*line.notes);
+  a.given = machine.given();
+  if (a.quiet) line.notes->clear();
+  return a;
+}
 
 /// The options that say whose policy a command takes.
 class PolicyOptions {
@@ -81,26 +129,61 @@ class PolicyOptions {
   bool last_ = false, best_ = false;
 };
 
+/// The options of a command that plays a saved policy.
+class PlayingOptions {
+ public:
+  PlayingOptions(Parser& parser, const OptionHelp& episodes) : policy_(parser) {
+    parser.option(episodes, episodes_);
+    parser.flag("greedy", "always the most likely action (what is done unless --sample is given)", greedy_);
+    parser.flag("sample", "actions drawn from the policy", sample_);
+    parser.option({.name = "seed", .help = "seed of the episodes", .value = "S", .standard = seed_}, seed_);
+  }
+
+  Playing resolve() const {
+    const Playing playing{policy_.resolve(), !sample_, static_cast<std::uint64_t>(count_of("seed", seed_, 0, kMostSeed))};
+    if (greedy_ && sample_) refuse("greedy: contradicts sample; expected one of the two");
+    return playing;
+  }
+  /// Nothing where none are given.
+  std::optional<int> episodes(int most) const {
+    if (episodes_.empty()) return std::nullopt;
+    return static_cast<int>(count_of("episodes", episodes_, 1, most));
+  }
+
+ private:
+  PolicyOptions policy_;
+  std::string episodes_, seed_ = "0";
+  bool greedy_ = false, sample_ = false;
+};
+
+Arguments parse_verify(const CommandHelp& help, const CommandLine& line) {
+  Parser parser(help);
+  VerifyArguments a;
+  std::string run;
+  parser.argument({.name = "RUN", .help = "the folder of a finished run", .takes = Takes::folder, .required = true}, run);
+  parser.flag("quiet", "no progress", a.quiet);
+  parser.flag("json", kJson, a.json);
+  ConfigArguments machine(parser, {}, {"device", "isa", "math", "threads"});
+  parser.command().settings = "--device, --isa, --math and --threads are those of cupg train, and the run's where they are not given.";
+  if (parser.parse(line)) return Text{parser.help()};
+  if (run.empty()) refuse("RUN: missing; expected a run folder, as in cupg verify runs/CartPole-v1-a2c-seed1");
+  a.run = run;
+  a.machine = machine.resolve(*line.notes);
+  a.given = machine.given();
+  return a;
+}
+
 Arguments parse_eval(const CommandHelp& help, const CommandLine& line) {
   Parser parser(help);
   EvalArguments a;
-  bool greedy = false, sample = false;
-  std::string episodes = "1000", seed = "0";
-  PolicyOptions policy(parser);
-  parser.option({.name = "episodes", .help = "episodes to play, each in an environment of its own", .value = "N", .standard = episodes},
-                episodes);
-  parser.flag("greedy", "always the most likely action (what is done unless --sample is given)", greedy);
-  parser.flag("sample", "actions drawn from the policy", sample);
-  parser.option({.name = "seed", .help = "seed of the episodes", .value = "S", .standard = seed}, seed);
+  PlayingOptions playing(
+      parser, {.name = "episodes", .help = "episodes to play, each in an environment of its own", .value = "N", .standard = "1000"});
   parser.flag("json", kJson, a.json);
   ConfigArguments machine(parser, {}, {"device", "isa", "threads"});
   parser.command().settings = "--device, --isa and --threads are those of cupg train.";
   if (parser.parse(line)) return Text{parser.help()};
-  a.choice = policy.resolve();
-  if (greedy && sample) refuse("greedy: contradicts sample; expected one of the two");
-  a.greedy = !sample;
-  a.episodes = static_cast<int>(count_of("episodes", episodes, 1, 16777216));
-  a.seed = static_cast<std::uint64_t>(count_of("seed", seed, 0, kMostSeed));
+  static_cast<Playing&>(a) = playing.resolve();
+  a.episodes = playing.episodes(16777216).value_or(a.episodes);
   a.machine = machine.resolve(*line.notes);
   return a;
 }
@@ -125,6 +208,48 @@ Arguments parse_export(const CommandHelp& help, const CommandLine& line) {
   for (const ExportFormat& f : export_formats())
     if (format == f.name) a.format = &f;
   if (output_option->count() > 0) a.output = output;
+  return a;
+}
+
+Arguments parse_play(const CommandHelp& help, const CommandLine& line) {
+  Parser parser(help);
+  PlayArguments a;
+  std::string speed = "1", gif, frames = "25", width = "400";
+  PlayingOptions playing(parser,
+                         {.name = "episodes", .help = "episodes to play", .value = "N", .standard = "until you quit; one with --gif"});
+  parser.option({.name = "speed", .help = "how many times as fast as the environment's own time", .value = "X", .standard = speed}, speed);
+  CLI::Option* gif_option =
+      parser.option({.name = "gif", .help = "write an animation, and draw nothing here", .takes = Takes::file, .value = "FILE"}, gif);
+  CLI::Option* frames_option =
+      parser.option({.name = "fps", .help = "gif: frames a second, at most", .value = "N", .standard = frames}, frames);
+  CLI::Option* width_option = parser.option({.name = "width", .help = "gif: pixels", .value = "N", .standard = width}, width);
+  if (parser.parse(line)) return Text{parser.help()};
+  static_cast<Playing&>(a) = playing.resolve();
+  a.episodes = playing.episodes(1000);
+  a.speed = real_of("speed", speed, 0.01, 100);
+  if (gif_option->count() > 0) a.gif = gif;
+  for (const auto& [name, option, text] : {std::tuple("fps", frames_option, &frames), std::tuple("width", width_option, &width)})
+    if (option->count() > 0 && !a.gif) refuse(fmt::format("{}: {} would have no effect; it needs gif", name, *text));
+  a.frames = static_cast<int>(count_of("fps", frames, 1, 50));
+  a.width = static_cast<int>(count_of("width", width, 16, 2000));
+  return a;
+}
+
+Arguments parse_report(const CommandHelp& help, const CommandLine& line) {
+  Parser parser(help);
+  ReportArguments a;
+  std::string run, output, agent_seed;
+  parser.argument({.name = "RUN", .help = "the folder of a finished run", .takes = Takes::folder, .required = true}, run);
+  CLI::Option* output_option = parser.option(
+      {.name = "output", .help = "where the page goes", .takes = Takes::file, .value = "FILE.html", .standard = "RUN/report.html"}, output);
+  parser.option(
+      {.name = "agent-seed", .help = "whose policy the page has, of a run with several seeds", .value = "S", .standard = "the first one's"},
+      agent_seed);
+  if (parser.parse(line)) return Text{parser.help()};
+  if (run.empty()) refuse("RUN: missing; expected a run folder, as in cupg report runs/CartPole-v1-a2c-seed1");
+  a.run = run;
+  if (output_option->count() > 0) a.output = output;
+  if (!agent_seed.empty()) a.agent_seed = static_cast<std::uint64_t>(count_of("agent-seed", agent_seed, 0, kMostSeed));
   return a;
 }
 
@@ -255,7 +380,8 @@ Arguments parse_help(const CommandHelp& help, const CommandLine& line) {
 }
 
 constexpr Arguments (*kParsers[])(const CommandHelp&, const CommandLine&) = {
-    parse_train, parse_eval, parse_export, parse_bench, parse_reproduce, parse_gradcheck, parse_info, parse_completion, parse_help};
+    parse_train, parse_resume,    parse_eval,      parse_export, parse_play,       parse_report, parse_verify,
+    parse_bench, parse_reproduce, parse_gradcheck, parse_info,   parse_completion, parse_help};
 
 }  // namespace
 

@@ -17,11 +17,32 @@ namespace cupg::cli {
 
 // The command line, taken apart and checked as far as it can be without doing anything.
 
-struct TrainArguments {
+/// How a training tells of itself.
+struct Telling {
+  bool quiet = false, json = false;
+  int checkpoint_seconds = 60;
+  std::string command;  ///< as it was typed
+};
+
+struct TrainArguments : Telling {
   Config config;
   std::vector<GivenSetting> given;  ///< what of it the command line said
   std::optional<std::filesystem::path> run;
-  bool save = true, quiet = false, json = false;
+  bool save = true;
+};
+
+struct ResumeArguments : Telling {
+  std::filesystem::path run;
+  std::optional<std::int64_t> steps;
+  Config machine;                   ///< device, isa, math and threads ...
+  std::vector<GivenSetting> given;  ///< ... of which these were said
+};
+
+struct VerifyArguments {
+  std::filesystem::path run;
+  Config machine;                   ///< device, isa, math and threads ...
+  std::vector<GivenSetting> given;  ///< ... of which these were said
+  bool quiet = false, json = false;
 };
 
 /// A policy that was saved.
@@ -33,12 +54,16 @@ struct PolicyChoice {
   std::filesystem::path file() const { return Run::policy_file(path, agent_seed ? &*agent_seed : nullptr, best); }
 };
 
-struct EvalArguments {
-  Config machine;  ///< device, isa and threads; the rest comes with the policy
+/// How it plays.
+struct Playing {
   PolicyChoice choice;
-  int episodes = 1000;
   bool greedy = true;
-  std::uint64_t seed = 0;
+  std::uint64_t seed = 0;  ///< of the episodes
+};
+
+struct EvalArguments : Playing {
+  Config machine;  ///< device, isa and threads; the rest comes with the policy
+  int episodes = 1000;
   bool json = false;
 };
 
@@ -46,6 +71,14 @@ struct ExportArguments {
   PolicyChoice choice;
   const ExportFormat* format = nullptr;
   std::optional<std::filesystem::path> output;
+};
+
+struct PlayArguments : Playing {
+  std::optional<int> episodes;               ///< nothing: until somebody quits, or one in an animation
+  double speed = 1;                          ///< seconds of the environment in one of ours
+  std::optional<std::filesystem::path> gif;  ///< where an animation goes, instead of the terminal
+  int frames = 25;                           ///< of it, a second
+  int width = 400;                           ///< of it, in pixels
 };
 
 struct BenchArguments {
@@ -69,6 +102,12 @@ struct ReproduceArguments {
   bool json = false;
 };
 
+struct ReportArguments {
+  std::filesystem::path run;
+  std::optional<std::filesystem::path> output;
+  std::optional<std::uint64_t> agent_seed;
+};
+
 struct GradcheckArguments {
   Config config;
   int samples = 64;                           ///< of the frozen rollout, at most
@@ -81,8 +120,8 @@ struct Text {
   std::string text;
 };
 
-using Arguments = std::variant<Text, TrainArguments, EvalArguments, ExportArguments, BenchArguments, InfoArguments, ReproduceArguments,
-                               GradcheckArguments>;
+using Arguments = std::variant<Text, TrainArguments, ResumeArguments, EvalArguments, ExportArguments, PlayArguments, ReportArguments,
+                               BenchArguments, InfoArguments, ReproduceArguments, GradcheckArguments, VerifyArguments>;
 
 /// Throws Error (usage, or missing for a device) for whatever is wrong. `notes`: names that were taken for ours, to be told.
 Arguments parse_arguments(int argc, const char* const* argv, Notes& notes);

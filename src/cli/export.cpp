@@ -3,10 +3,10 @@
 #include <filesystem>
 #include <string>
 
+#include "cupg/error.hpp"
 #include "cupg/policy.hpp"
 #include "src/api/text.hpp"
 #include "src/cli/commands.hpp"
-#include "src/cli/parser.hpp"
 #include "src/cli/terminal.hpp"
 #include "src/export/format.hpp"
 #include "src/io/files.hpp"
@@ -15,6 +15,8 @@ namespace cupg::cli {
 namespace {
 
 namespace fs = std::filesystem;
+
+[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorKind::usage, message); }
 
 /// Beside the policy, under its name.
 fs::path default_output(const fs::path& policy, const ExportFormat& format) {

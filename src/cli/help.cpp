@@ -20,6 +20,12 @@ constexpr CommandHelp kCommands[] = {
      "  cupg train --preset cleanrl-ppo --print-config > ppo.toml\n"
      "  cupg train --json --quiet | jq .summary\n",
      "0 finished, solved or not; 1 the run failed; 2 usage or configuration; 3 a device is missing; 130 interrupted."},
+    {"resume", "Goes on with a run, to the bits it would have had.",
+     "  cupg resume runs/CartPole-v1-ppo-seed1     after Ctrl-C, a kill, a power cut\n"
+     "  cupg resume runs/CartPole-v1-ppo-seed1 --steps 1e7\n"
+     "                                    trains longer\n"
+     "  cupg resume my-run --device cpu --threads 8\n",
+     "as of cupg train."},
     {"eval", "Plays episodes with a saved policy.",
      "  cupg eval runs/CartPole-v1-a2c-seed1        1,000 greedy episodes\n"
      "  cupg eval runs/CartPole-v1-a2c-seed1 --sample --episodes 1e4\n"
@@ -33,6 +39,19 @@ constexpr CommandHelp kCommands[] = {
      "0 written; 1 the file cannot be written; 2 usage, the run or the policy. A file that an export has written is replaced; any other "
      "that is "
      "there, and every policy.safetensors, is left alone, with status 2."},
+    {"play", "Shows a saved policy playing, in the terminal or as an animation.",
+     "  cupg play runs/CartPole-v1-a2c-seed1        until you quit; arrows push it\n"
+     "  cupg play runs/CartPole-v1-a2c-seed1 --sample --speed 0.5\n"
+     "  cupg play policy.safetensors --gif cartpole.gif --width 600\n",
+     "0 finished; 2 usage, an input file, or no terminal to draw on; 3 --gif needs a plug-in that is missing; 130 interrupted."},
+    {"report", "Writes a run as one HTML page: curves, weights, replays.",
+     "  cupg report runs/CartPole-v1-a2c-seed1      report.html in that folder\n"
+     "  cupg report runs/CartPole-v1-a2c-seeds1-100 --agent-seed 7\n"
+     "  cupg report runs/CartPole-v1-a2c-seed1 --output page.html\n"},
+    {"verify", "Trains a run again and compares the parameters.",
+     "  cupg verify runs/CartPole-v1-a2c-seed1     one's own, or a stranger's\n"
+     "  cupg verify their-run --device cpu --isa scalar --json\n",
+     "0 every agent has the receipt's parameters, to the bit; 1 one has not; 2 usage, or no receipt; 130 interrupted."},
     {"bench", "Times training, rollouts or environments.",
      "  cupg bench                        whole updates of many environments\n"
      "  cupg bench rollout --threads 1 --isa avx2\n"
@@ -164,6 +183,7 @@ std::string main_help() {
          "\nExamples:\n"
          "  cupg train                            train, draw the curve, save the run\n"
          "  cupg eval runs/CartPole-v1-a2c-seed1  play 1,000 episodes with its policy\n"
+         "  cupg play runs/CartPole-v1-a2c-seed1  watch it\n"
          "  cupg train --seeds 100                a hundred agents and their statistics\n"
          "  cupg bench                            how fast is this machine?\n";
 }

@@ -20,8 +20,12 @@ struct RunCommand {
     return kFinished;
   }
   int operator()(const TrainArguments& arguments) const { return run_train(arguments); }
+  int operator()(const ResumeArguments& arguments) const { return run_resume(arguments); }
   int operator()(const EvalArguments& arguments) const { return run_eval(arguments); }
   int operator()(const ExportArguments& arguments) const { return run_export(arguments); }
+  int operator()(const PlayArguments& arguments) const { return run_play(arguments); }
+  int operator()(const ReportArguments& arguments) const { return run_report(arguments); }
+  int operator()(const VerifyArguments& arguments) const { return run_verify(arguments); }
   int operator()(const BenchArguments& arguments) const { return run_bench(arguments); }
   int operator()(const ReproduceArguments& arguments) const { return run_reproduce(arguments); }
   int operator()(const GradcheckArguments& arguments) const { return run_gradcheck(arguments); }

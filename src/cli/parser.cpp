@@ -92,15 +92,23 @@ std::string shown_default(const Option& option, const Config& config) {
   return option.type != OptionType::flag || text == option.unset ? text : text == "true" ? "yes" : "no";
 }
 
+OptionValue value_of(const char* name, OptionType type, const std::string& text, double low, double high) {
+  const Option option{.name = name, .group = {}, .help = {}, .type = type, .range = {low, high}};
+  const OptionValue value = parse_value(option, text);
+  check_value(option, value);
+  return value;
+}
+
 }  // namespace
 
 void refuse(const std::string& message) { throw Error(ErrorKind::usage, message); }
 
 std::int64_t count_of(const char* name, const std::string& text, double low, double high) {
-  const Option option{.name = name, .group = {}, .help = {}, .type = OptionType::count, .range = {low, high}};
-  const OptionValue value = parse_value(option, text);
-  check_value(option, value);
-  return std::get<std::int64_t>(value);
+  return std::get<std::int64_t>(value_of(name, OptionType::count, text, low, high));
+}
+
+double real_of(const char* name, const std::string& text, double low, double high) {
+  return static_cast<double>(std::get<float>(value_of(name, OptionType::real, text, low, high)));
 }
 
 // ---- Parser ----------------------------------------------------------------------------------------------------------

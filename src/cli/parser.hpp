@@ -83,5 +83,7 @@ class ConfigArguments {
 
 /// A whole number of a command's own options.
 std::int64_t count_of(const char* name, const std::string& text, double low, double high);
+/// A number.
+double real_of(const char* name, const std::string& text, double low, double high);
 
 }  // namespace cupg::cli

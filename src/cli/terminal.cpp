@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -28,14 +29,19 @@ bool live = false;                            ///< error_is_live() before there 
 std::atomic<std::int64_t> interrupted_at{0};  ///< milliseconds; 0: not yet
 static_assert(std::atomic<const char*>::is_always_lock_free && std::atomic<std::int64_t>::is_always_lock_free);
 
-/// For a handler: write() and nothing else.
+/// To the beginning of a line that is written over; it and what a narrower terminal has wrapped of it are gone.
+constexpr char kOverLine[] = "\r\x1b[J";
+
+/// For a handler: write() and nothing else, once, as a thread may write a line meanwhile.
 void answer(const char* text) {
-  constexpr char kOverLine[] = "\r\x1b[K";
-  const auto write_all = [](const char* bytes, std::size_t count) {
-    if (::write(STDERR_FILENO, bytes, count) < 0) return;  // a terminal that has hung up
+  std::array<char, 256> bytes{};
+  std::size_t count = 0;
+  const auto add = [&](const char* part) {
+    while (*part != '\0' && count < bytes.size()) bytes[count++] = *part++;
   };
-  if (live) write_all(kOverLine, sizeof(kOverLine) - 1);
-  write_all(text, std::strlen(text));
+  if (live) add(kOverLine);
+  add(text);
+  if (::write(STDERR_FILENO, bytes.data(), count) < 0) return;  // a terminal that has hung up
 }
 
 void on_interrupt(int signal) {
@@ -60,6 +66,11 @@ void on_interrupt(int signal) {
   errno = error;
 }
 
+bool is_live(int descriptor) {
+  const char* const term = std::getenv("TERM");
+  return ::isatty(descriptor) == 1 && term != nullptr && *term != '\0' && std::strcmp(term, "dumb") != 0;
+}
+
 int columns_of_terminal(int descriptor) {
   winsize size{};
   return ::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
@@ -74,6 +85,8 @@ void print_error(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stderr);
 }
 
+void print_over(std::string_view text) { print_error((error_is_live() ? kOverLine : "") + std::string(text)); }
+
 void flush_output() {
   const auto fail = [](int code) {
     throw Error(ErrorKind::runtime, "standard output: cannot be written: " + std::generic_category().message(code));
@@ -84,9 +97,18 @@ void flush_output() {
   if (const int code = close_error(STDOUT_FILENO); code != 0 && code != EBADF) fail(code);
 }
 
-bool error_is_live() {
+bool error_is_live() { return is_live(STDERR_FILENO); }
+bool output_is_live() { return is_live(STDOUT_FILENO); }
+
+bool is_in_background() {
+  const pid_t front = ::tcgetpgrp(STDERR_FILENO);
+  return front > 0 && front != ::getpgrp();
+}
+
+bool has_color() {
+  const char* const none = std::getenv("NO_COLOR");
   const char* const term = std::getenv("TERM");
-  return ::isatty(STDERR_FILENO) == 1 && term != nullptr && *term != '\0' && std::strcmp(term, "dumb") != 0;
+  return (none == nullptr || *none == '\0') && term != nullptr && std::strncmp(term, "vt", 2) != 0;  // those were black and white
 }
 
 bool has_unicode() {

@@ -6,11 +6,19 @@ namespace cupg::cli {
 /// Results go to standard output, messages and progress to standard error.
 void print(std::string_view text);
 void print_error(std::string_view text);
+/// In the place of a line that is written over, where standard error is a terminal.
+void print_over(std::string_view text);
 /// Throws Error (runtime) where standard output could not take everything (a full disk).
 void flush_output();
 
 /// Standard error is a terminal that can write over a line (TERM is set, and not to dumb).
 bool error_is_live();
+/// Standard output is such a terminal.
+bool output_is_live();
+/// The terminal behind standard error is another job's now: this one runs in the background.
+bool is_in_background();
+/// It has colors, and the user has not asked for none (NO_COLOR).
+bool has_color();
 /// The locale's character set is UTF-8.
 bool has_unicode();
 /// Of the terminal behind standard output, or standard error; 80 where there is none.

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -10,30 +11,59 @@
 #include "cupg/trainer.hpp"
 #include "src/api/text.hpp"
 #include "src/cli/commands.hpp"
+#include "src/cli/origin.hpp"
 #include "src/cli/progress.hpp"
 #include "src/cli/terminal.hpp"
+#include "src/io/checkpoint.hpp"
+#include "src/io/options.hpp"
+#include "src/io/receipt.hpp"
 #include "src/report/curve.hpp"
 #include "src/report/json.hpp"
 #include "src/report/summary.hpp"
+#include "src/report/text.hpp"
+#include "src/train/records.hpp"
 
 namespace cupg::cli {
 namespace {
 
-constexpr const char* kSaving = "cupg: interrupted: saving; once more discards\n";
+constexpr const char* kSaving = "cupg: interrupted: saving; once more leaves at once\n";
+constexpr const char* kLeaving = "cupg: interrupted again: left without saving; an earlier checkpoint, if there is one, stays\n";
 constexpr const char* kDiscarding = "cupg: interrupted again: discarded\n";
 constexpr const char* kStopping = "cupg: interrupted: stopping\n";
 constexpr const char* kSaved = "cupg: interrupted: the run is being saved\n";
 
-TrainResult train_with_progress(const TrainArguments& arguments) {
-  catch_interrupts(arguments.save ? kSaving : kStopping, kDiscarding);
-  const Config& config = arguments.config;
-  TrainProgress progress(config.seeds, has_unicode(), searches(config) ? "searching" : "starting");
+/// A run on its way: what is trained, and where it goes.
+struct Session {
+  Config config;
+  Telling telling;
+  std::vector<GivenSetting> given;  ///< that make this configuration
+  NewRun* folder = nullptr;         ///< none: nothing is saved
+  std::string checkpoint;           ///< from which it goes on, or empty
+};
+
+TrainResult train_with_progress(const Session& session) {
+  catch_interrupts(session.folder != nullptr ? kSaving : kStopping, session.folder != nullptr ? kLeaving : kDiscarding);
+  const Config& config = session.config;
+  const bool quiet = session.telling.quiet;
+  TrainProgress progress(config, has_unicode(), error_is_live() && has_color());
   TrainHooks hooks;
   hooks.stop = interrupted;
   hooks.initial_return = true;
-  if (!arguments.quiet) hooks.progress = [&](const Progress& p) { progress.take(p); };
-  const StatusLine line(arguments.quiet, [&](double seconds, int columns) { return progress.text(seconds, columns); });
-  return train(config, hooks);
+  if (!quiet) hooks.progress = [&](const Progress& p) { progress.take(p); };
+  std::string failure;  // the last one; a disk may have room again later
+  if (session.folder != nullptr) {
+    hooks.checkpoint_seconds = session.telling.checkpoint_seconds;
+    hooks.checkpoint = [&](const std::string& bytes) {
+      try {
+        session.folder->write_checkpoint(config, bytes);
+      } catch (const Error& e) {
+        if (e.what() != failure) print_over(fmt::format("cupg: {}; the training goes on without this checkpoint\n", one_line(e.what())));
+        failure = e.what();
+      }
+    };
+  }
+  const StatusLine line(quiet, [&](double seconds, int columns) { return progress.text(seconds, columns); });
+  return session.checkpoint.empty() ? train(config, hooks) : resume(config, session.checkpoint, hooks);
 }
 
 void print_curve(const Config& config, const TrainResult& result) {
@@ -48,46 +78,45 @@ void print_curve(const Config& config, const TrainResult& result) {
 }
 
 /// Everything but where it was saved; that is known only when it was.
-void print_result(const TrainArguments& arguments, const TrainResult& result) {
-  if (arguments.json) return;
-  print_wrapped(describe_outcome(arguments.config, result));
-  if (arguments.quiet) {
+void print_result(const Session& session, const TrainResult& result) {
+  if (session.telling.json) return;
+  print_wrapped(describe_outcome(session.config, result));
+  if (session.telling.quiet) {
     if (result.agents.size() > 1) print_wrapped(describe_returns(result));
     return;
   }
-  print_wrapped(describe_training(arguments.config, result));
-  print_curve(arguments.config, result);
+  print_wrapped(describe_training(session.config, result));
+  print_curve(session.config, result);
 }
 
 /// `run`: where it is; empty where it was not saved.
-void print_saved(const TrainArguments& arguments, const TrainResult& result, nlohmann::ordered_json json, const std::string& run) {
-  if (arguments.json) {
+void print_saved(const Session& session, const TrainResult& result, nlohmann::ordered_json json, const std::string& run) {
+  if (session.telling.json) {
     json["run"] = run.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(run);
     print(dump_line(json));
     return;
   }
   if (!run.empty()) print_wrapped(fmt::format("saved to {}\n", one_line(run)));
-  if (!arguments.quiet) print(suggest_next(arguments.config, result, arguments.given, run, output_columns()));
+  if (!session.telling.quiet) print(suggest_next(session.config, result, session.given, run, output_columns()));
 }
 
-}  // namespace
+std::string save(const Session& session, const TrainResult& result, const std::string& json) {
+  const Receipt receipt = make_receipt(origin(session.telling.command), session.config, result);
+  return session.folder->write(session.config, result, json, encode_receipt(receipt)).string();
+}
 
-int run_train(const TrainArguments& arguments) {
-  const Config& config = arguments.config;
-  check(config);
-  std::optional<NewRun> folder;
-  if (arguments.save) folder = arguments.run ? NewRun(*arguments.run) : NewRun(config);
-
-  const TrainResult result = train_with_progress(arguments);
+int run_session(const Session& session) {
+  const TrainResult result = train_with_progress(session);
   if (result.agents.empty()) {
-    print_error("cupg: interrupted before the first update; nothing was saved\n");
+    print_error(fmt::format("cupg: interrupted before the first update; {}\n",
+                            session.checkpoint.empty() ? "nothing was saved" : "the run stays as it was"));
     return kInterrupted;
   }
-  if (arguments.save) hold_interrupts(kSaved);
-  print_result(arguments, result);
-  const nlohmann::ordered_json json = train_json(config, result);
-  const std::string run = folder ? folder->write(config, result, dump_line(json)).string() : "";
-  print_saved(arguments, result, json, run);
+  if (session.folder != nullptr) hold_interrupts(kSaved);
+  print_result(session, result);
+  const nlohmann::ordered_json json = train_json(session.config, result);
+  const std::string run = session.folder != nullptr ? save(session, result, dump_line(json)) : "";
+  print_saved(session, result, json, run);
 
   if (interrupted()) return kInterrupted;
   const auto diverged = [](const AgentResult& a) { return a.outcome == Outcome::diverged; };
@@ -97,6 +126,37 @@ int run_train(const TrainArguments& arguments) {
     throw Error(ErrorKind::runtime, fmt::format("every agent diverged; seed {}: {}", first.seed, first.message));
   }
   return kFinished;
+}
+
+}  // namespace
+
+int run_train(const TrainArguments& arguments) {
+  check(arguments.config);
+  std::optional<NewRun> folder;
+  if (arguments.save) folder = arguments.run ? NewRun(*arguments.run) : NewRun(arguments.config);
+  return run_session({arguments.config, arguments, arguments.given, folder ? &*folder : nullptr, {}});
+}
+
+int run_resume(const ResumeArguments& arguments) {
+  std::string checkpoint;
+  NewRun folder = NewRun::existing(arguments.run, checkpoint);
+  Checkpoint kept = decode_checkpoint(checkpoint, (arguments.run / "checkpoint.safetensors").string());
+  Config config = kept.config;
+  for (const GivenSetting& g : arguments.given) {
+    const Option& option = *find_option(g.name);
+    option.set(config, option.get(arguments.machine));
+  }
+  if (arguments.steps) config.steps = *arguments.steps;
+  check(config);
+  std::error_code failed;
+  const bool whole = std::filesystem::exists(arguments.run / "result.json", failed);
+  if (whole && !arguments.json && !arguments.steps && Records(config, std::move(kept.records)).before().ended == config.seeds) {
+    print_wrapped(fmt::format("{}: every agent has ended; --steps above {} trains those longer that their limit ended\n",
+                              one_line(arguments.run.string()), format_count(kept.config.steps)));
+    return kFinished;
+  }
+  const GivenSetting all{"config", {"--config", (arguments.run / "config.toml").string()}};
+  return run_session({config, arguments, {all}, &folder, std::move(checkpoint)});
 }
 
 }  // namespace cupg::cli

@@ -34,7 +34,7 @@ std::int64_t CpuEngine::warp_rollout(Agent& a, Workspace& w, int warp, float* ro
   RolloutArgs r;
   r.plan = &network_->plan();
   r.weights = a.weights.data();
-  r.state = a.state.data();
+  r.state = a.environments.data();
   r.age = a.age.data();
   r.episode_return = a.episode_return.data();
   r.rows = rows;
@@ -112,7 +112,7 @@ void CpuEngine::collect_steps(Agent& a, Workspace& w, int member) {
   const SampleRow row = layout_.tiles.row();
   const float* const value = w.outputs + static_cast<std::int64_t>(layout_.tiles.actions) * padded(config_.envs);
   CollectArgs c;
-  c.state = a.state.data();
+  c.state = a.environments.data();
   c.age = a.age.data();
   c.episode_return = a.episode_return.data();
   c.samples = w.samples.data();

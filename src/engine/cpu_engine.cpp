@@ -28,7 +28,7 @@ CpuLayout::CpuLayout(const Config& config, NetworkKind network)
       parameters(padded(tiles.parameters)),
       envs(config.envs),
       warps(warps_of(config.envs)),
-      state_size(cupg::state_size(find_environment(config.environment).id)),
+      kept{parameters, warps, state_size(find_environment(config.environment).id)},
       normalize(config.advantage.normalize),
       capacity(most_steps_of_an_update(config)) {
   record = features.sample.stride();
@@ -59,15 +59,13 @@ CpuLayout::CpuLayout(const Config& config, NetworkKind network)
 
 template <class F>
 void CpuEngine::Agent::each(const CpuLayout& l, F f) {
-  f(parameters, l.parameters);
-  f(first_moment, l.parameters);
-  f(second_moment, l.parameters);
-  f(before, l.parameters);
+  const auto both = [&](const char*, std::int64_t elements, auto& now, auto& then) {
+    f(now, elements);
+    f(then, elements);
+  };
+  each_kept(l.kept, both, *this, before);
   f(weights, l.weights);
   f(tiles, l.kind == NetworkKind::tiled ? l.tiles.packed : 0);
-  f(state, std::int64_t{l.warps} * l.state_size * kWarp);
-  f(age, std::int64_t{l.warps} * kWarp);
-  f(episode_return, std::int64_t{l.warps} * kWarp);
 }
 
 template <class F>
@@ -150,15 +148,13 @@ std::int64_t CpuEngine::bytes(const Config& config, int agents, int threads) {
 void CpuEngine::reset(int agent, std::uint64_t seed, int number) {
   Agent& a = at(agent);
   a.settings = agent_settings_of(config_, number);
+  static_cast<KeptCounters&>(a) = {};
   a.seed = seed;
-  a.step = 0;
-  a.updates = a.taken = 0;
-  a.optimizer = {};
   std::fill_n(a.first_moment.data(), a.first_moment.size(), 0.0f);
   std::fill_n(a.second_moment.data(), a.second_moment.size(), first_second_moment(config_.optimizer));
   initialize_parameters(config_.network(), config_.init, seed, {a.parameters.data(), static_cast<std::size_t>(layout_.tiles.parameters)});
   pack(a);
-  for (int w = 0; w < layout_.warps; ++w) ops_.reset(environment_.id, a.state.data(), a.age.data(), seed, w);
+  for (int w = 0; w < layout_.warps; ++w) ops_.reset(environment_.id, a.environments.data(), a.age.data(), seed, w);
   std::fill_n(a.episode_return.data(), a.episode_return.size(), 0.0f);
 }
 
@@ -185,11 +181,19 @@ void CpuEngine::update(std::span<const int> agents, std::int64_t updates, std::s
   }
 }
 
+template <class From, class To>
+void CpuEngine::copy(const KeptSizes& sizes, const From& from, To& to) {
+  static_cast<KeptCounters&>(to) = from;
+  each_kept(
+      sizes, [](const char*, std::int64_t elements, const auto& its, auto& mine) { std::copy_n(its.data(), elements, mine.data()); }, from,
+      to);
+}
+
 void CpuEngine::update_agent(Agent& a, std::int64_t updates, UpdateReport& report, Workspace& w, int member) {
   for (int warp = 0; warp < layout_.warps && layout_.way == Way::samples; ++warp)
-    ops_.observe_padded(environment_.id, a.state.data(), warp, config_.envs, w.observation.data());
+    ops_.observe_padded(environment_.id, a.environments.data(), warp, config_.envs, w.observation.data());
+  if (can_stop()) copy(layout_.kept, static_cast<const Kept&>(a), a.before);
   while (report.updates < updates && report.finite) {
-    std::copy_n(a.parameters.data(), a.parameters.size(), a.before.data());
     EpisodeTally tally;
     try {
       begin_collecting(w);
@@ -202,8 +206,9 @@ void CpuEngine::update_agent(Agent& a, std::int64_t updates, UpdateReport& repor
         report.finite = optimize(a, w, member);
       }
     } catch (const Stopped&) {
-      std::copy_n(a.before.data(), a.parameters.size(), a.parameters.data());
+      copy(layout_.kept, a.before, static_cast<Kept&>(a));
       pack(a);
+      report = {};
       return;
     }
     report.episodes += tally;
@@ -238,6 +243,23 @@ std::span<const float> CpuEngine::parameters(int agent) const {
 void CpuEngine::set_parameters(int agent, std::span<const float> parameters) {
   std::copy(parameters.begin(), parameters.end(), at(agent).parameters.data());
   pack(at(agent));
+}
+
+void CpuEngine::save(std::span<const int> agents, std::span<Snapshot> snapshots) {
+  const KeptSizes sizes = kept_sizes(config_);
+  for (std::size_t i = 0; i < agents.size(); ++i) {
+    snapshots[i].resize(sizes);
+    copy(sizes, static_cast<const Kept&>(at(agents[i])), snapshots[i]);
+    snapshots[i].clear_idle_lanes(sizes, config_.envs);
+  }
+}
+
+void CpuEngine::load(std::span<const int> agents, std::span<const Snapshot> snapshots, std::span<const int> numbers) {
+  for (std::size_t i = 0; i < agents.size(); ++i) {
+    reset(agents[i], snapshots[i].seed, numbers[i]);
+    copy(kept_sizes(config_), snapshots[i], static_cast<Kept&>(at(agents[i])));
+    pack(at(agents[i]));
+  }
 }
 
 void CpuEngine::pack(Agent& a) {

@@ -53,7 +53,7 @@ struct CpuLayout {
   int partial = 0;        ///< floats of a partial
   int partials = 0;       ///< of a minibatch, at most
   int envs = 0, warps = 0;
-  int state_size = 0;
+  KeptSizes kept;  ///< of an agent, padded
   bool normalize = false;
   std::int64_t capacity = 0;  ///< rows of an environment
   std::int64_t rows = 0;      ///< rows of a small network that a thread holds
@@ -71,26 +71,25 @@ class CpuEngine final : public Engine {
   Evaluation evaluate(int agent, const EvaluationRequest& request) override;
   std::span<const float> parameters(int agent) const override;
   void set_parameters(int agent, std::span<const float> parameters) override;
+  void save(std::span<const int> agents, std::span<Snapshot> snapshots) override;
+  void load(std::span<const int> agents, std::span<const Snapshot> snapshots, std::span<const int> numbers) override;
   std::string device() const override { return "cpu"; }
   std::string isa() const override { return isa_name(ops_); }
   std::string math() const override { return library_ ? "gemm" : "exact"; }
   int threads() const override { return team_.size(); }
 
  private:
+  /// What outlives an update.
+  struct Kept : KeptCounters {
+    AlignedArray<float> parameters, first_moment, second_moment, environments, episode_return;
+    AlignedArray<std::uint32_t> age;
+  };
   /// Everything that belongs to one agent.
-  struct Agent {
-    std::uint64_t seed = 0;
-    std::uint32_t step = 0;    // steps that its environments have been through
-    std::int64_t updates = 0;  // k
-    std::int64_t taken = 0;    // environment steps
+  struct Agent : Kept {
     AgentSettings settings;
-    OptimizerState optimizer;
-    AlignedArray<float> parameters, first_moment, second_moment;
-    AlignedArray<float> before;   // the parameters as they were when the update began
+    Kept before;                  // as it was when update() began, for whoever may be stopped
     AlignedArray<float> weights;  // as evaluations and small networks read them
     AlignedArray<float> tiles;    // as tiles read them
-    AlignedArray<float> state, episode_return;
-    AlignedArray<std::uint32_t> age;
 
     /// f(array, elements) for every array: what is allocated, and what memory estimates count.
     template <class F>
@@ -155,6 +154,8 @@ class CpuEngine final : public Engine {
 
   void update_agent(Agent& a, std::int64_t updates, UpdateReport& report, Workspace& w, int member);
   void pack(Agent& a);
+  template <class From, class To>
+  static void copy(const KeptSizes& sizes, const From& from, To& to);
 
   /// f(item, thread's memory) of every item.
   template <class F>

@@ -53,6 +53,17 @@ class HostStates {
     now_[agent].settings = settings;
     reported_[static_cast<std::size_t>(agent)] = {};
   }
+  /// One that goes on from there, to be sent after its reset().
+  void load(int agent, const KeptCounters& kept) {
+    AgentState& now = now_[agent];
+    now.updates = kept.updates, now.taken = kept.taken, now.step = kept.step, now.optimizer = kept.optimizer;
+    reported_[static_cast<std::size_t>(agent)] = progressed(now);
+  }
+  /// What it counted when it was last read.
+  KeptCounters kept(int agent) const {
+    const AgentState& now = now_[agent];
+    return {now.key, now.updates, now.taken, now.step, now.optimizer};
+  }
   const AgentState& of(int agent) const { return now_[agent]; }
   /// As it was last told of.
   const Progressed& told(int agent) const { return reported_[static_cast<std::size_t>(agent)]; }

@@ -216,6 +216,47 @@ class CudaEngine final : public Engine {
     stream_.synchronize("setting parameters");
   }
 
+  void save(std::span<const int> agents, std::span<Snapshot> snapshots) override {
+    if (agents.empty()) return;
+    begin_resets();
+    const SlotRange range(agents);
+    const Snapshot all = download_kept(range);
+    const KeptSizes sizes = kept_sizes(config_);
+    for (std::size_t i = 0; i < agents.size(); ++i) {
+      snapshots[i].resize(sizes);
+      static_cast<KeptCounters&>(snapshots[i]) = states_.kept(agents[i]);
+      const auto copy = [&](const char*, std::int64_t elements, const auto& theirs, auto& its) {
+        std::copy_n(theirs.data() + range.place(agents[i], theirs), elements, its.data());
+      };
+      each_kept(sizes, copy, all, snapshots[i]);
+      snapshots[i].clear_idle_lanes(sizes, agents_.envs);
+    }
+  }
+  void load(std::span<const int> agents, std::span<const Snapshot> snapshots, std::span<const int> numbers) override {
+    if (agents.empty()) return;
+    const KeptSizes sizes = kept_sizes(config_);
+    for (std::size_t i = 0; i < agents.size(); ++i) {
+      reset(agents[i], snapshots[i].seed, numbers[i]);
+      states_.load(agents[i], snapshots[i]);
+      std::copy_n(snapshots[i].parameters.data(), sizes.parameters,
+                  host_parameters_.data() + agents[i] * std::int64_t{parameter_stride(agents_)});
+    }
+    begin_resets();
+    const SlotRange range(agents);
+    Snapshot all = download_kept(range);
+    for (std::size_t i = 0; i < agents.size(); ++i) {
+      const auto copy = [&](const char*, std::int64_t elements, auto& theirs, const auto& its) {
+        std::copy_n(its.data(), elements, theirs.data() + range.place(agents[i], theirs));
+      };
+      each_kept(sizes, copy, all, snapshots[i]);
+    }
+    const auto send = [&](const char*, std::int64_t stride, auto& buffer, const auto& theirs) {
+      runtime::upload(stream_, buffer.data() + range.first * stride, theirs.data(), std::ssize(theirs));
+    };
+    each_kept(slot_sizes(), send, arrays_, all);
+    stream_.synchronize("restoring agents");
+  }
+
   std::string device() const override { return "cuda"; }
   std::string isa() const override { return architecture_of(device_); }
   std::string math() const override { return !library_ ? "exact" : config_.math == Math::fast ? "gemm, tf32" : "gemm"; }
@@ -223,6 +264,32 @@ class CudaEngine final : public Engine {
 
  private:
   static constexpr int kMostUpdates = 1 << 30;  ///< of one launch
+
+  /// The slots from the first of some agents' to the last.
+  struct SlotRange {
+    explicit SlotRange(std::span<const int> agents) {
+      const auto [low, high] = std::minmax_element(agents.begin(), agents.end());
+      first = *low, count = *high - first + 1;
+    }
+    /// Where an agent's part of an array over these slots begins.
+    template <class Array>
+    std::ptrdiff_t place(int agent, const Array& array) const {
+      return (agent - first) * (std::ssize(array) / count);
+    }
+    std::int64_t first, count;
+  };
+  KeptSizes slot_sizes() const { return {parameter_stride(agents_), agents_.warps, agents_.state_size}; }
+  /// The arrays of these slots, one agent behind the other.
+  Snapshot download_kept(const SlotRange& range) {
+    Snapshot all;
+    const auto get = [&](const char*, std::int64_t stride, const auto& buffer, auto& theirs) {
+      theirs.resize(static_cast<std::size_t>(range.count * stride));
+      runtime::download(stream_, theirs.data(), buffer.data() + range.first * stride, std::ssize(theirs));
+    };
+    each_kept(slot_sizes(), get, arrays_, all);
+    stream_.synchronize("saving agents");
+    return all;
+  }
 
   /// These agents are watched, and no others.
   void watch(std::span<const int> agents, std::span<const Watch> watches) {

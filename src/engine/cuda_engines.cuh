@@ -102,6 +102,14 @@ class EngineOnDevice final : public Engine {
     const runtime::DeviceScope scope(device_);
     engine_->set_parameters(agent, parameters);
   }
+  void save(std::span<const int> agents, std::span<Snapshot> snapshots) override {
+    const runtime::DeviceScope scope(device_);
+    engine_->save(agents, snapshots);
+  }
+  void load(std::span<const int> agents, std::span<const Snapshot> snapshots, std::span<const int> numbers) override {
+    const runtime::DeviceScope scope(device_);
+    engine_->load(agents, snapshots, numbers);
+  }
   std::string device() const override { return engine_->device(); }
   std::string isa() const override { return engine_->isa(); }
   std::string math() const override { return engine_->math(); }

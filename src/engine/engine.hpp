@@ -12,6 +12,7 @@
 #include "cupg/config.hpp"
 #include "cupg/environment.hpp"
 #include "cupg/trainer.hpp"
+#include "kernels/agent/snapshot.hpp"
 #include "kernels/agent/watch.hpp"
 #include "kernels/trajectory.hpp"
 
@@ -48,7 +49,7 @@ class Engine {
   /// Draws the agent's parameters and environments from its seed and forgets everything else of it. `number` is that of the run's agent
   /// whose hyperparameters it has, where agents have their own (Config::agents).
   virtual void reset(int agent, std::uint64_t seed, int number = 0) = 0;
-  /// `updates` updates of each of `agents`; reports[i] belongs to agents[i].
+  /// `updates` updates of each of `agents`, or, of an agent that is told to stop before, none; reports[i] belongs to agents[i].
   virtual void update(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) = 0;
   /// Trains agents until somebody must look at them (watches[i] is agents[i]'s), or for as long as suits the engine, but up to a look at
   /// least. Until end_training() nothing may be done with these agents; others can be evaluated meanwhile.
@@ -62,6 +63,10 @@ class Engine {
   /// [parameter_count], in layout order.
   virtual std::span<const float> parameters(int agent) const = 0;
   virtual void set_parameters(int agent, std::span<const float> parameters) = 0;
+  /// All that agents keep between updates, the same on every engine; snapshots[i] belongs to agents[i].
+  virtual void save(std::span<const int> agents, std::span<Snapshot> snapshots) = 0;
+  /// Agents go on from there; numbers[i] as of reset(). The snapshots have the sizes of kept_sizes().
+  virtual void load(std::span<const int> agents, std::span<const Snapshot> snapshots, std::span<const int> numbers) = 0;
 
   virtual std::string device() const = 0;
   virtual std::string isa() const = 0;
@@ -71,12 +76,12 @@ class Engine {
   virtual int threads() const = 0;
 
   /// `stop` is looked at between the parts of an update and of a long evaluation, by any of the engine's threads; once true, it stays so.
-  /// An update is given up then: reports and parameters are those of the updates before it, and the agent must be reset before it learns
-  /// on. An evaluation is incomplete.
+  /// The agent stands then as it did before update(), and may go on. An evaluation is incomplete.
   void stop_when(std::function<bool()> stop) { stop_ = std::move(stop); }
 
  protected:
   struct Stopped {};
+  bool can_stop() const { return stop_ != nullptr; }
   bool stopped() const { return stop_ && stop_(); }
   void leave_if_stopped() const {
     if (stopped()) throw Stopped();

@@ -247,6 +247,32 @@ class Agent {
     episode_return_.assign(state_.size(), Real(0));
   }
 
+  /// All of it, as other engines keep it: lane e mod 32 of warp e div 32 is environment e.
+  void save(Snapshot& to) const {
+    const KeptSizes sizes = kept_sizes(config_);
+    to.resize(sizes);
+    static_cast<KeptCounters&>(to) = {seed_, updates_, taken_, step_, optimizer_};
+    std::copy(parameters.begin(), parameters.end(), to.parameters.begin());
+    std::copy(first_moment_.begin(), first_moment_.end(), to.first_moment.begin());
+    std::copy(second_moment_.begin(), second_moment_.end(), to.second_moment.begin());
+    std::copy(age_.begin(), age_.end(), to.age.begin());
+    std::copy(episode_return_.begin(), episode_return_.end(), to.episode_return.begin());
+    for (std::size_t e = 0; e < state_.size(); ++e)
+      Env::each_field(state_[e], [&](const Real& x, int i) { to.environments[field_of(e, i)] = x; });
+  }
+  void load(const Snapshot& from, int number) {
+    reset(from.seed, number);
+    updates_ = from.updates, taken_ = from.taken, step_ = from.step, optimizer_ = from.optimizer;
+    std::copy(from.parameters.begin(), from.parameters.end(), parameters.begin());
+    std::copy(from.first_moment.begin(), from.first_moment.end(), first_moment_.begin());
+    std::copy(from.second_moment.begin(), from.second_moment.end(), second_moment_.begin());
+    for (std::size_t e = 0; e < state_.size(); ++e) {
+      age_[e] = from.age[e];
+      episode_return_[e] = from.episode_return[e];
+      Env::each_field(state_[e], [&](Real& x, int i) { x = from.environments[field_of(e, i)]; });
+    }
+  }
+
   /// One update; false where a gradient is not finite: the parameters are those before that optimizer step.
   bool update(EpisodeTally& tally, std::int64_t& env_steps) {
     collect(tally);
@@ -569,6 +595,10 @@ class Agent {
       }
     }
     return true;
+  }
+
+  static std::size_t field_of(std::size_t environment, int i) {
+    return (environment / kWarp * Env::kStateSize + static_cast<std::size_t>(i)) * kWarp + environment % kWarp;
   }
 
   const Config run_;

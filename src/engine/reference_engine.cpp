@@ -32,6 +32,12 @@ class ReferenceEngine final : public Engine {
   void set_parameters(int agent, std::span<const float> parameters) override {
     at(agent).parameters.assign(parameters.begin(), parameters.end());
   }
+  void save(std::span<const int> agents, std::span<Snapshot> snapshots) override {
+    for (std::size_t i = 0; i < agents.size(); ++i) at(agents[i]).save(snapshots[i]);
+  }
+  void load(std::span<const int> agents, std::span<const Snapshot> snapshots, std::span<const int> numbers) override {
+    for (std::size_t i = 0; i < agents.size(); ++i) at(agents[i]).load(snapshots[i], numbers[i]);
+  }
   std::string device() const override { return "reference"; }
   std::string isa() const override { return "scalar"; }
   int threads() const override { return 1; }

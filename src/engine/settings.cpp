@@ -3,6 +3,7 @@
 #include "cupg/environment.hpp"
 #include "kernels/rollout/op.hpp"
 #include "src/engine/hyperparameters.hpp"
+#include "src/engine/warp_memory.hpp"
 
 namespace cupg {
 
@@ -57,6 +58,10 @@ bool reads_log_probabilities(const Config& config) {
 
 std::int64_t most_steps_of_an_update(const Config& config) {
   return config.collect == Collect::steps ? config.horizon : training_episode_limit(config);
+}
+
+KeptSizes kept_sizes(const Config& config) {
+  return {parameter_count(config.network()), warps_of(config.envs), state_size(find_environment(config.environment).id)};
 }
 
 }  // namespace cupg

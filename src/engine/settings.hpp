@@ -5,6 +5,7 @@
 #include "cupg/config.hpp"
 #include "kernels/advantage/op.hpp"
 #include "kernels/agent/settings.hpp"
+#include "kernels/agent/snapshot.hpp"
 
 namespace cupg {
 
@@ -30,5 +31,8 @@ bool reads_log_probabilities(const Config& config);
 
 /// Steps that an environment can take in an update: the horizon, or the longest episode.
 std::int64_t most_steps_of_an_update(const Config& config);
+
+/// Of a snapshot of the configuration's agents.
+KeptSizes kept_sizes(const Config& config);
 
 }  // namespace cupg

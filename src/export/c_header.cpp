@@ -48,7 +48,7 @@ static inline void $name_dense(const float *weight, const float *bias, const flo
 
 constexpr std::string_view kRelu = R"(
 static inline void $name_relu(float *units, int count) {
-  for (int i = 0; i < count; ++i) units[i] = units[i] > 0.0f ? units[i] : 0.0f;
+  for (int i = 0; i < count; ++i) units[i] = units[i] < 0.0f ? 0.0f : units[i];
 }
 )";
 

@@ -20,7 +20,7 @@ constexpr std::string_view kClip = "`clip`, and `value-clip` for the value loss:
 constexpr std::string_view kMinibatches = "`minibatches`, the number of parts of a batch of envs x horizon samples";
 constexpr std::string_view kSaved = "--run DIR, the folder where the trained policy, its settings and results are saved";
 constexpr std::string_view kNoTracking = "nothing in its place: a run is a folder (--run), its result one JSON object (--json)";
-constexpr std::string_view kNoPictures = "nothing in its place: cupg draws no episodes";
+constexpr std::string_view kNoPictures = "nothing in its place: cupg play RUN shows a saved policy, and --gif FILE writes an animation";
 constexpr std::string_view kNetwork = "`hidden=64,64` with `separate` for a network each of policy and value";
 constexpr std::string_view kNoSde = "nothing in its place: actions are discrete";
 constexpr std::string_view kNoChecks = "nothing in its place: a check is made as soon as training episodes say that it may pass";
@@ -181,10 +181,10 @@ constexpr Alias kAliases[] = {
 
     {kCommand, "learn", "", "train"},
     {kCommand, "run", "", "train"},
-    {kCommand, "enjoy", "", "eval, which plays episodes, but draws none"},
-    {kCommand, "play", "", "eval, which plays episodes, but draws none"},
+    {kCommand, "enjoy", "", "play"},
+    {kCommand, "render", "", "play, in the terminal or with --gif FILE"},
     {kCommand, "evaluate", "", "eval"},
-    {kCommand, "test", "", "eval, which plays episodes of a saved policy"},
+    {kCommand, "test", "", "eval, which measures a saved policy, or play, which shows it"},
     {kCommand, "benchmark", "", "bench"},
     {kCommand, "sweep", "", "train with --seeds; a loop over settings is the shell's"},
     {kCommand, "tune", "", "train with --seeds; a loop over settings is the shell's"},

@@ -13,6 +13,8 @@
 
 #include "src/engine/device.hpp"
 #include "src/engine/engine.hpp"
+#include "src/engine/settings.hpp"
+#include "src/train/curve_recorder.hpp"
 
 namespace cupg {
 
@@ -62,10 +64,14 @@ double left_of(int resource, const fs::path& process, const char* used) {
 
 std::int64_t training_bytes(const Config& config) {
   const ThreadPlan threads = plan_threads(config);
-  constexpr std::int64_t kAgentBytes = 1024 + 512 * static_cast<std::int64_t>(sizeof(CurvePoint));
-  const std::int64_t agent = std::int64_t{4} * parameter_count(config.network()) + kAgentBytes;
-  if (choose_device(config).device == Device::cuda) return (threads.slots + config.seeds) * agent;  // the rest is in the device's memory
-  return threads.workers * engine_bytes(config, 1, threads.each) + config.seeds * agent;
+  // what is known of an agent that has ended: its result, and where it may go on; in its record, and once more in a checkpoint
+  constexpr std::int64_t kCurve = CurveRecorder::kMost * sizeof(CurvePoint), kNumbers = 1024;
+  const KeptSizes sizes = kept_sizes(config);
+  const std::int64_t result = 2 * 4 * sizes.parameters + kCurve + kNumbers;
+  const std::int64_t progress = 4 * 4 * sizes.parameters + 4 * sizes.warps * kWarp * (sizes.state_size + 2) + kCurve + kNumbers;
+  const std::int64_t agents = config.seeds * 2 * (searches(config) ? result : result + progress);
+  if (choose_device(config).device == Device::cuda) return threads.slots * progress + agents;  // the rest is in the device's memory
+  return threads.workers * engine_bytes(config, 1, threads.each) + agents;
 }
 
 AvailableMemory available_memory(const MemoryFiles& files) {

@@ -4,17 +4,17 @@
 #include <string_view>
 
 #include "cupg/policy.hpp"
+#include "src/io/tensor_file.hpp"
 
 namespace cupg {
 
-// The safetensors format: 8 bytes with the length of the header (little-endian), the header (JSON, perhaps with spaces after it),
-// the tensors' bytes, little-endian and without gaps; written in layout order, read in any. What the tensors alone do not say of a
-// policy is in the header's __metadata__; keys there that are not ours are passed over.
+// A policy as safetensors (tensor_file.hpp), written in layout order, read in any. What the tensors alone do not say of it is in the
+// header's __metadata__; keys there that are not ours are passed over.
 
 /// The file's bytes.
 std::string encode_policy(const Policy& policy);
 /// How much of a file encoded_bytes looks at.
-inline constexpr std::size_t kMostHeaderBytes = 1 << 20, kPolicyStart = 8 + kMostHeaderBytes;
+inline constexpr std::size_t kPolicyStart = 8 + kMostHeaderBytes;
 /// The length that a file should have whose first kPolicyStart bytes (or all) these are: what its header says, checked. Throws as
 /// decode_policy does.
 std::size_t encoded_bytes(std::string_view start, const std::string& source);

@@ -54,7 +54,7 @@ int sync_files(int folder, [[maybe_unused]] const std::vector<std::string>& name
 }
 
 std::string some_of(const std::vector<std::string>& names) {
-  constexpr std::size_t kMost = 3;
+  constexpr std::size_t kMost = 5;
   if (names.size() <= kMost) return fmt::format("{}", fmt::join(names, ", "));
   return fmt::format("{} and {} more", fmt::join(names.begin(), names.begin() + kMost, ", "), names.size() - kMost);
 }
@@ -69,7 +69,9 @@ UnfinishedFolder::~UnfinishedFolder() {
 void UnfinishedFolder::give_back() {
   for (const std::string& name : written_)
     if (name != last_) ::unlinkat(folder_, (name + ".part").c_str(), 0);
-  if (mark_ >= 0 && is_there()) ::unlinkat(folder_, mark().c_str(), 0);
+  // who finds neither could not tell that it is unfinished
+  const bool says_so = was_there_ && ::faccessat(folder_, last_.c_str(), F_OK, 0) != 0;
+  if (mark_ >= 0 && !says_so && is_there()) ::unlinkat(folder_, mark().c_str(), 0);
   for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) ::rmdir(folder->c_str());  // fails unless it is empty
   made_.clear();
   mark_ = Descriptor();
@@ -96,21 +98,54 @@ std::string UnfinishedFolder::claim(const fs::path& path) {
     code = list_names(folder_, names);
     if (code != 0) continue;
     if (!std::all_of(names.begin(), names.end(), is_part)) return give_back(), "exists and is not empty";
-    code = make_locked(folder_, mark(), mark_);
-    if (code == EEXIST) code = take_over(folder_, mark(), mark_);
-    if (code == EWOULDBLOCK) return give_back(), "is being written by another process";
-    if (code == EEXIST)
-      return give_back(), fmt::format("has {}, whose process may live: this file system does not tell; remove it if none does", mark());
+    std::string why;
+    code = lock_mark(why);
+    if (!why.empty()) return give_back(), why;
     if (code != 0) continue;
     // what is there now is another's, or left by a dead process
     if (code = list_names(folder_, names); code != 0) break;
     if (!std::all_of(names.begin(), names.end(), is_part)) return give_back(), "exists and is not empty";
-    for (const std::string& name : names)
-      if (name != mark()) ::unlinkat(folder_, name.c_str(), 0);
-    if (::ftruncate(mark_, 0) != 0) code = errno;
-    if (code == 0) code = write_all(mark_, std::string(kProbeBytes, '\0'));
-    if (code == 0 && (::ftruncate(mark_, 0) != 0 || ::lseek(mark_, 0, SEEK_SET) != 0)) code = errno;
+    code = clean(names);
   }
+  if (code == 0) return "";
+  give_back();
+  fail_to_write(path_, code);
+}
+
+/// Makes the mark, or takes over that of a dead process. `why`: it is another's.
+int UnfinishedFolder::lock_mark(std::string& why) {
+  int code = make_locked(folder_, mark(), mark_);
+  if (code == EEXIST) code = take_over(folder_, mark(), mark_);
+  if (code == EWOULDBLOCK) why = "is being written by another process";
+  if (code == EEXIST) why = fmt::format("has {}, whose process may live: this file system does not tell; remove it if none does", mark());
+  return code;
+}
+
+/// Removes what a dead process left of these, and sees whether there is room.
+int UnfinishedFolder::clean(const std::vector<std::string>& names) {
+  for (const std::string& name : names)
+    if (is_part(name) && name != mark()) ::unlinkat(folder_, name.c_str(), 0);
+  int code = ::ftruncate(mark_, 0) != 0 ? errno : write_all(mark_, std::string(kProbeBytes, '\0'));
+  if (code == 0 && (::ftruncate(mark_, 0) != 0 || ::lseek(mark_, 0, SEEK_SET) != 0)) code = errno;
+  return code;
+}
+
+std::string UnfinishedFolder::reclaim(const fs::path& path) {
+  path_ = path.has_filename() ? path : path.parent_path();
+  folder_ = open_folder(path_.c_str());
+  if (folder_ < 0) {
+    const int code = errno;
+    if (code == ENOENT) return "does not exist";
+    if (is_something_else(path_)) return "is not a folder";
+    fail_to_write(path_, code);
+  }
+  was_there_ = true;
+  std::string why;
+  int code = lock_mark(why);
+  if (!why.empty()) return give_back(), why;
+  std::vector<std::string> names;
+  if (code == 0) code = list_names(folder_, names);
+  if (code == 0) code = clean(names);
   if (code == 0) return "";
   give_back();
   fail_to_write(path_, code);
@@ -139,9 +174,34 @@ void UnfinishedFolder::write(const std::string& name, std::string_view bytes) {
   if (part >= 0) ::unlinkat(folder_, (name + ".part").c_str(), 0);
 }
 
+void UnfinishedFolder::write_now(const std::string& name, std::string_view bytes) {
+  const std::string part = name + ".part";
+  int code = is_there() ? 0 : ENOENT;
+  if (code == 0) {
+    const Descriptor file = open_at(folder_, part, O_WRONLY | O_CREAT | O_TRUNC);
+    code = file < 0 ? errno : write_all(file, bytes);
+    if (code == 0) code = sync_file(file);
+    if (code == 0) code = close_error(file);
+    if (code == 0 && ::renameat(folder_, part.c_str(), folder_, name.c_str()) != 0) code = errno;
+    if (code != 0 && file >= 0) ::unlinkat(folder_, part.c_str(), 0);
+  }
+  if (code != 0) fail_to_write(path() / name, code);
+  sync_file(folder_);  // what cannot be synced (some network folders) is not an error
+  if (std::find(kept_.begin(), kept_.end(), name) == kept_.end()) kept_.push_back(name);
+}
+
 void UnfinishedFolder::publish() {
   // The contents must be on the disk before the names are; when the names themselves get there does not matter.
   if (const int code = sync_files(folder_, written_); code != 0) note_failure("", code);
+  if (was_there_ && failure_ == 0 && ::unlinkat(folder_, last_.c_str(), 0) != 0 && errno != ENOENT) note_failure(last_, errno);
+  if (was_there_ && failure_ != 0) {  // what is there belongs together, and stays
+    const fs::path here = path();
+    give_back();
+    throw Error(ErrorKind::runtime, fmt::format("{}: cannot be written: {}; {} keeps what it had", (here / failed_name_).string(),
+                                                std::generic_category().message(failure_), here.string()));
+  }
+  for (const std::string& name : removed_)
+    if (was_there_ && ::unlinkat(folder_, name.c_str(), 0) != 0 && errno != ENOENT) note_failure(name, errno);
   for (const std::string& name : written_) {
     if (name == last_) continue;
     const bool renamed = ::renameat(folder_, (name + ".part").c_str(), folder_, name.c_str()) == 0;

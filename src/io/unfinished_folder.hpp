@@ -22,6 +22,9 @@ class UnfinishedFolder {
   /// Makes the folder, takes an empty one, or takes over that of a process which died before it had a file whole. Returns why it cannot
   /// be had where it is another's, as "exists and is not empty", or nothing. Throws Error (runtime) where the system refuses.
   std::string claim(const std::filesystem::path& path);
+  /// Takes a folder that is there, whole or left by a process which died, to fill it again; what it has stays until it is replaced. Returns
+  /// why it cannot be had, as claim() does.
+  std::string reclaim(const std::filesystem::path& path);
   /// False where somebody has removed it since it was claimed.
   bool is_there() const;
   /// Where it is now: it may have been renamed.
@@ -29,21 +32,27 @@ class UnfinishedFolder {
 
   /// Writes NAME.part; publish() tells what went wrong.
   void write(const std::string& name, std::string_view bytes);
+  /// publish() removes NAME, where an earlier process left it.
+  void remove(const std::string& name) { removed_.push_back(name); }
+  /// Writes NAME, durable when this returns; the one before stays until then. Throws Error (runtime) where it could not.
+  void write_now(const std::string& name, std::string_view bytes);
   /// Syncs and renames what was written, `last` at the end. Throws Error (runtime) where not all could be written; then the folder keeps,
   /// unfinished, the files that could, and the message names them.
   void publish();
 
  private:
   std::string mark() const { return last_ + ".part"; }
-  std::string claim_opened();
+  int lock_mark(std::string& why);
+  int clean(const std::vector<std::string>& names);
   void note_failure(const std::string& name, int code);
   void give_back();
 
   std::string last_;
   std::filesystem::path path_;
   Descriptor folder_, mark_;
+  bool was_there_ = false;                   ///< with something in it
   std::vector<std::filesystem::path> made_;  ///< folders that were not there, outermost first
-  std::vector<std::string> written_, kept_;
+  std::vector<std::string> written_, removed_, kept_;
   std::string failed_name_;
   int failure_ = 0;
 };

@@ -15,6 +15,8 @@
 namespace cupg {
 namespace {
 
+constexpr int kMostSuggestions = 3;
+
 std::string line(const char* name, const std::string& value) { return fmt::format("  {:<22} {}\n", name, value); }
 
 std::int64_t count(const TrainResult& result, Outcome outcome) {
@@ -133,7 +135,9 @@ std::string describe_math(const std::string& math, const std::string& device) {
 std::string suggest_next(const Config& config, const TrainResult& result, const std::vector<GivenSetting>& given, const std::string& run,
                          int columns) {
   std::string text;
+  int suggested = 0;
   const auto suggest = [&](const char* why, const std::vector<std::string>& words) {
+    if (++suggested > kMostSuggestions) return;
     text += wrapped(fmt::format("  {}\n", why), columns) + shell_command(words, 4, columns);
   };
   // the run again, but for some settings; nothing where that could not run
@@ -166,12 +170,24 @@ std::string suggest_next(const Config& config, const TrainResult& result, const 
     again("take smaller steps:", changed, names);
     return text.empty() ? text : "Next:\n" + text;
   }
-  if (!run.empty()) suggest("play 1,000 episodes with the saved policy:", {"cupg", "eval", run.starts_with("-") ? "./" + run : run});
+  const std::string folder = run.starts_with("-") ? "./" + run : run;
+  const bool stopped = std::ssize(result.agents) < config.seeds || count(result, Outcome::interrupted) > 0;
+  if (!run.empty() && stopped && !searches(config)) suggest("go on with the training:", {"cupg", "resume", folder});
+  if (!run.empty() && solved) suggest("watch it play:", {"cupg", "play", folder});
+  if (!run.empty()) suggest("play 1,000 episodes with the saved policy:", {"cupg", "eval", folder});
   if (solved && result.agents.size() == 1) {
     changed.seeds = 100;
     again("see whether it works for other seeds:", changed, {"seeds"});
   }
   if (!solved && worst->outcome == Outcome::finished && !searches(config)) {
+    // linear schedules would have ended later
+    const bool fixed =
+        config.update_limit > 0 || config.optimizer.schedule == Schedule::linear || config.objective.clip_schedule == ClipSchedule::linear;
+    if (!run.empty() && !fixed) {
+      changed.steps = 2 * config.steps;
+      suggest("train longer:", {"cupg", "resume", folder, "--steps", text_value(*find_option("steps"), changed)});
+      return "Next:\n" + text;
+    }
     worst_alone();
     // both, as either may have been the limit
     changed.steps = 2 * config.steps;

@@ -21,8 +21,8 @@ struct GivenSetting {
   std::string name;                ///< of the option
   std::vector<std::string> words;  ///< --steps 1e6
 };
-/// What to try next, as commands: of this run with one change. `given`: what the run's command line said; `run`: its folder, or nothing
-/// where it was not saved.
+/// What to try next, as at most three commands: of this run with one change. `given`: what the run's command line said; `run`: its folder,
+/// or nothing where it was not saved.
 std::string suggest_next(const Config& config, const TrainResult& result, const std::vector<GivenSetting>& given, const std::string& run,
                          int columns);
 

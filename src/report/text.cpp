@@ -73,7 +73,14 @@ std::string format_rate(double per_second) {
 }
 
 int columns_of(std::string_view line) {
-  return static_cast<int>(std::count_if(line.begin(), line.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  int columns = 0;
+  for (std::size_t i = 0; i < line.size(); ++i)
+    if (line[i] == '\x1b') {
+      i = std::min(line.find('m', i), line.size());
+    } else if ((static_cast<unsigned char>(line[i]) & 0xc0) != 0x80) {
+      ++columns;
+    }
+  return columns;
 }
 
 std::string wrapped(std::string_view text, int columns) {

@@ -13,7 +13,7 @@ std::string format_seconds(double seconds);
 /// 92.3 M, 1.2 G: three figures, for rates
 std::string format_rate(double per_second);
 
-/// Columns of a terminal that a line of UTF-8 takes, each character counted as one.
+/// Columns of a terminal that a line of UTF-8 takes, each character counted as one, what sets colors (ESC [ ... m) as none.
 int columns_of(std::string_view line);
 /// Breaks lines of more than `columns` at spaces; what follows stands below the line's second column, where it has one. A word that is
 /// longer stays whole.

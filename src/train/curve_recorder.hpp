@@ -30,9 +30,21 @@ class CurveRecorder {
     return std::move(points_);
   }
 
- private:
-  static constexpr std::size_t kMost = 512;
+  static constexpr std::size_t kMost = 512;  ///< points
 
+  /// f(name, number) for what it remembers beside its points.
+  template <class F>
+  void each_number(F f) {
+    f("curve_spacing", spacing_);
+    f("curve_next", next_);
+    f("curve_pending_episodes", pending_.episodes);
+    f("curve_pending_terminated", pending_.terminated);
+    f("curve_pending_steps", pending_.steps);
+    f("curve_pending_returns", pending_.returns);
+  }
+  std::vector<CurvePoint>& points() { return points_; }
+
+ private:
   void append(std::int64_t env_steps, double seconds) {
     points_.push_back({env_steps, seconds, pending_.mean_return(), pending_.episodes});
     pending_ = {};

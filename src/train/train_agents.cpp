@@ -25,19 +25,21 @@ struct Run {
   double seconds = 0;       // when it was looked at last
   std::int64_t untold = 0;  // environment steps between that look and the last that was taken
   bool ended = false;
-  bool due = false;  // for a check
+  bool due = false;                         // for a check
+  std::optional<AgentProgress> limit = {};  // where it stood when its limits ended it, from where it may go on if they are moved
 };
 
 class Loop {
  public:
-  Loop(Engine& engine, int slots, const Config& config, SeedQueue& seeds, Reporter& reporter, bool initial_return,
-       const CheckSettings& checks)
+  Loop(Engine& engine, int slots, const Config& config, Records& records, Reporter& reporter, bool initial_return,
+       const CheckSettings& checks, int worker)
       : engine_(engine),
         config_(config),
         environment_(find_environment(config.environment)),
         batch_(config.batch()),
         total_(config.updates()),
-        seeds_(seeds),
+        records_(records),
+        worker_(worker),
         reporter_(reporter),
         initial_return_(initial_return),
         runs_(static_cast<std::size_t>(slots)) {
@@ -50,14 +52,16 @@ class Loop {
     watch_.stops = config_.stop_when_solved ? 1 : 0;
   }
 
-  void operator()(const std::function<void(int, AgentResult)>& done) {
+  void operator()() {
     for (fill_slots(); !active().empty(); fill_slots()) {
       begin_training();
       check();
       end_training();
       stop_where_told();
-      finish(done);
+      finish();
+      keep();
     }
+    records_.leave(worker_);
   }
 
  private:
@@ -75,19 +79,29 @@ class Loop {
     return slots_where([](const Run&) { return true; });
   }
 
-  /// Starts the next seeds in the slots that are free.
+  /// Starts the next agents in the slots that are free, or takes up those that were begun before.
   void fill_slots() {
     if (reporter_.stop()) return;
-    std::vector<int> fresh;
+    std::vector<int> fresh, begun, numbers;
+    std::vector<Snapshot> snapshots;
     for (int s = 0; s < static_cast<int>(runs_.size()); ++s) {
       auto& place = runs_[static_cast<std::size_t>(s)];
-      const int number = place ? -1 : seeds_.take();
+      const int number = place ? -1 : records_.take();
       if (number < 0) continue;
       place.emplace(Run{number, {}, CurveRecorder(4 * batch_), watch_});
-      place->result.seed = seeds_.seed(number);
-      engine_.reset(s, place->result.seed, number);
-      fresh.push_back(s);
+      place->result.seed = records_.seed(number);
+      reporter_.begin_agent();
+      if (const AgentProgress* const progress = records_.begun(number)) {
+        go_on(*place, *progress);
+        begun.push_back(s);
+        numbers.push_back(number);
+        snapshots.push_back(progress->snapshot);
+      } else {
+        engine_.reset(s, place->result.seed, number);
+        fresh.push_back(s);
+      }
     }
+    engine_.load(begun, snapshots, numbers);
     if (!initial_return_ || fresh.empty()) return;
     const std::vector<Evaluation> untrained =
         evaluate(fresh, [](const Run&) { return EvaluationRequest{.episodes = kCheckEpisodes, .block = kInitialBlock}; });
@@ -95,6 +109,22 @@ class Loop {
       if (untrained[i].complete) run(fresh[i]).result.initial_return = untrained[i].mean_return;
       run(fresh[i]).start = std::chrono::steady_clock::now();
     }
+  }
+
+  void go_on(Run& run, const AgentProgress& progress) {
+    const std::uint64_t seed = run.result.seed;
+    run.result = progress.result;
+    run.result.seed = seed;
+    run.result.updates = progress.snapshot.updates;
+    run.result.env_steps = progress.snapshot.taken;
+    run.curve = progress.curve;
+    run.watch.schedule.go_on(progress.seen);
+    run.watch.checks = progress.checks;
+    run.watch.last = {progress.episodes, progress.snapshot.updates, progress.snapshot.taken};
+    run.seconds = progress.seconds;
+    run.start -= std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::chrono::duration<double>(progress.seconds));
+    know_best(run);
+    see_whether_due(run);
   }
 
   /// Agents that are due for a check wait for it; the others train on meanwhile.
@@ -108,7 +138,33 @@ class Loop {
   void end_training() {
     const std::span<const AgentReport> looks = engine_.end_training();
     for (const AgentReport& look : looks) run(look.agent).untold += look.report.env_steps;
-    for (const AgentReport& look : looks) take(run(look.agent), look.report, look.failed);
+    for (const AgentReport& look : looks)
+      if (!look.report.finite || look.report.updates > 0) take(run(look.agent), look.report, look.failed);  // otherwise it was stopped
+    const std::vector<int> at_limit = slots_where([](const Run& r) { return r.due && r.ended && !r.limit; });
+    std::vector<AgentProgress> progress = progress_of(at_limit);
+    for (std::size_t i = 0; i < at_limit.size(); ++i) run(at_limit[i]).limit = std::move(progress[i]);
+  }
+
+  std::vector<AgentProgress> progress_of(const std::vector<int>& slots) {
+    std::vector<Snapshot> snapshots(slots.size());
+    engine_.save(slots, snapshots);
+    std::vector<AgentProgress> all;
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      const Run& r = run(slots[i]);
+      all.push_back(
+          {r.result, r.curve, r.watch.last.episodes, r.watch.checks, r.watch.schedule.seen(), r.seconds, std::move(snapshots[i])});
+    }
+    return all;
+  }
+
+  /// Tells where all agents are, where a checkpoint is to be written.
+  void keep() {
+    if (!records_.wants(worker_)) return;
+    const std::vector<int> slots = active();
+    std::vector<AgentProgress> progress = progress_of(slots);
+    std::vector<std::pair<int, AgentProgress>> kept;
+    for (std::size_t i = 0; i < slots.size(); ++i) kept.emplace_back(run(slots[i]).number, std::move(progress[i]));
+    records_.keep(worker_, std::move(kept));
   }
 
   void take(Run& run, const UpdateReport& report, bool failed) {
@@ -133,8 +189,13 @@ class Loop {
       result.message = fmt::format("a {} became NaN or infinite at update {}; try a smaller learning-rate or max-grad-norm",
                                    report.finite ? "parameter" : "gradient", result.updates + (report.finite ? 0 : 1));
     }
-    run.ended = result.outcome == Outcome::diverged || run.watch.at_end();
-    run.due = result.outcome != Outcome::diverged && (run.ended || run.watch.due());
+    see_whether_due(run);
+  }
+
+  static void see_whether_due(Run& run) {
+    const bool diverged = run.result.outcome == Outcome::diverged;
+    run.ended = diverged || run.watch.at_end();
+    run.due = !diverged && (run.ended || run.watch.due());
   }
 
   /// Is it solved? The greedy policy's mean over 100 fresh episodes reaches the threshold, and 1,000 more confirm it. Agents that are
@@ -153,6 +214,7 @@ class Loop {
     for (std::size_t i = 0; i < due.size(); ++i)
       if (passes(figures[i])) hopeful.push_back(i), their_slots.push_back(due[i]);
     std::vector<Evaluation> second = evaluate(their_slots, [&](const Run& r) { return request(r, kConfirmEpisodes, 1); });
+    if (reporter_.stop()) return;  // they may be incomplete for that; who goes on later makes the checks again
     for (std::size_t i = 0; i < hopeful.size(); ++i) figures[hopeful[i]] = std::move(second[i]);
     for (std::size_t i = 0; i < due.size(); ++i) judge(due[i], figures[i], figures[i].episodes == kConfirmEpisodes && passes(figures[i]));
   }
@@ -175,9 +237,7 @@ class Loop {
         result.best_parameters.assign(parameters.begin(), parameters.end());
       }
     }
-    r.watch.best = result.best_return.value_or(kAnything);
-    r.watch.solved = result.solved_env_steps > 0 ? 1 : 0;
-    r.watch.may_improve = r.watch.solved == 0 || r.watch.best < environment_.max_return ? 1 : 0;
+    know_best(r);
     r.watch.checked();
     if (r.ended) {
       if (figure.complete) result.final_return = figure.mean_return;
@@ -185,10 +245,19 @@ class Loop {
     }
   }
 
+  void know_best(Run& r) const {
+    r.watch.best = r.result.best_return.value_or(kAnything);
+    r.watch.solved = r.result.solved_env_steps > 0 ? 1 : 0;
+    r.watch.may_improve = r.watch.solved == 0 || r.watch.best < environment_.max_return ? 1 : 0;
+  }
+
   void stop_where_told() {
     if (!reporter_.stop()) return;
-    for (const int slot : active()) {
-      if (run(slot).ended) continue;
+    const std::vector<int> stopped = slots_where([](const Run& r) { return !r.ended || r.due; });
+    std::vector<AgentProgress> progress = progress_of(stopped);
+    for (std::size_t i = 0; i < stopped.size(); ++i) {
+      const int slot = stopped[i];
+      run(slot).limit = std::move(progress[i]);
       run(slot).ended = true;
       run(slot).due = false;
       run(slot).result.outcome = Outcome::interrupted;
@@ -196,7 +265,7 @@ class Loop {
   }
 
   /// Hands over the agents that have ended and frees their slots.
-  void finish(const std::function<void(int, AgentResult)>& done) {
+  void finish() {
     const std::vector<int> ended = slots_where([](const Run& r) { return r.ended && !r.due; });
     for (const int slot : ended) {
       Run& r = run(slot);
@@ -216,7 +285,7 @@ class Loop {
       Run& r = run(slot);
       r.result.curve = r.curve.take(r.result.env_steps, r.result.seconds);
       reporter_.done(r.result, config_.steps - std::min(config_.steps, r.result.env_steps));
-      done(r.number, std::move(r.result));
+      records_.end(r.number, {std::move(r.limit), std::move(r.result)});
       runs_[static_cast<std::size_t>(slot)].reset();
     }
   }
@@ -232,7 +301,8 @@ class Loop {
   const Config& config_;
   const EnvironmentInfo& environment_;
   const std::int64_t batch_, total_;
-  SeedQueue& seeds_;
+  Records& records_;
+  const int worker_;
   Reporter& reporter_;
   const bool initial_return_;
   Watch watch_;  // a fresh agent's
@@ -241,21 +311,28 @@ class Loop {
 
 }  // namespace
 
-void train_agents(Engine& engine, int slots, const Config& config, SeedQueue& seeds, Reporter& reporter, bool initial_return,
-                  const std::function<void(int, AgentResult)>& done, const CheckSettings& checks) {
-  Loop(engine, slots, config, seeds, reporter, initial_return, checks)(done);
+void train_agents(Engine& engine, int slots, const Config& config, Records& records, Reporter& reporter, bool initial_return,
+                  const CheckSettings& checks, int worker) {
+  Loop(engine, slots, config, records, reporter, initial_return, checks, worker)();
 }
 
 AgentResult train_agent(Engine& engine, const Config& config, std::uint64_t seed, Reporter& reporter, bool initial_return,
                         const CheckSettings& checks) {
-  SeedQueue queue(seed, 1);
-  AgentResult agent;
-  train_agents(
-      engine, 1, config, queue, reporter, initial_return, [&](int, AgentResult result) { agent = std::move(result); }, checks);
-  return agent;
+  Config one = config;
+  one.seed = seed;
+  one.seeds = 1;
+  Records records(one);
+  train_agents(engine, 1, one, records, reporter, initial_return, checks);
+  std::vector<AgentResult> results = records.take_results();
+  return results.empty() ? AgentResult() : std::move(results[0]);
 }
 
 Reporter::Reporter(const Config& config, const TrainHooks& hooks) : hooks_(hooks) { progress_.steps_limit = config.steps * config.seeds; }
+
+void Reporter::begin_agent() {
+  const std::lock_guard lock(mutex_);
+  progress_.agents_running += 1;
+}
 
 void Reporter::add(std::int64_t steps, const EpisodeTally& episodes) {
   if (!hooks_.progress) return;
@@ -270,6 +347,7 @@ void Reporter::add(std::int64_t steps, const EpisodeTally& episodes) {
 
 void Reporter::done(const AgentResult& agent, std::int64_t steps_left) {
   const std::lock_guard lock(mutex_);
+  progress_.agents_running -= 1;
   progress_.agents_done += 1;
   progress_.agents_solved += agent.solved_env_steps > 0;
   progress_.steps_limit -= steps_left;

@@ -9,6 +9,7 @@
 #include "cupg/trainer.hpp"
 #include "kernels/agent/watch.hpp"
 #include "src/engine/engine.hpp"
+#include "src/train/records.hpp"
 
 namespace cupg {
 
@@ -27,9 +28,16 @@ class Reporter {
  public:
   Reporter(const Config& config, const TrainHooks& hooks);
 
+  void begin_agent();
   void add(std::int64_t steps, const EpisodeTally& episodes);
   /// An agent has ended that many steps before its limit.
   void done(const AgentResult& agent, std::int64_t steps_left);
+  /// What earlier processes did.
+  void begin(const Records& records) {
+    progress_.agents_done = records.before().ended, progress_.agents_solved = records.before().solved;
+    progress_.env_steps = progress_.steps_before = records.before().steps;
+    progress_.steps_limit -= records.before().steps_left;
+  }
   bool stop() const { return given_up_ || (hooks_.stop && hooks_.stop()); }
   /// A worker has failed: the others need not go on.
   void give_up() { given_up_ = true; }
@@ -46,28 +54,11 @@ class Reporter {
   Clock::time_point start_ = Clock::now(), last_ = start_;
 };
 
-/// Deals out a run's seeds to the workers, in order.
-class SeedQueue {
- public:
-  SeedQueue(std::uint64_t first, int count) : first_(first), count_(count) {}
-  /// The number of the next agent, or -1 where there is none left.
-  int take() {
-    const int number = next_++;
-    return number < count_ ? number : -1;
-  }
-  std::uint64_t seed(int number) const { return first_ + static_cast<std::uint64_t>(number); }
-
- private:
-  std::uint64_t first_;
-  int count_;
-  std::atomic<int> next_{0};
-};
-
-/// Trains agents from the queue's seeds in the engine's slots 0 .. slots - 1, side by side, each until it is solved, has diverged, has
-/// taken config.steps or is told to stop; `done` receives each one's number and result. What becomes of an agent does not depend on
-/// the others.
-void train_agents(Engine& engine, int slots, const Config& config, SeedQueue& seeds, Reporter& reporter, bool initial_return,
-                  const std::function<void(int number, AgentResult result)>& done, const CheckSettings& checks = {});
+/// Trains the agents that the records deal out in the engine's slots 0 .. slots - 1, side by side, each until it is solved, has diverged,
+/// has taken config.steps or is told to stop, and tells the records how it ended. What becomes of an agent does not depend on the others.
+/// `worker`: who asks, of those for whom Records::write_every() waits.
+void train_agents(Engine& engine, int slots, const Config& config, Records& records, Reporter& reporter, bool initial_return,
+                  const CheckSettings& checks = {}, int worker = 0);
 
 /// One agent, in slot 0.
 AgentResult train_agent(Engine& engine, const Config& config, std::uint64_t seed, Reporter& reporter, bool initial_return,

@@ -9,17 +9,19 @@
 #include "src/api/arithmetic.hpp"
 #include "src/engine/device.hpp"
 #include "src/engine/engine.hpp"
+#include "src/engine/settings.hpp"
 #include "src/engine/team.hpp"
+#include "src/io/checkpoint.hpp"
+#include "src/io/options.hpp"
 #include "src/train/search_agents.hpp"
 #include "src/train/statistics.hpp"
 #include "src/train/train_agents.hpp"
 
 namespace cupg {
 
-TrainResult train(const Config& config, const TrainHooks& hooks) {
-  const IeeeArithmetic ieee;
-  check(config);
-  if (searches(config)) return train_by_search(config, hooks.stop);
+namespace {
+
+TrainResult train_records(const Config& config, Records& records, const TrainHooks& hooks) {
   const ThreadPlan threads = plan_threads(config);
   Team workers(threads.workers);
   std::vector<std::unique_ptr<Engine>> engines;
@@ -31,27 +33,68 @@ TrainResult train(const Config& config, const TrainHooks& hooks) {
   result.isa = engines[0]->isa();
   result.math = engines[0]->math();
   result.threads = threads.total;
-  result.agents.resize(static_cast<std::size_t>(config.seeds));
   Reporter reporter(config, hooks);
+  reporter.begin(records);
   for (const std::unique_ptr<Engine>& engine : engines) engine->stop_when([&reporter] { return reporter.stop(); });
-  const auto start = std::chrono::steady_clock::now();
-  SeedQueue seeds(config.seed, config.seeds);
+  if (hooks.checkpoint) records.write_every(hooks.checkpoint_seconds, threads.workers, hooks.checkpoint);
+  records.start();
   workers.run([&](int worker) {
     try {
-      train_agents(*engines[static_cast<std::size_t>(worker)], threads.slots, config, seeds, reporter, hooks.initial_return,
-                   [&](int number, AgentResult agent) { result.agents[static_cast<std::size_t>(number)] = std::move(agent); });
+      train_agents(*engines[static_cast<std::size_t>(worker)], threads.slots, config, records, reporter, hooks.initial_return, {}, worker);
     } catch (...) {
       reporter.give_up();
       throw;
     }
   });
-  result.seconds = seconds_since(start);
-  // an interrupt may have left agents that were never started, or are as they were then
-  std::erase_if(result.agents,
-                [](const AgentResult& a) { return a.parameters.empty() || (a.outcome == Outcome::interrupted && a.updates == 0); });
+  records.finish_writing();
+  result.seconds = records.seconds();
+  result.checkpoint = records.checkpoint();
+  result.agents = records.take_results();
   for (const AgentResult& a : result.agents) result.env_steps += a.env_steps;
   result.summary = summarize(result.agents);
   return result;
+}
+
+/// What may differ from the checkpoint: what changes no bits, and how far the training goes.
+void check_same(const Config& config, const Config& kept) {
+  for (const Option& option : options()) {
+    const std::string_view name = option.name;
+    if (name == "device" || name == "isa" || name == "math" || name == "threads" || option.get(config) == option.get(kept)) continue;
+    const std::string mine = text_value(option, config), its = text_value(option, kept);
+    if (name != "steps") throw Error(ErrorKind::usage, fmt::format("{}: {}; expected {}, as in the checkpoint", name, mine, its));
+    if (config.steps < kept.steps)
+      throw Error(ErrorKind::usage, fmt::format("steps: {}; expected {} or more, as in the checkpoint", mine, its));
+    const bool linear = kept.optimizer.schedule == Schedule::linear || kept.objective.clip_schedule == ClipSchedule::linear;
+    if (linear && schedule_end(kept, 0).updates != schedule_end(config, 0).updates)
+      throw Error(ErrorKind::usage,
+                  fmt::format("steps: {}; expected {}, as in the checkpoint: its linear schedule ends with them, and would "
+                              "have been another from the start",
+                              mine, its));
+  }
+}
+
+}  // namespace
+
+TrainResult train(const Config& config, const TrainHooks& hooks) {
+  const IeeeArithmetic ieee;
+  check(config);
+  if (searches(config)) return train_by_search(config, hooks.stop);
+  Records records(config);
+  return train_records(config, records, hooks);
+}
+
+TrainResult resume(const Config& config, const std::string& checkpoint, const TrainHooks& hooks) {
+  const IeeeArithmetic ieee;
+  check(config);
+  Checkpoint kept = decode_checkpoint(checkpoint, "checkpoint");
+  check_same(config, kept.config);
+  Records records(config, std::move(kept.records), kept.seconds);
+  return train_records(config, records, hooks);
+}
+
+Config checkpoint_config(const std::string& checkpoint, const std::string& source) {
+  const IeeeArithmetic ieee;
+  return decode_checkpoint(checkpoint, source).config;
 }
 
 Evaluation evaluate(const Config& config, std::span<const float> parameters, int episodes, bool greedy, std::uint64_t seed) {

@@ -90,7 +90,10 @@ std::vector<BadInput> bad_inputs() {
   for (int i = 0; i < 32; ++i) deep += ",8";
   return {
       // commands and options
-      {"NoCommand", {}, kUsage, {"command: missing", "train, eval, export, bench, reproduce, gradcheck, info"}},
+      {"NoCommand",
+       {},
+       kUsage,
+       {"command: missing", "train, resume, eval, export, play, report, verify, bench, reproduce, gradcheck, info"}},
       {"UnknownCommand", {"trian"}, kUsage, {"command", "\"trian\"", "did you mean train?"}},
       {"UnknownMainOption", {"--verison"}, kUsage, {"\"--verison\"", "did you mean --version?"}},
       {"UnknownOption", {"train", "--gama", "0.9"}, kUsage, {"option", "\"--gama\"", "did you mean --gamma?"}},
@@ -258,6 +261,16 @@ std::vector<BadInput> bad_inputs() {
       {"PolicyWithoutMetadata", {"eval", "plain.safetensors"}, kUsage, {"plain.safetensors", "__metadata__"}},
       {"EvalEpisodesZero", {"eval", "x", "--episodes", "0"}, kUsage, {"episodes: 0", "from 1"}},
       {"EvalContradiction", {"eval", "x", "--greedy", "--sample"}, kUsage, {"greedy", "sample"}},
+      {"PlayNothing", {"play"}, kUsage, {"RUN: missing", "cupg play runs/"}},
+      {"PlayMissing", {"play", "none"}, kUsage, {"none", "No such file"}},
+      {"PlayFramesWithoutGif", {"play", "x", "--fps", "30"}, kUsage, {"fps: 30 would have no effect; it needs gif"}},
+      {"PlayWidthWithoutGif", {"play", "x", "--width", "30"}, kUsage, {"width: 30 would have no effect; it needs gif"}},
+      {"PlayFrames", {"play", "x", "--gif", "a.gif", "--fps", "51"}, kUsage, {"fps: 51", "from 1 to 50"}},
+      {"PlayWidth", {"play", "x", "--gif", "a.gif", "--width", "2001"}, kUsage, {"width: 2001", "from 16 to 2000"}},
+      {"PlaySpeed", {"play", "x", "--speed", "0"}, kUsage, {"speed: 0", "from 0.01 to 100"}},
+      {"PlayEpisodes", {"play", "x", "--episodes", "0"}, kUsage, {"episodes: 0", "from 1 to 1000"}},
+      {"PlayContradiction", {"play", "x", "--best", "--last"}, kUsage, {"best", "last"}},
+      {"PlayGifEmpty", {"play", "x", "--gif", ""}, kUsage, {"gif: \"\"; expected"}},
       // bench and info
       {"BenchUnknown", {"bench", "trian"}, kUsage, {"bench", "did you mean train?"}},
       {"BenchUpdatesZero", {"bench", "--updates", "0"}, kUsage, {"updates: 0"}},
@@ -324,7 +337,8 @@ TEST(Settings, ShowHostileValuesHarmlessly) {
 TEST(Options, OfEveryCommandRefuseAnEmptyValue) {
   const test::TemporaryFolder folder;
   const std::string settings = test::run_cupg({"train", "--help"}, {.folder = folder.path()}).out;
-  for (const char* command : {"train", "eval", "export", "bench", "reproduce", "gradcheck", "info", "completion", "help"}) {
+  for (const char* command :
+       {"train", "resume", "eval", "export", "play", "report", "verify", "bench", "reproduce", "gradcheck", "info", "completion", "help"}) {
     const std::string help = test::run_cupg({command, "--help"}, {.folder = folder.path()}).out + settings;
     std::set<std::string> names;
     for (const auto& match : cupg_test::find_matches(help, "--[a-z][a-z0-9-]*")) names.insert(match[0]);
@@ -365,13 +379,14 @@ TEST(FullDisk, IsFoundBeforeTraining) {
 
 TEST(FullDisk, AtTheEndNamesTheFileAndKeepsTheOthers) {
   const test::TemporaryFolder folder;
-  // 128 KiB let the check pass; the result of 1,000 agents needs more
+  // 128 KiB let the check pass; the checkpoint, the receipt and the result of 1,000 agents need more
   const test::ProcessResult result = test::run_cupg({"train", "--seeds", "1000", "--steps", "1", "--run", "deep/run", "--json"},
                                                     {.folder = folder.path(), .most_file_bytes = 131072});
   EXPECT_EQ(result.status, kFailed);
   EXPECT_EQ(result.out, "");
-  EXPECT_NE(result.err.find("deep/run/result.json: cannot be written"), std::string::npos) << result.err;
-  EXPECT_NE(result.err.find("; deep/run keeps policy-1.safetensors, policy-2.safetensors, policy-3.safetensors and 999 more\n"),
+  EXPECT_NE(result.err.find("deep/run/checkpoint.safetensors: cannot be written"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("; deep/run keeps policy-1.safetensors, policy-2.safetensors, policy-3.safetensors, policy-4.safetensors, "
+                            "policy-5.safetensors and 997 more\n"),
             std::string::npos)
       << result.err;
   EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;

@@ -43,13 +43,17 @@ namespace {
   ::_exit(127);
 }
 
+void set_columns(int terminal, int columns) {
+  const winsize size{24, static_cast<unsigned short>(columns), 0, 0};
+  EXPECT_EQ(::ioctl(terminal, TIOCSWINSZ, &size), 0);
+}
+
 /// Its two ends: ours and the child's.
 std::array<int, 2> terminal(int columns) {
   const int ours = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
   if (ours < 0 || ::grantpt(ours) != 0 || ::unlockpt(ours) != 0) ADD_FAILURE() << "no terminal";
   const int theirs = ::open(::ptsname(ours), O_RDWR | O_NOCTTY | O_CLOEXEC);
-  const winsize size{24, static_cast<unsigned short>(columns), 0, 0};
-  EXPECT_EQ(::ioctl(theirs, TIOCSWINSZ, &size), 0);
+  set_columns(theirs, columns);
   return {ours, theirs};
 }
 
@@ -68,6 +72,7 @@ void collect(pid_t child, const ProcessOptions& options, int out, int err, Proce
       const bool come = result.err.find(next.when) != std::string::npos || result.out.find(next.when) != std::string::npos;
       if (!come) from = Clock::now();
       if (come && Clock::now() - from > std::chrono::milliseconds(next.after_milliseconds)) {
+        if (next.columns > 0) set_columns(out, next.columns);
         ::kill(child, next.signal);
         signals.erase(signals.begin());
         from = Clock::now();

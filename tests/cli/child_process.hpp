@@ -11,11 +11,12 @@ struct ProcessResult {
   std::string out, err;
 };
 
-/// A signal to send, that many milliseconds after the start, or after the text `when` has come on standard error.
+/// A signal to send, that many milliseconds after the start, or after the text `when` has come.
 struct SentSignal {
   int signal;
   int after_milliseconds = 0;
   std::string when = {};
+  int columns = 0;  ///< above 0: the terminal is made that wide before
 };
 
 struct ProcessOptions {

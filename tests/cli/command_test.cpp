@@ -204,8 +204,9 @@ TEST(Train, PrintsOneJsonObjectAndSavesTheRun) {
   EXPECT_EQ(config.seed, 7u);
   EXPECT_EQ(config.steps, 2048);
   EXPECT_TRUE(folder.read("r/curve.csv").starts_with("seed,env_steps,seconds,mean_return,episodes\n7,"));
-  EXPECT_EQ(folder.list(), (std::vector<std::string>{"r", "r/config.toml", "r/curve.csv", "r/policy-7.safetensors",
-                                                     "r/policy-8.safetensors", "r/policy-9.safetensors", "r/result.json"}));
+  EXPECT_EQ(folder.list(),
+            (std::vector<std::string>{"r", "r/checkpoint.safetensors", "r/config.toml", "r/curve.csv", "r/policy-7.safetensors",
+                                      "r/policy-8.safetensors", "r/policy-9.safetensors", "r/receipt.json", "r/result.json"}));
 }
 
 TEST(Eval, PlaysTheLastPolicyOrTheBest) {

@@ -26,7 +26,7 @@ constexpr const char* kEscape = "\x1b";
 /// What stands on a terminal after all of this, which never ended in the middle of a line: each line as it was last written.
 std::vector<std::string> shown_lines(const std::string& sent) {
   std::vector<std::string> lines;
-  std::string text = cupg_test::replace_matches(sent, "\x1b\\[K", "");
+  std::string text = cupg_test::replace_matches(sent, "\x1b\\[(J|\\?7[lh])", "");
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find_first_of("\r\n", at), text.size());
     lines.push_back(text.substr(at, end - at));
@@ -70,16 +70,93 @@ TEST(Terminal, ThatIsNoneHas80Columns) {
   }
 }
 
+/// A training that goes on until it is interrupted.
+const std::vector<std::string> kLong{"train", "--algo", "ppo", "--steps", "4e9", "--seeds", "3", "--no-stop-when-solved", "--no-save"};
+
+/// What it has sent before it was interrupted.
+std::string sent_meanwhile(const std::string& out) { return out.substr(0, out.find("cupg: interrupted: stopping")); }
+
 TEST(Terminal, ThatIsDumbGetsNoEscapeSequences) {
   for (const char* term : {"dumb", "", "xterm"}) {
     const test::TemporaryFolder folder;
-    for (const std::vector<std::string>& arguments :
-         std::vector<std::vector<std::string>>{{"train", "--steps", "2e6", "--no-stop-when-solved"}, {"reproduce", "weng-actor-critic"}}) {
-      const auto result = run_cupg(arguments, {.folder = folder.path(), .columns = 80, .term = term});
-      EXPECT_EQ(result.status, 0) << result.out;
-      EXPECT_EQ(result.out.find(kEscape) == std::string::npos, std::string(term) != "xterm") << term << result.out;
-    }
+    const auto result = run_cupg(kLong, {.folder = folder.path(), .signals = {{SIGINT, 1500}}, .columns = 80, .term = term});
+    EXPECT_EQ(result.status, 130) << result.out;
+    EXPECT_EQ(result.out.find(kEscape) == std::string::npos, std::string(term) != "xterm") << term << result.out;
   }
+}
+
+/// The frames of a line that is written over, each as long as it stood there.
+std::vector<std::string> frames_of(const std::string& sent) {
+  std::vector<std::string> frames;
+  for (const auto& match : cupg_test::find_matches(sent, "\x1b\\[\\?7l\r([^\r\n]*)\x1b\\[J\x1b\\[\\?7h\r")) frames.push_back(match[1]);
+  return frames;
+}
+
+TEST(Progress, IsALineThatIsWrittenOver) {
+  for (const int columns : {6, 20, 40, 80, 200, 300}) {
+    const test::TemporaryFolder folder;
+    const auto result = run_cupg(kLong, {.folder = folder.path(), .signals = {{SIGINT, 500, "%"}}, .columns = columns});
+    EXPECT_EQ(result.status, 130) << result.out;
+    const std::string sent = sent_meanwhile(result.out);
+    EXPECT_EQ(sent.find('\n'), std::string::npos) << sent;
+    const std::vector<std::string> frames = frames_of(sent);
+    ASSERT_GT(frames.size(), 1u) << sent;
+    std::string all;
+    for (const std::string& frame : frames) {
+      EXPECT_LT(columns_of(frame), columns) << frame;
+      all += "\x1b[?7l\r" + frame + "\x1b[J\x1b[?7h\r";
+    }
+    EXPECT_EQ(sent, all + "\r\x1b[J") << "nothing else, and nothing is left";
+    const std::string last = cupg_test::replace_matches(frames.back(), "\x1b\\[[0-9]*m", "");
+    const std::string begin = columns < 100 ? " +[0-9]+ %" : "[\u2588\u2591]+  +[0-9]+ %";
+    EXPECT_TRUE(cupg_test::matches(last, begin + ".*")) << last;
+    EXPECT_EQ(last.find("return ") != std::string::npos, columns >= 20) << last;
+    EXPECT_EQ(last.find("solved 0/3") != std::string::npos, columns >= 40) << last;
+    EXPECT_EQ(last.find(" steps/s") != std::string::npos, columns >= 80) << last;
+    EXPECT_EQ(last.find(" left") != std::string::npos, columns >= 80) << last;
+    EXPECT_EQ(last.find(" running") != std::string::npos, columns >= 200) << last;
+    EXPECT_EQ(last.find(" steps  ") != std::string::npos, columns >= 200) << last;
+    EXPECT_TRUE(cupg_test::find_matches(result.out, "\x1b\\[\\?7h\r(?!\x1b\\[\\?7l|\r\x1b\\[J)").empty())
+        << "what follows is the next frame, or nothing is left: " << result.out;
+  }
+}
+
+TEST(Progress, FitsATerminalThatIsMadeNarrower) {
+  const test::TemporaryFolder folder;
+  const auto result = run_cupg(kLong, {.folder = folder.path(), .signals = {{SIGWINCH, 0, "return", 30}, {SIGINT, 700}}, .columns = 200});
+  const std::vector<std::string> frames = frames_of(sent_meanwhile(result.out));
+  ASSERT_GT(frames.size(), 2u);
+  EXPECT_GT(columns_of(frames.front()), 80) << frames.front();
+  EXPECT_LT(columns_of(frames.back()), 30) << frames.back();
+  EXPECT_EQ(sent_meanwhile(result.out).find('\n'), std::string::npos);
+}
+
+TEST(Progress, HasColorsWhereTheyMayBe) {
+  struct Case {
+    const char *term, *no_color;
+    bool colors;
+  };
+  for (const Case& c : {Case{"xterm", "", true}, Case{"vt100", "", false}, Case{"xterm", "1", false}}) {
+    const test::TemporaryFolder folder;
+    ::setenv("NO_COLOR", c.no_color, 1);
+    const auto result = run_cupg(kLong, {.folder = folder.path(), .signals = {{SIGINT, 400, "return"}}, .columns = 120, .term = c.term});
+    ::unsetenv("NO_COLOR");
+    const std::vector<std::string> frames = frames_of(sent_meanwhile(result.out));
+    ASSERT_FALSE(frames.empty()) << result.out;
+    EXPECT_EQ(frames.back().find(kEscape) != std::string::npos, c.colors) << c.term << frames.back();
+    EXPECT_NE(frames.back().find("return "), std::string::npos) << frames.back();
+  }
+}
+
+TEST(Progress, IsNoneWhereThereIsNoneToTell) {
+  const test::TemporaryFolder folder;
+  std::vector<std::string> quiet = kLong;
+  quiet.emplace_back("--quiet");
+  const auto long_one = run_cupg(quiet, {.folder = folder.path(), .signals = {{SIGINT, 1000}}, .columns = 80});
+  EXPECT_EQ(sent_meanwhile(long_one.out), "\r\x1b[J") << "which comes with the answer";
+  const auto short_one = run_cupg({"train", "--steps", "1000"}, {.folder = folder.path(), .columns = 80});  // takes milliseconds
+  EXPECT_EQ(short_one.status, 0);
+  EXPECT_EQ(short_one.out.find(kEscape), std::string::npos) << short_one.out;
 }
 
 TEST(Progress, SaysSomethingBeforeTheFirstUpdate) {
@@ -93,9 +170,11 @@ TEST(Progress, SaysSomethingBeforeTheFirstUpdate) {
 TEST(Progress, IsALineEveryTenSecondsWhereThereIsNoTerminal) {
   const test::TemporaryFolder folder;
   const auto result = run_cupg({"train", "--steps", "1e11", "--no-stop-when-solved", "--no-save", "--threads", "1"},
-                               {.folder = folder.path(), .signals = {{SIGINT, 0, "steps"}}});
+                               {.folder = folder.path(), .signals = {{SIGINT, 0, "steps/s"}}});
   EXPECT_EQ(result.status, 130);
-  EXPECT_TRUE(cupg_test::matches(result.err, "[#\u2588.\u2591]* +[0-9]+ %  [0-9,]+ steps  [^\n\r\x1b]*\ncupg: interrupted: stopping\n"))
+  EXPECT_TRUE(cupg_test::matches(
+      result.err,
+      " +[0-9]+ %  [0-9.]+ [kM] steps/s  \u2264 [^\n\r\x1b]* left  return [0-9.]+  [\u2581-\u2588]+\ncupg: interrupted: stopping\n"))
       << result.err;
   for (const std::string& line : shown_lines(result.err)) EXPECT_LE(columns_of(line), 80) << line;
 }
@@ -139,9 +218,7 @@ TEST(Next, IsThisRunWithOneChange) {
         Case{{"--preset", "sb3-zoo-ppo", "--steps", "512", "--seed", "7", "--envs=4", "--horizon", "16"}, "--steps", longer},
         Case{{"--algo", "ppo", "--updates", "2"}, "--updates", [](Config& config) { config.steps *= 2, config.update_limit *= 2; }},
         Case{{"--config", "my settings.toml", "--threads", "1"}, "--steps", longer},
-        Case{{"--seeds", "3", "--steps", "2000", "--separate", "--value-bias=same"},
-             "--steps",
-             [](Config& config) { config.steps *= 2, config.seeds = 1; }},
+        Case{{"--seeds", "3", "--steps", "2000", "--separate", "--value-bias=same"}, "--steps", longer},
         Case{{"--lambda", "0.9", "--activation", "tanh", "--value-coef", "0.25"}, "--seeds", [](Config& config) { config.seeds = 100; }},
         Case{{"--optimizer", "sgd", "--lr", "1e6", "--max-grad-norm", "0", "--value-coef", "1e9", "--steps", "1e5", "--seeds", "2"},
              "--learning-rate",
@@ -156,10 +233,13 @@ TEST(Next, IsThisRunWithOneChange) {
       const std::vector<std::string> commands = suggested(cupg_test::replace_matches(result.out, "\r", ""));
       const auto again = std::find_if(commands.begin(), commands.end(), [&](const std::string& s) { return s.find(c.changed) != s.npos; });
       ASSERT_NE(again, commands.end()) << c.changed << result.out << result.err;
-      by_shell(*again + " --run 'again " + std::to_string(columns) + "' || true", folder);
+      EXPECT_LE(commands.size(), 3u) << result.out;
       Config expected = Run::config(folder.path() / arguments[2]);
       c.change(expected);
-      EXPECT_EQ(write_config(Run::config(folder.path() / ("again " + std::to_string(columns)))), write_config(expected)) << *again;
+      const bool resumes = again->find("cupg resume") != again->npos;
+      const std::string run = resumes ? arguments[2] : "again " + std::to_string(columns);
+      by_shell(*again + (resumes ? "" : " --run '" + run + "'") + " || true", folder);
+      EXPECT_EQ(write_config(Run::config(folder.path() / run)), write_config(expected)) << *again;
       const auto eval = std::find_if(commands.begin(), commands.end(), [](const std::string& s) { return s.find("eval") != s.npos; });
       if (eval != commands.end()) {
         const std::string played = by_shell(*eval, folder);
@@ -179,7 +259,7 @@ TEST(Next, NeverSuggestsWhatCannotRun) {
   EXPECT_EQ(suggested(result.out).size(), 1u) << result.out;  // eval: more than 1e17 steps are refused
 }
 
-constexpr const char* kSaving = "cupg: interrupted: saving; once more discards\n";
+constexpr const char* kSaving = "cupg: interrupted: saving; once more leaves at once\n";
 
 std::vector<std::string> endless(std::vector<std::string> more) {
   std::vector<std::string> arguments{"train", "--steps", "1e11", "--no-stop-when-solved", "--run", "r"};
@@ -208,12 +288,13 @@ TEST(Interrupt, ThatComesTwiceAtOnceIsOne) {  // timeout sends two, as do termin
   EXPECT_EQ(run_cupg({"eval", "r", "--episodes", "2"}, {.folder = folder.path()}).status, 0);
 }
 
-TEST(Interrupt, ASecondOneDiscards) {
+TEST(Interrupt, ASecondOneLeavesAtOnce) {
   const test::TemporaryFolder folder;  // the reference engine is the one whose updates are never given up
   const auto result = run_cupg(endless({"--device", "reference", "--algo", "ppo", "--envs", "4096", "--horizon", "512"}),
                                {.folder = folder.path(), .alarm_seconds = 60, .signals = {{SIGINT, 300}, {SIGINT, 700}}});
   EXPECT_EQ(result.status, 128 + SIGINT) << result.err;
-  EXPECT_EQ(result.err, kSaving + std::string("cupg: interrupted again: discarded\n"));
+  EXPECT_EQ(result.err,
+            kSaving + std::string("cupg: interrupted again: left without saving; an earlier checkpoint, if there is one, stays\n"));
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "r" / "result.json"));
 }
 

@@ -1,4 +1,5 @@
 // The CUDA engine against the reference engine over the table of configurations, on the host executor or on a device.
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <numeric>
@@ -9,6 +10,7 @@
 #include "tests/support/engine_cases.hpp"
 #include "tests/support/falling_rate.hpp"
 #include "tests/support/scale.hpp"
+#include "tests/support/snapshots.hpp"
 
 namespace {
 
@@ -57,8 +59,21 @@ struct Pair {
   void expect_same() {
     for (int a = 0; a < agents; ++a) {
       EXPECT_TRUE(same_bits(reference->parameters(a), cuda->parameters(a))) << text << ", agent " << a;
+      expect_same_snapshots(*reference, *cuda, a, text + ", agent " + std::to_string(a));
       count_comparison("tiled update", "cuda engine");
     }
+  }
+  /// Each goes on where the other is.
+  void exchange() {
+    const auto count = static_cast<std::size_t>(agents);
+    std::vector<cupg::Snapshot> theirs(count), ours(count);
+    reference->save(all(), theirs);
+    cuda->save(all(), ours);
+    std::reverse(theirs.begin(), theirs.end());
+    std::reverse(ours.begin(), ours.end());
+    const std::vector<int> numbers(count, 0);
+    cuda->load(all(), theirs, numbers);
+    reference->load(all(), ours, numbers);
   }
   void set_parameters(int agent, const std::vector<float>& parameters) {
     reference->set_parameters(agent, parameters);
@@ -101,6 +116,9 @@ TEST_P(CudaTileTable, EndsInTheReferencesBits) {
     const auto schedule = engine_schedule(i % kEngineSchedules);
     Pair pair(cases[i].config, i % 2 == 0 ? 1 : 3, cases[i].name, i / kShards % 2 == 0 ? CudaForm::population : CudaForm::large_batch);
     pair.update(pair.all(), cases[i].updates);
+    pair.expect_same();
+    pair.exchange();
+    pair.update(pair.all(), 1);
     pair.expect_same();
     count_shape(cases[i].name);
   }

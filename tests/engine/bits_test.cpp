@@ -17,6 +17,7 @@
 #include "tests/support/golden.hpp"
 #include "tests/support/hashed_cases.hpp"
 #include "tests/support/scale.hpp"
+#include "tests/support/snapshots.hpp"
 
 namespace {
 
@@ -45,6 +46,7 @@ void expect_case(const std::string& name, const Config& config, std::int64_t upd
       const cupg::UpdateReport report = update(*engine, updates);
       EXPECT_TRUE(same_bits(want, engine->parameters(0)))
           << name << ", " << text(isas[i]) << ", " << all_threads[k] << " threads, " << updates << " updates";
+      expect_same_snapshots(*reference, *engine, 0, name);
       EXPECT_EQ(want_report.env_steps, report.env_steps) << name;
       EXPECT_EQ(want_report.episodes.episodes, report.episodes.episodes) << name;
       EXPECT_EQ(want_report.episodes.steps, report.episodes.steps) << name;
@@ -62,6 +64,12 @@ void expect_case(const std::string& name, const Config& config, std::int64_t upd
   engine->update(agents, updates, reports);
   EXPECT_TRUE(same_bits(want, engine->parameters(1))) << name << ", one of three agents, " << text(isas[which]);
   count_comparison("update", text(isas[which]) + " population");
+  // one goes on where another was, both ways
+  load(*engine, 2, snapshot_of(*reference, 0));
+  load(*reference, 0, snapshot_of(*engine, 1));
+  engine->update(agents, 1, reports);
+  update(*reference, 1);
+  for (const int a : {1, 2}) expect_same(snapshot_of(*reference, 0), snapshot_of(*engine, a), name + ", goes on");
 }
 
 /// The table in shards, so that they run side by side.

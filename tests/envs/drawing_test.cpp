@@ -27,7 +27,8 @@ struct Recorder {
   template <std::size_t N>
   void polygon(const cupg::Point<S> (&corners)[N], Paint paint) {
     shapes.push_back({{}, paint});
-    for (const auto& [x, y] : corners) shapes.back().numbers.insert(shapes.back().numbers.end(), {double{x}, double{y}});
+    for (const auto& [x, y] : corners)
+      shapes.back().numbers.insert(shapes.back().numbers.end(), {static_cast<double>(x), static_cast<double>(y)});
   }
 
   std::vector<Shape> of(Paint paint) const {

@@ -12,16 +12,19 @@
 #include <cerrno>
 #include <csignal>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <set>
 #include <sstream>
 
 #include "cupg/error.hpp"
 #include "cupg/policy.hpp"
 #include "cupg/run.hpp"
+#include "cupg/trainer.hpp"
 #include "tests/cli/child_process.hpp"
 #include "tests/faults/traced.hpp"
 #include "tests/support/parse.hpp"
 #include "tests/support/sanitized.hpp"
+#include "tests/support/scale.hpp"
 
 namespace cupg::test {
 namespace {
@@ -32,8 +35,8 @@ using Kind = Fault::Kind;
 constexpr int kMostCalls = 2000;  // more would be a command that does not end
 
 /// Stands for exec() of the command in `folder`, its outputs going to files there.
-std::function<int()> train(const TemporaryFolder& folder, std::vector<std::string> more, const std::string& out = "out") {
-  more.insert(more.begin(), {"cupg", "train", "--updates", "2", "--threads", "1"});
+std::function<int()> command(const TemporaryFolder& folder, std::vector<std::string> more, const std::string& out = "out") {
+  more.insert(more.begin(), "cupg");
   return [&folder, more, out]() mutable {
     std::vector<char*> arguments;
     for (std::string& a : more) arguments.push_back(a.data());
@@ -44,6 +47,11 @@ std::function<int()> train(const TemporaryFolder& folder, std::vector<std::strin
     ::execv(CUPG_BINARY, arguments.data());
     return 127;
   };
+}
+
+std::function<int()> train(const TemporaryFolder& folder, std::vector<std::string> more, const std::string& out = "out") {
+  more.insert(more.begin(), {"train", "--updates", "2", "--threads", "1"});
+  return command(folder, more, out);
 }
 
 /// What is in the folder, but for the mark, which need not have anything in it.
@@ -66,7 +74,9 @@ State state_of(const TemporaryFolder& folder, const std::string& run) {
     const std::string name = entry.path().filename();
     if (name == "policy.safetensors") {
       EXPECT_NO_THROW(load_policy(entry.path()));
-    } else if (name == "config.toml" || name == "curve.csv") {
+    } else if (name == "checkpoint.safetensors") {
+      EXPECT_NO_THROW(checkpoint_config(folder.read(run + "/" + name)));
+    } else if (name == "config.toml" || name == "curve.csv" || name == "receipt.json") {
       EXPECT_TRUE(folder.read(run + "/" + name).ends_with("\n")) << name;
     } else {
       EXPECT_TRUE(name == "result.json" || name.ends_with(".part")) << name;
@@ -77,7 +87,11 @@ State state_of(const TemporaryFolder& folder, const std::string& run) {
     EXPECT_THROW(Run::policy(path), Error);
     return State::unfinished;
   }
-  EXPECT_EQ(files_of(path), (std::vector<std::string>{"config.toml", "curve.csv", "policy.safetensors", "result.json"}));
+  std::vector<std::string> files = files_of(path);
+  if (fs::exists(path / "result.json.part"))  // of a run that was being filled again
+    std::erase_if(files, [](const std::string& name) { return name.ends_with(".part"); });
+  EXPECT_EQ(files, (std::vector<std::string>{"checkpoint.safetensors", "config.toml", "curve.csv", "policy.safetensors", "receipt.json",
+                                             "result.json"}));
   const auto result = cupg_test::parse_json(folder.read(run + "/result.json"));
   EXPECT_FALSE(result.is_discarded());
   if (result.is_discarded()) return State::whole;
@@ -178,6 +192,132 @@ TEST(Faults, AKilledRunIsWholeOrUnfinishedAndTheNextOneCleansUp) {
   EXPECT_GT(cleaned, 30);
 }
 
+/// What the run's result says of its only agent.
+std::string hash_of(const TemporaryFolder& folder, const std::string& run) {
+  const auto result = cupg_test::parse_json(folder.read(run + "/result.json"));
+  return result.is_discarded() ? "" : result["agents"][0]["parameters_sha256"].get<std::string>();
+}
+
+TEST(Faults, AResumedRunIsTheOldOrTheNewOneAndCanBeResumedAgain) {
+  CUPG_NEEDS_TRACING();
+  const std::vector<std::string> begin{"train", "--run", "r", "--steps", "2000", "--quiet"},
+      longer{"resume", "r", "--steps", "4000", "--quiet"};
+  const TemporaryFolder first;
+  ASSERT_EQ(run_cupg(begin, {.folder = first.path()}).status, 0);
+  const std::string before = hash_of(first, "r");
+  fs::copy(first.path() / "r", first.path() / "copy");
+  ASSERT_EQ(run_cupg(longer, {.folder = first.path()}).status, 0);
+  const std::string after = hash_of(first, "r");
+  ASSERT_NE(before, after);
+  int old = 0, fresh = 0, unfinished = 0;
+  for (const Fault& kind : {Fault{Kind::error, 0, EIO}, {Kind::short_write}, {Kind::kill}})
+    for (int n = 1; n < kMostCalls; n += n < 150 ? 10 : 1) {  // the first ones are the loader's
+      const TemporaryFolder folder;
+      folder.write("err", "");
+      fs::copy(first.path() / "copy", folder.path() / "r");
+      Fault fault = kind;
+      fault.call = n;
+      const auto resume = [&] {
+        ::mkdir(".", 0777);  // from here on calls are counted
+        return command(folder, longer)();
+      };
+      const Traced end = *run_traced(resume, fault);
+      if (!end.hit) break;
+      SCOPED_TRACE(testing::Message() << "call " << n << ", " << end.call << ": error " << fault.code << ", status " << end.status << ": "
+                                      << folder.read("err"));
+      const State state = state_of(folder, "r");
+      const std::string hash = state == State::whole ? hash_of(folder, "r") : "";
+      EXPECT_TRUE(state == State::unfinished || hash == before || hash == after);
+      if (end.status == 0) {
+        EXPECT_EQ(hash, after);
+      }
+      old += hash == before, fresh += hash == after, unfinished += state == State::unfinished;
+      const auto next = run_cupg(longer, {.folder = folder.path()});
+      EXPECT_EQ(next.status, 0) << next.err;
+      EXPECT_EQ(state_of(folder, "r"), State::whole);
+      EXPECT_EQ(hash_of(folder, "r"), after);
+    }
+  EXPECT_GT(old, 30);
+  EXPECT_GT(fresh, 30);
+  EXPECT_GT(unfinished, 0);
+}
+
+TEST(Faults, ACheckpointIsTheOldOrTheNewOne) {
+  CUPG_NEEDS_TRACING();
+  Config c;
+  c.steps = 2000;
+  const TrainResult old = cupg::train(c);
+  c.steps = 4000;
+  const std::string fresh = cupg::train(c).checkpoint;
+  for (const Fault& kind :
+       {Fault{Kind::error, 0, EIO}, {Kind::error, 0, ENOSPC}, {Kind::error, 0, EINTR}, {Kind::short_write}, {Kind::kill}})
+    for (int n = 1; n < kMostCalls; ++n) {
+      const TemporaryFolder folder;
+      Run::write(folder.path() / "r", c, old, "{}");
+      Fault fault = kind;
+      fault.call = n;
+      const auto keep = [&] {
+        ::mkdir(".", 0777);  // from here on calls are counted
+        try {
+          std::string bytes;
+          NewRun::existing(folder.path() / "r", bytes).write_checkpoint(c, fresh);
+          return 0;
+        } catch (const Error&) {
+          return 1;
+        }
+      };
+      const Traced end = *run_traced(keep, fault);
+      if (!end.hit) break;
+      SCOPED_TRACE(testing::Message() << "call " << n << ", " << end.call << ": error " << fault.code << ", status " << end.status);
+      const std::string bytes = folder.read("r/checkpoint.safetensors");
+      EXPECT_TRUE(end.status == 0 ? bytes == fresh : end.status == 1 ? bytes == old.checkpoint : bytes == fresh || bytes == old.checkpoint);
+      std::string again;
+      EXPECT_NO_THROW(NewRun::existing(folder.path() / "r", again));
+      EXPECT_EQ(again, bytes);
+    }
+}
+
+/// Starts the command and kills it after so many microseconds, unless it has ended by itself: its exit status, or -1.
+int run_until(const std::function<int()>& child, int microseconds) {
+  const pid_t process = ::fork();
+  if (process == 0) ::_exit(child());
+  int status = 0;
+  for (int slept = 0; slept < microseconds; slept += 500) {
+    if (::waitpid(process, &status, WNOHANG) == process) return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    ::usleep(500);
+  }
+  ::kill(process, SIGKILL);
+  ::waitpid(process, &status, 0);
+  return -1;
+}
+
+TEST(Kills, AtAnyInstantARunGoesOnToTheSameEnd) {
+  const int kills = cupg_test::scaled(100, 5);
+  const std::vector<std::string> settings{"--seeds", "3", "--steps", cupg_test::scale() < 1 ? "3e6" : "4e7", "--no-stop-when-solved",
+                                          "--quiet"};
+  const TemporaryFolder whole, folder;
+  std::vector<std::string> words{"train", "--run", "r"};
+  words.insert(words.end(), settings.begin(), settings.end());
+  ASSERT_EQ(run_cupg(words, {.folder = whole.path()}).status, 0);
+  words.insert(words.end(), {"--checkpoint-seconds", "0"});
+  std::mt19937 random(7);
+  int killed = 0, resumed = 0, status = -1;
+  while (status < 0) {
+    const bool kept = fs::exists(folder.path() / "r/checkpoint.safetensors");
+    const auto next = kept ? command(folder, {"resume", "r", "--checkpoint-seconds", "0", "--quiet"}) : command(folder, words);
+    status = run_until(next, killed < kills ? 2000 + static_cast<int>(random() % 40000) : 120'000'000);
+    if (status < 0) ++killed, resumed += kept;
+  }
+  ASSERT_EQ(status, 0) << folder.read("err");
+  EXPECT_GE(resumed, kills / 2);
+  const auto want = cupg_test::parse_json(whole.read("r/result.json")), got = cupg_test::parse_json(folder.read("r/result.json"));
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(want["agents"][i]["parameters_sha256"], got["agents"][i]["parameters_sha256"]) << "after " << killed << " kills";
+    EXPECT_EQ(want["agents"][i]["best_return"], got["agents"][i]["best_return"]);
+  }
+  RecordProperty("kills", killed);
+}
+
 TEST(Faults, APolicyIsTheOldOrTheNewOneAndTheNextSaveCleansUp) {
   CUPG_NEEDS_TRACING();
   Policy old{"CartPole-v1", Config{}.network(), {}};
@@ -254,7 +394,7 @@ TEST(Containers, ThatShareAFolderHaveRunsOfTheirOwn) {
         << round << ": " << folder.read("a.err") << folder.read("b.err");
     EXPECT_EQ(state_of(folder, run), State::whole) << round;
     EXPECT_EQ(state_of(folder, run + "-2"), State::whole) << round;
-    EXPECT_EQ(folder.list().size(), 4u + 1 + 2 * 5) << round;
+    EXPECT_EQ(folder.list().size(), 4u + 1 + 2 * 7) << round;
   }
 }
 

@@ -142,6 +142,10 @@ class FlippedBit : public Engine {
   cupg::Evaluation evaluate(int agent, const cupg::EvaluationRequest& request) override { return engine_->evaluate(agent, request); }
   std::span<const float> parameters(int agent) const override { return engine_->parameters(agent); }
   void set_parameters(int agent, std::span<const float> parameters) override { engine_->set_parameters(agent, parameters); }
+  void save(std::span<const int> agents, std::span<cupg::Snapshot> snapshots) override { engine_->save(agents, snapshots); }
+  void load(std::span<const int> agents, std::span<const cupg::Snapshot> snapshots, std::span<const int> numbers) override {
+    engine_->load(agents, snapshots, numbers);
+  }
   std::string device() const override { return engine_->device(); }
   std::string isa() const override { return engine_->isa(); }
   int threads() const override { return engine_->threads(); }

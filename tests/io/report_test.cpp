@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "src/api/text.hpp"
+#include "src/io/options.hpp"
 #include "src/report/curve.hpp"
 #include "src/report/json.hpp"
 #include "src/report/summary.hpp"
@@ -236,10 +237,39 @@ TEST(Summary, SaysWhatBecameOfTheAgent) {
   agent.outcome = Outcome::finished;
   agent.solved_env_steps = 0;
   EXPECT_EQ(describe_outcome({}, result), "seed 3: did not solve CartPole-v1 after 1,024 environment steps\n");
-  EXPECT_NE(suggest_next(config, result, {}, "runs/r", 80).find("cupg train --seed 3 --steps 2000\n"), std::string::npos);
+  EXPECT_NE(suggest_next(config, result, {}, "runs/r", 80).find("cupg resume runs/r --steps 2000\n"), std::string::npos);
   agent.solved_env_steps = 512;
   EXPECT_EQ(describe_outcome({}, result),
             "seed 3: solved CartPole-v1 after 512 environment steps in 4.2 ms, but not at its end after 1,024 environment steps\n");
+}
+
+TEST(Summary, SuggestsAtMostThreeThings) {
+  TrainResult result;
+  AgentResult& agent = result.agents.emplace_back();
+  agent.outcome = Outcome::solved;
+  agent.solved_env_steps = 512;
+  const auto commands = [&](const Config& config, const std::string& run) {
+    std::string all;
+    for (const std::string& text : lines_of(suggest_next(config, result, {}, run, 80)))
+      if (text.starts_with("    cupg ")) all += text.substr(9) + "; ";
+    return all;
+  };
+  EXPECT_EQ(commands({}, "r"), "play r; eval r; train --seeds 100; ");
+  EXPECT_EQ(commands({}, "-r"), "play ./-r; eval ./-r; train --seeds 100; ");
+  EXPECT_EQ(commands({}, ""), "train --seeds 100; ") << "nothing was saved";
+  agent.outcome = Outcome::interrupted;
+  EXPECT_EQ(commands({}, "r"), "resume r; play r; eval r; ");
+  agent.solved_env_steps = 0;
+  EXPECT_EQ(commands({}, "r"), "resume r; eval r; ");
+  agent.outcome = Outcome::finished;
+  EXPECT_EQ(commands({}, "r"), "eval r; resume r --steps " +
+                                   text_value(*find_option("steps"),
+                                              [] {
+                                                Config config;
+                                                config.steps *= 2;
+                                                return config;
+                                              }()) +
+                                   "; ");
 }
 
 TEST(Summary, TellsWhatWasMeasuredAlone) {

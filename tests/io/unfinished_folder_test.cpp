@@ -210,6 +210,39 @@ TEST_F(RunFolder, HasANumberWhereItsNameIsTaken) {
   EXPECT_EQ(second.write({}, trained(), "{}"), "runs/CartPole-v1-a2c-seed1-2");
 }
 
+TEST_F(RunFolder, ThatIsResumedKeepsItsResultUntilItHasAnother) {
+  Config longer;
+  longer.steps *= 2;
+  TrainResult result = trained();
+  result.checkpoint = "a";
+  result.agents[0].best_parameters = result.agents[0].parameters;
+  Run::write("r", {}, result, "{}");
+  const Names before = list();
+  EXPECT_TRUE(fs::exists("r/policy-best.safetensors"));
+  std::string checkpoint;
+  NewRun run = NewRun::existing("r", checkpoint);
+  EXPECT_EQ(checkpoint, "a");
+  run.write_checkpoint(longer, "b");
+  EXPECT_EQ(folder_.read("r/checkpoint.safetensors"), "b");
+  EXPECT_EQ(Run::config("r").steps, Config{}.steps) << "as its result has them";
+  EXPECT_NO_THROW(Run::policy("r"));
+  result.agents[0].best_parameters.clear();
+  result.checkpoint = "c";
+  EXPECT_EQ(run.write(longer, result, "{}"), "r");
+  Names after = before;
+  std::erase(after, "r/policy-best.safetensors");  // the last one is the best now
+  EXPECT_EQ(list(), after);
+  EXPECT_EQ(Run::config("r").steps, longer.steps);
+}
+
+TEST_F(RunFolder, CanBeResumedFromItsFirstCheckpointOn) {
+  NewRun("r").write_checkpoint({}, "a");
+  EXPECT_EQ(list(), (Names{"r", "r/checkpoint.safetensors", "r/config.toml", "r/result.json.part"}));
+  std::string checkpoint;
+  NewRun::existing("r", checkpoint);
+  EXPECT_EQ(checkpoint, "a");
+}
+
 TEST(WriteFile, RemovesWhatDeadProcessesLeftAndNothingElse) {
   const test::TemporaryFolder folder;
   for (const char* name : {".cupg-0123456789abcdef.tmp", ".cupg-notes", "other.tmp"}) folder.write(name, "half");

@@ -55,7 +55,7 @@ Trained train(const TemporaryFolder& folder, const std::string& device, const st
   t.result = run_cupg(arguments, {.folder = folder.path()});
   if (t.result.status != 0) return t;
   for (const std::string& file : folder.list())
-    if (file.starts_with(device + "/") && file.ends_with(".safetensors")) {
+    if (file.starts_with(device + "/policy") && file.ends_with(".safetensors")) {
       t.policies[file.substr(device.size())] = folder.read(file);
       t.parameters[file.substr(device.size())] = cupg::load_policy((folder.path() / file).string()).parameters;
     }
@@ -117,6 +117,40 @@ TEST(Train, WithPausesForChecksEndsInTheCpusPolicyFile) {
       "--no-stop-when-solved",
       trained, 3);
   EXPECT_EQ(trained, 2);
+}
+
+/// A training that begins on the CPU, goes on on a device and ends on the CPU: the files of one that never left it.
+void expect_same_in_pieces(const std::string& options) {
+  const TemporaryFolder folder;
+  const auto run = [&](const std::string& command) {
+    const ProcessResult result = run_cupg(words(command), {.folder = folder.path()});
+    ASSERT_EQ(result.status, 0) << command << "\n" << result.err;
+    const std::string device = command.substr(command.find("--device ") + 9);
+    EXPECT_EQ(cupg_test::parse_json(result.out).at("device"), device) << command;
+  };
+  const auto policies = [&](const std::string& of) {
+    std::map<std::string, std::string> all;
+    for (const std::string& file : folder.list())
+      if (file.starts_with(of + "/policy")) all[file.substr(of.size())] = folder.read(file);
+    return all;
+  };
+  run("train --run whole --steps 6000 " + options + " --json --device cpu");
+  run("train --run pieces --steps 2000 " + options + " --json --device cpu");
+  EXPECT_FALSE(policies("pieces") == policies("whole")) << options;
+  run("resume pieces --steps 4000 --json --device cuda");
+  run("resume pieces --steps 6000 --json --device cpu");
+  EXPECT_TRUE(policies("pieces") == policies("whole")) << options;
+  cupg_test::count_comparison("resume", "compiled kernels");
+  cupg_test::count_shape(options);
+}
+
+TEST(Train, GoesOnOnADeviceAndBackToTheCpusPolicyFile) {
+  for (const char* options :
+       {"--envs 32 --horizon 12 --seeds 3 --no-stop-when-solved --schedule constant", "--envs 20 --horizon 10 --hidden 12,9 --separate",
+        "--algo ppo --envs 32 --horizon 12 --epochs 2 --minibatches 2 --schedule constant --clip-schedule constant",
+        "--optimizer rmsprop --schedule exponential --decay 0.99 --epsilon-start 0.3 --epsilon-steps 5000",
+        "--collect episodes --envs 3 --episode-limit 40 --hidden 7"})
+    expect_same_in_pieces(options);
 }
 
 /// More than one run of 32 rows in the tree of sums, whose upper levels have launches of their own.

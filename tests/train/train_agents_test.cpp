@@ -23,14 +23,10 @@ using cupg::Outcome;
 std::vector<AgentResult> train_in_slots(cupg::Engine& engine, int slots, const Config& config, bool initial_return = false) {
   const cupg::TrainHooks hooks;
   cupg::Reporter reporter(config, hooks);
-  cupg::SeedQueue seeds(config.seed, config.seeds);
-  std::vector<AgentResult> results(static_cast<std::size_t>(config.seeds));
-  std::vector<int> times(results.size());
-  cupg::train_agents(engine, slots, config, seeds, reporter, initial_return, [&](int number, AgentResult result) {
-    results[static_cast<std::size_t>(number)] = std::move(result);
-    times[static_cast<std::size_t>(number)] += 1;
-  });
-  for (const int n : times) EXPECT_EQ(n, 1);
+  cupg::Records records(config);
+  cupg::train_agents(engine, slots, config, records, reporter, initial_return);
+  std::vector<AgentResult> results = records.take_results();
+  EXPECT_EQ(std::ssize(results), config.seeds);
   return results;
 }
 
