@@ -305,11 +305,11 @@ TEST(Kills, AtAnyInstantARunGoesOnToTheSameEnd) {
   while (status < 0) {
     const bool kept = fs::exists(folder.path() / "r/checkpoint.safetensors");
     const auto next = kept ? command(folder, {"resume", "r", "--checkpoint-seconds", "0", "--quiet"}) : command(folder, words);
-    status = run_until(next, killed < kills ? 2000 + static_cast<int>(random() % 40000) : 120'000'000);
+    status = run_until(next, killed < kills ? 2000 + static_cast<int>(random() % 20000) : 120'000'000);
     if (status < 0) ++killed, resumed += kept;
   }
   ASSERT_EQ(status, 0) << folder.read("err");
-  EXPECT_GE(resumed, kills / 2);
+  EXPECT_GE(resumed, kills / 4) << "of " << killed << " kills";  // the others came before the first checkpoint, or the run was faster
   const auto want = cupg_test::parse_json(whole.read("r/result.json")), got = cupg_test::parse_json(folder.read("r/result.json"));
   for (std::size_t i = 0; i < 3; ++i) {
     EXPECT_EQ(want["agents"][i]["parameters_sha256"], got["agents"][i]["parameters_sha256"]) << "after " << killed << " kills";
