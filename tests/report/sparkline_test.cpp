@@ -63,7 +63,8 @@ TEST(Sparkline, HasACharacterForEachValue) {
   EXPECT_EQ(draw_sparkline(ramp, style), "▁▂▃▄▅▆▇██");
   EXPECT_EQ(draw_sparkline({}, style), "");
   EXPECT_EQ(draw_sparkline({-1e300, 62.4, 62.6, 437.4, 437.6, 1e300}, style), "▁▁▂▇██");
-  EXPECT_EQ(draw_sparkline({std::numeric_limits<double>::quiet_NaN(), -INFINITY, INFINITY}, style), "▁▁█");
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(draw_sparkline({std::numeric_limits<double>::quiet_NaN(), -kInfinity, kInfinity}, style), "▁▁█");
   style.unicode = false;
   EXPECT_EQ(draw_sparkline(ramp, style), "_.-=+*#@@");
   EXPECT_EQ(draw_sparkline({-500, -250, 0}, {.unicode = false, .bottom = -500, .top = 0, .threshold = -100}), "_+@");
