@@ -76,7 +76,7 @@ bool Records::wants(int worker) {
   return told_[static_cast<std::size_t>(worker)] != round_;
 }
 
-void Records::keep(int worker, std::vector<std::pair<int, AgentProgress>> agents) {
+void Records::keep(int worker, std::vector<std::pair<int, AgentProgress>>&& agents) {
   const std::lock_guard lock(mutex_);
   for (auto& [number, progress] : agents) records_[number] = {std::move(progress), {}};
   const int round = round_;

@@ -37,7 +37,7 @@ class Records {
   void write_every(double seconds, int workers, std::function<void(const std::string&)> write);
   /// Whether the worker should keep() its agents.
   bool wants(int worker);
-  void keep(int worker, std::vector<std::pair<int, AgentProgress>> agents);
+  void keep(int worker, std::vector<std::pair<int, AgentProgress>>&& agents);
   /// The worker trains no more.
   void leave(int worker);
   /// Waits for what is being written, and throws what the writer has thrown.
