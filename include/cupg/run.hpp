@@ -34,6 +34,8 @@ class Run {
   static Policy policy(const std::filesystem::path& folder, const std::uint64_t* seed = nullptr, bool best = false);
   /// The file that it is read from.
   static std::filesystem::path policy_file(const std::filesystem::path& folder, const std::uint64_t* seed = nullptr, bool best = false);
+  /// Its name in the folder of a run of that configuration.
+  static std::string policy_name(const Config& config, std::uint64_t seed, bool best = false);
 };
 
 /// The folder of a run from the start of its training on, so that nothing is trained that could not be saved. Where nothing was written,
@@ -55,8 +57,6 @@ class NewRun {
   /// Keeps what resume() goes on from, in place of the one before: durable when this returns. Throws Error (runtime) where it could not be
   /// written; the one before stays.
   void write_checkpoint(const Config& config, const std::string& checkpoint);
-  /// Where it is: the folder may have been renamed.
-  std::filesystem::path path() const;
   /// Returns where it was written: the folder may have been renamed, and is made anew where it was removed. Throws Error (runtime) where
   /// not everything could be written; the folder stays, unfinished, with the files that could, and the message names them.
   /// `receipt_json`: what the run was made by (cupg verify); empty: the folder has none.

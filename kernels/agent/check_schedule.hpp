@@ -27,16 +27,16 @@ class CheckSchedule {
     double since = 0, pause = 0;                                                ///< steps since the last check, and how many must be
 
     /// f(name, number) for each.
-    template <class F>
-    void each_number(F f) {
-      f("schedule.steps", steps);
-      f("schedule.terminated", terminated);
-      f("schedule.ended", ended);
-      f("schedule.ended_steps", ended_steps);
-      f("schedule.returns", returns);
-      f("schedule.total", total);
-      f("schedule.since", since);
-      f("schedule.pause", pause);
+    template <class Self, class F>
+    static void each_number(Self& s, F f) {
+      f("schedule.steps", s.steps);
+      f("schedule.terminated", s.terminated);
+      f("schedule.ended", s.ended);
+      f("schedule.ended_steps", s.ended_steps);
+      f("schedule.returns", s.returns);
+      f("schedule.total", s.total);
+      f("schedule.since", s.since);
+      f("schedule.pause", s.pause);
     }
   };
 

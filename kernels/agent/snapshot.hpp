@@ -47,13 +47,6 @@ struct Snapshot : KeptCounters {
     each_kept(
         n, [](const char*, std::int64_t elements, auto& array) { array.resize(static_cast<std::size_t>(elements)); }, *this);
   }
-  /// Whether the arrays have these sizes.
-  bool fits(const KeptSizes& n) const {
-    bool all = true;
-    each_kept(
-        n, [&](const char*, std::int64_t elements, const auto& array) { all = all && std::ssize(array) == elements; }, *this);
-    return all;
-  }
   /// Sets the lanes beyond the N environments to 0.
   void clear_idle_lanes(const KeptSizes& n, std::int64_t envs) {
     const auto clear = [&](auto& array, std::int64_t fields) {

@@ -7,6 +7,7 @@
 
 #include "cupg/environment.hpp"
 #include "cupg/error.hpp"
+#include "src/api/text.hpp"
 #include "src/engine/hyperparameters.hpp"
 #include "src/engine/settings.hpp"
 #include "src/io/memory.hpp"
@@ -14,8 +15,6 @@
 
 namespace cupg {
 namespace {
-
-[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorKind::usage, message); }
 
 /// Settings that the objective gives no meaning to.
 void check_objective(const Config& c, const ObjectiveInfo& objective) {

@@ -73,22 +73,17 @@ void check_result(const Config& config, const TrainResult& result) {
   }
 }
 
-std::string policy_name(const Config& config, std::uint64_t seed, const char* which) {
-  return config.seeds == 1 ? fmt::format("policy{}.safetensors", which) : fmt::format("policy-{}{}.safetensors", seed, which);
-}
-constexpr const char *kLast = "", *kBest = "-best";
-
 /// Returns where it was written. What could not be made again comes first.
 fs::path write_into(UnfinishedFolder& folder, const Config& config, const TrainResult& result, const std::string& result_json,
                     const std::string& receipt_json) {
-  const auto write_policy = [&](const AgentResult& agent, const std::vector<float>& parameters, const char* which) {
-    const std::string name = policy_name(config, agent.seed, which);
+  const auto write_policy = [&](const AgentResult& agent, const std::vector<float>& parameters, bool best) {
+    const std::string name = Run::policy_name(config, agent.seed, best);
     if (parameters.empty() || !all_finite(parameters)) return folder.remove(name);
     folder.write(name, encode_policy({config.environment, config.network(), parameters}));
   };
   for (const AgentResult& agent : result.agents) {
-    write_policy(agent, agent.parameters, kLast);
-    write_policy(agent, agent.best_parameters, kBest);
+    write_policy(agent, agent.parameters, false);
+    write_policy(agent, agent.best_parameters, true);
   }
   if (!result.checkpoint.empty()) folder.write(kCheckpointFile, result.checkpoint);
   folder.write("config.toml", write_config(config));
@@ -166,8 +161,6 @@ void NewRun::write_checkpoint(const Config& config, const std::string& checkpoin
   has_config_ = true;
 }
 
-fs::path NewRun::path() const { return folder_->path(); }
-
 NewRun::NewRun(const Config& config) : wanted_(Run::default_folder(config)), folder_(std::make_unique<UnfinishedFolder>(kLastFile)) {
   claim_free(*folder_, wanted_);
 }
@@ -195,6 +188,11 @@ Config Run::config(const fs::path& folder) {
   return config;
 }
 
+std::string Run::policy_name(const Config& config, std::uint64_t seed, bool best) {
+  const char* const which = best ? "-best" : "";
+  return config.seeds == 1 ? fmt::format("policy{}.safetensors", which) : fmt::format("policy-{}{}.safetensors", seed, which);
+}
+
 Policy Run::policy(const fs::path& folder, const std::uint64_t* seed, bool best) { return load_policy(policy_file(folder, seed, best)); }
 
 fs::path Run::policy_file(const fs::path& folder, const std::uint64_t* seed, bool best) {
@@ -206,8 +204,8 @@ fs::path Run::policy_file(const fs::path& folder, const std::uint64_t* seed, boo
   if (wanted < run.seed || wanted - run.seed >= static_cast<std::uint64_t>(run.seeds))
     throw Error(ErrorKind::usage, fmt::format("{}: has no agent with seed {}; expected {} to {}", folder.string(), wanted, run.seed,
                                               run.seed + static_cast<std::uint64_t>(run.seeds - 1)));
-  const fs::path its_best = folder / policy_name(run, wanted, kBest);
-  return best && fs::exists(fs::symlink_status(its_best, failed)) ? its_best : folder / policy_name(run, wanted, kLast);
+  const fs::path its_best = folder / policy_name(run, wanted, true);
+  return best && fs::exists(fs::symlink_status(its_best, failed)) ? its_best : folder / policy_name(run, wanted);
 }
 
 }  // namespace cupg

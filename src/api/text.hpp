@@ -7,6 +7,9 @@
 
 namespace cupg {
 
+/// Throws Error (usage).
+[[noreturn]] inline void refuse(const std::string& message) { throw Error(ErrorKind::usage, message); }
+
 /// Control characters, and characters that a terminal acts on or does not show (C1, bidirectional overrides, zero widths), written as
 /// \n, \x1b, \u202e; bytes that are no UTF-8 as \xff. One line, whatever the text.
 std::string one_line(std::string_view text);

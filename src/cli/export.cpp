@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <string>
 
-#include "cupg/error.hpp"
 #include "cupg/policy.hpp"
 #include "src/api/text.hpp"
 #include "src/cli/commands.hpp"
@@ -15,8 +14,6 @@ namespace cupg::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorKind::usage, message); }
 
 /// Beside the policy, under its name.
 fs::path default_output(const fs::path& policy, const ExportFormat& format) {

@@ -101,8 +101,6 @@ OptionValue value_of(const char* name, OptionType type, const std::string& text,
 
 }  // namespace
 
-void refuse(const std::string& message) { throw Error(ErrorKind::usage, message); }
-
 std::int64_t count_of(const char* name, const std::string& text, double low, double high) {
   return std::get<std::int64_t>(value_of(name, OptionType::count, text, low, high));
 }

@@ -8,15 +8,13 @@
 #include <utility>
 #include <vector>
 
+#include "src/api/text.hpp"
 #include "src/cli/help.hpp"
 #include "src/io/config_file.hpp"
 #include "src/io/options.hpp"
 #include "src/report/summary.hpp"
 
 namespace cupg::cli {
-
-/// Throws Error (usage).
-[[noreturn]] void refuse(const std::string& message);
 
 /// What follows the command's name, or a wish to have the command described.
 struct CommandLine {

@@ -14,7 +14,6 @@
 #include "src/cli/origin.hpp"
 #include "src/cli/progress.hpp"
 #include "src/cli/terminal.hpp"
-#include "src/io/checkpoint.hpp"
 #include "src/io/options.hpp"
 #include "src/io/receipt.hpp"
 #include "src/report/curve.hpp"
@@ -22,6 +21,7 @@
 #include "src/report/summary.hpp"
 #include "src/report/text.hpp"
 #include "src/train/records.hpp"
+#include "src/train/resume.hpp"
 
 namespace cupg::cli {
 namespace {
@@ -36,12 +36,12 @@ constexpr const char* kSaved = "cupg: interrupted: the run is being saved\n";
 struct Session {
   Config config;
   Telling telling;
-  std::vector<GivenSetting> given;  ///< that make this configuration
-  NewRun* folder = nullptr;         ///< none: nothing is saved
-  std::string checkpoint;           ///< from which it goes on, or empty
+  std::vector<GivenSetting> given;            ///< that make this configuration
+  NewRun* folder = nullptr;                   ///< none: nothing is saved
+  std::optional<Checkpoint> checkpoint = {};  ///< from which it goes on
 };
 
-TrainResult train_with_progress(const Session& session) {
+TrainResult train_with_progress(Session& session) {
   catch_interrupts(session.folder != nullptr ? kSaving : kStopping, session.folder != nullptr ? kLeaving : kDiscarding);
   const Config& config = session.config;
   const bool quiet = session.telling.quiet;
@@ -63,7 +63,7 @@ TrainResult train_with_progress(const Session& session) {
     };
   }
   const StatusLine line(quiet, [&](double seconds, int columns) { return progress.text(seconds, columns); });
-  return session.checkpoint.empty() ? train(config, hooks) : resume(config, session.checkpoint, hooks);
+  return session.checkpoint ? resume(config, std::move(*session.checkpoint), hooks) : train(config, hooks);
 }
 
 void print_curve(const Config& config, const TrainResult& result) {
@@ -105,11 +105,11 @@ std::string save(const Session& session, const TrainResult& result, const std::s
   return session.folder->write(session.config, result, json, encode_receipt(receipt)).string();
 }
 
-int run_session(const Session& session) {
+int run_session(Session session) {
   const TrainResult result = train_with_progress(session);
   if (result.agents.empty()) {
     print_error(fmt::format("cupg: interrupted before the first update; {}\n",
-                            session.checkpoint.empty() ? "nothing was saved" : "the run stays as it was"));
+                            session.checkpoint ? "the run stays as it was" : "nothing was saved"));
     return kInterrupted;
   }
   if (session.folder != nullptr) hold_interrupts(kSaved);
@@ -134,13 +134,14 @@ int run_train(const TrainArguments& arguments) {
   check(arguments.config);
   std::optional<NewRun> folder;
   if (arguments.save) folder = arguments.run ? NewRun(*arguments.run) : NewRun(arguments.config);
-  return run_session({arguments.config, arguments, arguments.given, folder ? &*folder : nullptr, {}});
+  return run_session({arguments.config, arguments, arguments.given, folder ? &*folder : nullptr});
 }
 
 int run_resume(const ResumeArguments& arguments) {
-  std::string checkpoint;
-  NewRun folder = NewRun::existing(arguments.run, checkpoint);
-  Checkpoint kept = decode_checkpoint(checkpoint, (arguments.run / "checkpoint.safetensors").string());
+  std::string bytes;
+  NewRun folder = NewRun::existing(arguments.run, bytes);
+  Checkpoint kept = decode_checkpoint(bytes, (arguments.run / "checkpoint.safetensors").string());
+  bytes = {};
   Config config = kept.config;
   for (const GivenSetting& g : arguments.given) {
     const Option& option = *find_option(g.name);
@@ -150,13 +151,15 @@ int run_resume(const ResumeArguments& arguments) {
   check(config);
   std::error_code failed;
   const bool whole = std::filesystem::exists(arguments.run / "result.json", failed);
-  if (whole && !arguments.json && !arguments.steps && Records(config, std::move(kept.records)).before().ended == config.seeds) {
+  const bool all_begun = std::ssize(kept.records) == config.seeds;
+  const auto has_ended = [&](const auto& numbered) { return !goes_on(numbered.second, config); };
+  if (whole && !arguments.json && !arguments.steps && all_begun && std::all_of(kept.records.begin(), kept.records.end(), has_ended)) {
     print_wrapped(fmt::format("{}: every agent has ended; --steps above {} trains those longer that their limit ended\n",
                               one_line(arguments.run.string()), format_count(kept.config.steps)));
     return kFinished;
   }
   const GivenSetting all{"config", {"--config", (arguments.run / "config.toml").string()}};
-  return run_session({config, arguments, {all}, &folder, std::move(checkpoint)});
+  return run_session({config, arguments, {all}, &folder, std::move(kept)});
 }
 
 }  // namespace cupg::cli

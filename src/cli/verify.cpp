@@ -15,14 +15,13 @@
 #include "src/io/files.hpp"
 #include "src/io/options.hpp"
 #include "src/io/receipt.hpp"
+#include "src/io/toml_check.hpp"
 #include "src/report/json.hpp"
 #include "src/report/text.hpp"
 #include "src/train/retrain.hpp"
 
 namespace cupg::cli {
 namespace {
-
-constexpr std::size_t kMostReceiptBytes = std::size_t{1} << 28, kMostConfigBytes = 1 << 20;
 
 /// What of this build is not as the receipt has it; "" where all is.
 std::string differences(const Origin& then, const Origin& here) {
@@ -77,7 +76,7 @@ int run_verify(const VerifyArguments& arguments) {
                                   one_line(claim.parameters_sha256).substr(0, 16)));
     }
     if (claim.outcome == outcome_name(Outcome::diverged)) continue;  // whose policy may not have been saved
-    if (parameters_sha256(Run::policy(arguments.run, &claim.seed).parameters) != claim.parameters_sha256)
+    if (parameters_sha256(load_policy(arguments.run / Run::policy_name(config, claim.seed)).parameters) != claim.parameters_sha256)
       wrong.push_back(fmt::format("seed {}: the policy's file is not the one of the receipt", claim.seed));
   }
   if (arguments.json) {

@@ -85,8 +85,8 @@ struct Element<std::optional<double>> {  // NaN: none
 // Names are literals: a tensor is found by its name's address. `name`s of curves and texts have as many elements as all rows together.
 
 /// f(name, number) for a point's numbers.
-template <class F>
-void each_number(CurvePoint& p, F f) {
+template <class Point, class F>
+void each_number_of_point(Point& p, F f) {
   f("curve.env_steps", p.env_steps);
   f("curve.seconds", p.seconds);
   f("curve.mean_return", p.mean_return);
@@ -112,9 +112,9 @@ class Writer {
     bytes.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
     bytes.append((width - values.size()) * sizeof(T), '\0');
   }
-  void curve(std::vector<CurvePoint>& points, std::size_t) {
+  void curve(const std::vector<CurvePoint>& points, std::size_t) {
     number(kPoints, std::ssize(points));
-    for (CurvePoint& p : points) each_number(p, [&](const char* name, auto& x) { number(name, x); });
+    for (const CurvePoint& p : points) each_number_of_point(p, [&](const char* name, const auto& x) { number(name, x); });
   }
   void text(const std::string& value) {
     number(kLength, std::ssize(value));
@@ -193,7 +193,7 @@ class Reader {
     number(kPoints, count);
     points.resize(static_cast<std::size_t>(count));
     for (CurvePoint& p : points) {
-      each_number(p, [&](const char* name, auto& x) { read(name, points_, point_, x); });
+      each_number_of_point(p, [&](const char* name, auto& x) { read(name, points_, point_, x); });
       if (p.episodes == 0) file_.refuse(fmt::format("element {} of tensor {}.curve.episodes is 0; expected 1 or more", point_, group_));
       ++point_;
     }
@@ -246,17 +246,20 @@ class Reader {
 // ---- the records, by one list for both ---------------------------------------------------------------------------------
 
 /// Of the best policy, where it is not the last one.
-template <class Rows>
-void best_parameters(Rows& file, std::uint64_t width, std::vector<float>& parameters) {
-  std::int64_t has = parameters.empty() ? 0 : 1;
+void best_parameters(Writer& file, std::uint64_t width, const std::vector<float>& parameters) {
+  file.number("has_best_parameters", std::int64_t{parameters.empty() ? 0 : 1});
+  file.array("best_parameters", width, parameters);
+}
+void best_parameters(Reader& file, std::uint64_t width, std::vector<float>& parameters) {
+  std::int64_t has = 0;
   file.number("has_best_parameters", has);
   file.array("best_parameters", width, parameters);
   if (has == 0) parameters.clear();
 }
 
-template <class Rows>
-void progress_tensors(Rows& file, const KeptSizes& sizes, AgentProgress& p) {
-  p.each_number([&](const char* of, auto& x) { file.number(of, x); });
+template <class Rows, class Progress>
+void progress_tensors(Rows& file, const KeptSizes& sizes, Progress& p) {
+  AgentProgress::each_number(p, [&](const char* of, auto& x) { file.number(of, x); });
   each_kept(
       sizes, [&](const char* of, std::int64_t width, auto& array) { file.array(of, static_cast<std::uint64_t>(width), array); },
       p.snapshot);
@@ -264,9 +267,9 @@ void progress_tensors(Rows& file, const KeptSizes& sizes, AgentProgress& p) {
   file.curve(p.curve.points(), CurveRecorder::kMost - 1);  // which are merged when there is one more
 }
 
-template <class Rows>
-void result_tensors(Rows& file, const KeptSizes& sizes, AgentResult& r) {
-  cupg::each_number(r, [&](const char* of, auto& x) { file.number(of, x); });
+template <class Rows, class Result>
+void result_tensors(Rows& file, const KeptSizes& sizes, Result& r) {
+  each_number_of_result(r, [&](const char* of, auto& x) { file.number(of, x); });
   file.array("parameters", static_cast<std::uint64_t>(sizes.parameters), r.parameters);
   best_parameters(file, static_cast<std::uint64_t>(sizes.parameters), r.best_parameters);
   file.curve(r.curve, CurveRecorder::kMost);
@@ -306,14 +309,12 @@ std::string encode_checkpoint(const Config& config, double seconds, const std::m
   for (const auto& [number, record] : records) {
     if (record.progress) {
       agents.number("number", std::int64_t{number});
-      AgentProgress progress = *record.progress;
-      progress_tensors(agents, sizes, progress);
+      progress_tensors(agents, sizes, *record.progress);
       agents.next();
     }
     if (record.result) {
       results.number("number", std::int64_t{number});
-      AgentResult result = *record.result;
-      result_tensors(results, sizes, result);
+      result_tensors(results, sizes, *record.result);
       results.next();
     }
   }

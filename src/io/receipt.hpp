@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -9,6 +10,8 @@
 namespace cupg {
 
 // receipt.json: what a run was made by, and what it came to, so that somebody else can make it again and compare (cupg verify).
+
+inline constexpr std::size_t kMostReceiptBytes = 256 << 20;
 
 /// The program that trains, and how it was called.
 struct Origin {

@@ -1,9 +1,10 @@
 #include "src/play/characters.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdint>
+
+#include "src/report/text.hpp"
 
 namespace cupg {
 namespace {
@@ -56,12 +57,10 @@ bool covers(const Shape& shape, double reach, double x, double y) {
 }
 
 std::string braille(std::uint8_t dots) {
-  // U+2800 numbers the upper three rows column by column, and the fourth row after them
-  constexpr std::array<int, 8> kBit{0, 3, 1, 4, 2, 5, 6, 7};
-  unsigned bits = 0;
-  for (unsigned i = 0; i < 8; ++i) bits |= (dots >> i & 1u) << kBit[i];
-  const unsigned code = 0x2800 + bits;
-  return {static_cast<char>(0xe0 | code >> 12), static_cast<char>(0x80 | (code >> 6 & 0x3f)), static_cast<char>(0x80 | (code & 0x3f))};
+  std::uint32_t code = 0x2800;
+  for (unsigned i = 0; i < 8; ++i)
+    if ((dots >> i & 1u) != 0) code |= kBrailleDot[i / kAcross][i % kAcross];
+  return utf8(code);
 }
 
 }  // namespace

@@ -12,11 +12,6 @@
 namespace cupg {
 namespace {
 
-/// UTF-8 of a code point of the basic plane beyond U+07FF: box drawing, blocks, braille.
-std::string utf8(std::uint32_t code) {
-  return {static_cast<char>(0xe0 | code >> 12), static_cast<char>(0x80 | (code >> 6 & 0x3f)), static_cast<char>(0x80 | (code & 0x3f))};
-}
-
 /// Dots on a grid of characters: 2 x 4 to a character in braille, one in ASCII.
 class Canvas {
  public:
@@ -28,9 +23,8 @@ class Canvas {
   /// y counts from the top.
   void dot(int x, int y) {
     if (x < 0 || x >= width() || y < 0 || y >= height()) return;
-    constexpr std::uint8_t kBraille[4][2] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
     const int cx = unicode_ ? x / 2 : x, cy = unicode_ ? y / 4 : y;
-    cells_[static_cast<std::size_t>(cy * columns_ + cx)] |= unicode_ ? kBraille[y % 4][x % 2] : std::uint8_t{1};
+    cells_[static_cast<std::size_t>(cy * columns_ + cx)] |= unicode_ ? kBrailleDot[y % 4][x % 2] : std::uint8_t{1};
   }
   /// The character, or `empty` where there is no dot.
   std::string at(int cx, int cy, const std::string& empty) const {

@@ -17,6 +17,7 @@
 #include "cupg/error.hpp"
 #include "cupg/run.hpp"
 #include "src/io/files.hpp"
+#include "src/io/receipt.hpp"
 #include "src/io/toml_check.hpp"
 #include "src/report/bands.hpp"
 #include "src/report/js_environment.hpp"
@@ -29,7 +30,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kMostResultBytes = 256 << 20, kMostCurveBytes = std::size_t{1} << 30, kMostReceiptBytes = 256 << 20;
+constexpr std::size_t kMostResultBytes = 256 << 20, kMostCurveBytes = std::size_t{1} << 30;
 
 /// An untrusted JSON object, not deeper than any of ours.
 Json read_object(const fs::path& path, std::size_t most_bytes) {
@@ -143,8 +144,8 @@ std::optional<Shown> find_policy(const fs::path& run, const Config& config, cons
   for (int i = 0; i < config.seeds; ++i) {
     const std::uint64_t seed = config.seed + static_cast<std::uint64_t>(i);
     std::error_code failed;
-    const fs::path file = run / (config.seeds == 1 ? std::string("policy.safetensors") : fmt::format("policy-{}.safetensors", seed));
-    if (fs::exists(file, failed)) return Shown{seed, Run::policy(run, &seed)};
+    const fs::path file = run / Run::policy_name(config, seed);
+    if (fs::exists(file, failed)) return Shown{seed, load_policy(file)};
   }
   return std::nullopt;
 }

@@ -72,6 +72,10 @@ std::string format_rate(double per_second) {
   return fmt::format("{:.{}f}{}", per_second, decimals, units[unit]);
 }
 
+std::string utf8(std::uint32_t code) {
+  return {static_cast<char>(0xe0 | code >> 12), static_cast<char>(0x80 | (code >> 6 & 0x3f)), static_cast<char>(0x80 | (code & 0x3f))};
+}
+
 int columns_of(std::string_view line) {
   int columns = 0;
   for (std::size_t i = 0; i < line.size(); ++i)

@@ -13,6 +13,11 @@ std::string format_seconds(double seconds);
 /// 92.3 M, 1.2 G: three figures, for rates
 std::string format_rate(double per_second);
 
+/// UTF-8 of a code point of the basic plane beyond U+07FF: box drawing, blocks, braille.
+std::string utf8(std::uint32_t code);
+/// The bit of a dot in a braille character of 4 rows and 2 columns; the character is U+2800 plus its bits.
+inline constexpr std::uint8_t kBrailleDot[4][2] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
+
 /// Columns of a terminal that a line of UTF-8 takes, each character counted as one, what sets colors (ESC [ ... m) as none.
 int columns_of(std::string_view line);
 /// Breaks lines of more than `columns` at spaces; what follows stands below the line's second column, where it has one. A word that is

@@ -21,35 +21,35 @@ struct AgentProgress {
   Snapshot snapshot;
 
   /// f(name, number) for every number.
-  template <class F>
-  void each_number(F f) {
-    f("seed", snapshot.seed);
-    f("updates", snapshot.updates);
-    f("env_steps", snapshot.taken);
-    f("step", snapshot.step);
-    f("optimizer_updates", snapshot.optimizer.updates);
-    f("beta1_power", snapshot.optimizer.beta1_power);
-    f("beta2_power", snapshot.optimizer.beta2_power);
-    f("decay_power", snapshot.optimizer.decay_power);
-    f("seconds", seconds);
-    f("solved_env_steps", result.solved_env_steps);
-    f("solved_seconds", result.solved_seconds);
-    f("initial_return", result.initial_return);
-    f("best_return", result.best_return);
-    f("best_env_steps", result.best_env_steps);
-    f("checks", checks);
-    f("episodes", episodes.episodes);
-    f("episodes_terminated", episodes.terminated);
-    f("episodes_steps", episodes.steps);
-    f("episodes_returns", episodes.returns);
-    seen.each_number(f);
-    curve.each_number(f);
+  template <class Self, class F>
+  static void each_number(Self& p, F f) {
+    f("seed", p.snapshot.seed);
+    f("updates", p.snapshot.updates);
+    f("env_steps", p.snapshot.taken);
+    f("step", p.snapshot.step);
+    f("optimizer_updates", p.snapshot.optimizer.updates);
+    f("beta1_power", p.snapshot.optimizer.beta1_power);
+    f("beta2_power", p.snapshot.optimizer.beta2_power);
+    f("decay_power", p.snapshot.optimizer.decay_power);
+    f("seconds", p.seconds);
+    f("solved_env_steps", p.result.solved_env_steps);
+    f("solved_seconds", p.result.solved_seconds);
+    f("initial_return", p.result.initial_return);
+    f("best_return", p.result.best_return);
+    f("best_env_steps", p.result.best_env_steps);
+    f("checks", p.checks);
+    f("episodes", p.episodes.episodes);
+    f("episodes_terminated", p.episodes.terminated);
+    f("episodes_steps", p.episodes.steps);
+    f("episodes_returns", p.episodes.returns);
+    CheckSchedule::Seen::each_number(p.seen, f);
+    CurveRecorder::each_number(p.curve, f);
   }
 };
 
 /// f(name, number) for the numbers of the result of an agent that has ended.
-template <class F>
-void each_number(AgentResult& r, F f) {
+template <class Result, class F>
+void each_number_of_result(Result& r, F f) {
   f("seed", r.seed);
   f("outcome", r.outcome);
   f("env_steps", r.env_steps);
@@ -66,7 +66,7 @@ void each_number(AgentResult& r, F f) {
 
 struct AgentRecord {
   std::optional<AgentProgress> progress;  ///< none: it will not be trained further
-  std::optional<AgentResult> result;      ///< of one that has ended, if only for now
+  std::optional<AgentResult> result;      ///< of one that has ended, or was interrupted
 };
 
 }  // namespace cupg

@@ -33,16 +33,17 @@ class CurveRecorder {
   static constexpr std::size_t kMost = 512;  ///< points
 
   /// f(name, number) for what it remembers beside its points.
-  template <class F>
-  void each_number(F f) {
-    f("curve_spacing", spacing_);
-    f("curve_next", next_);
-    f("curve_pending_episodes", pending_.episodes);
-    f("curve_pending_terminated", pending_.terminated);
-    f("curve_pending_steps", pending_.steps);
-    f("curve_pending_returns", pending_.returns);
+  template <class Self, class F>
+  static void each_number(Self& s, F f) {
+    f("curve_spacing", s.spacing_);
+    f("curve_next", s.next_);
+    f("curve_pending_episodes", s.pending_.episodes);
+    f("curve_pending_terminated", s.pending_.terminated);
+    f("curve_pending_steps", s.pending_.steps);
+    f("curve_pending_returns", s.pending_.returns);
   }
   std::vector<CurvePoint>& points() { return points_; }
+  const std::vector<CurvePoint>& points() const { return points_; }
 
  private:
   void append(std::int64_t env_steps, double seconds) {

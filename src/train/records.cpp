@@ -7,16 +7,11 @@
 #include "src/io/checkpoint.hpp"
 
 namespace cupg {
-namespace {
-
-/// Whether the agent can be trained further under these limits.
 bool goes_on(const AgentRecord& record, const Config& config) {
   if (!record.progress) return !record.result;
   if (!record.result || record.result->outcome == Outcome::interrupted) return true;
   return record.progress->snapshot.taken < config.steps && record.progress->snapshot.updates < config.updates();
 }
-
-}  // namespace
 
 Records::Records(const Config& config, std::map<int, AgentRecord> begun, double seconds)
     : config_(config), seconds_before_(seconds), records_(std::move(begun)) {

@@ -16,6 +16,9 @@
 
 namespace cupg {
 
+/// Whether the agent can be trained further under these limits.
+bool goes_on(const AgentRecord& record, const Config& config);
+
 /// The agents of a run: which are still to be trained, where each may go on, how it ended. Workers take numbers and tell of them; from
 /// time to time all is written as a checkpoint.
 class Records {

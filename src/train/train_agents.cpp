@@ -140,9 +140,13 @@ class Loop {
     for (const AgentReport& look : looks) run(look.agent).untold += look.report.env_steps;
     for (const AgentReport& look : looks)
       if (!look.report.finite || look.report.updates > 0) take(run(look.agent), look.report, look.failed);  // otherwise it was stopped
-    const std::vector<int> at_limit = slots_where([](const Run& r) { return r.due && r.ended && !r.limit; });
-    std::vector<AgentProgress> progress = progress_of(at_limit);
-    for (std::size_t i = 0; i < at_limit.size(); ++i) run(at_limit[i]).limit = std::move(progress[i]);
+    remember(slots_where([](const Run& r) { return r.due && r.ended && !r.limit; }));
+  }
+
+  /// From where these agents may go on.
+  void remember(const std::vector<int>& slots) {
+    std::vector<AgentProgress> progress = progress_of(slots);
+    for (std::size_t i = 0; i < slots.size(); ++i) run(slots[i]).limit = std::move(progress[i]);
   }
 
   std::vector<AgentProgress> progress_of(const std::vector<int>& slots) {
@@ -254,10 +258,8 @@ class Loop {
   void stop_where_told() {
     if (!reporter_.stop()) return;
     const std::vector<int> stopped = slots_where([](const Run& r) { return !r.ended || r.due; });
-    std::vector<AgentProgress> progress = progress_of(stopped);
-    for (std::size_t i = 0; i < stopped.size(); ++i) {
-      const int slot = stopped[i];
-      run(slot).limit = std::move(progress[i]);
+    remember(stopped);
+    for (const int slot : stopped) {
       run(slot).ended = true;
       run(slot).due = false;
       run(slot).result.outcome = Outcome::interrupted;

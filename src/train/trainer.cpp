@@ -11,8 +11,8 @@
 #include "src/engine/engine.hpp"
 #include "src/engine/settings.hpp"
 #include "src/engine/team.hpp"
-#include "src/io/checkpoint.hpp"
 #include "src/io/options.hpp"
+#include "src/train/resume.hpp"
 #include "src/train/search_agents.hpp"
 #include "src/train/statistics.hpp"
 #include "src/train/train_agents.hpp"
@@ -83,13 +83,17 @@ TrainResult train(const Config& config, const TrainHooks& hooks) {
   return train_records(config, records, hooks);
 }
 
+TrainResult resume(const Config& config, Checkpoint checkpoint, const TrainHooks& hooks) {
+  const IeeeArithmetic ieee;
+  check_same(config, checkpoint.config);
+  Records records(config, std::move(checkpoint.records), checkpoint.seconds);
+  return train_records(config, records, hooks);
+}
+
 TrainResult resume(const Config& config, const std::string& checkpoint, const TrainHooks& hooks) {
   const IeeeArithmetic ieee;
   check(config);
-  Checkpoint kept = decode_checkpoint(checkpoint, "checkpoint");
-  check_same(config, kept.config);
-  Records records(config, std::move(kept.records), kept.seconds);
-  return train_records(config, records, hooks);
+  return resume(config, decode_checkpoint(checkpoint, "checkpoint"), hooks);
 }
 
 Config checkpoint_config(const std::string& checkpoint, const std::string& source) {

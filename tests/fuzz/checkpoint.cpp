@@ -9,17 +9,9 @@
 #include "cupg/error.hpp"
 #include "cupg/trainer.hpp"
 #include "src/io/checkpoint.hpp"
+#include "tests/fuzz/with_length.hpp"
 
 namespace {
-
-/// The bytes with a length in front that ends at the last brace before the tensors.
-std::string with_length(std::string_view bytes) {
-  const std::size_t brace = bytes.rfind("}}");
-  const std::uint64_t length = brace == bytes.npos ? bytes.size() : brace + 2;
-  std::string file(8, '\0');
-  std::memcpy(file.data(), &length, 8);
-  return file.append(bytes);
-}
 
 /// Small enough for thousands of trainings a minute.
 bool is_small(const cupg::Config& c) {
@@ -47,7 +39,7 @@ void go_on(cupg::Config config, const std::string& bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view rest(reinterpret_cast<const char*>(data) + 1, size - 1);
-  const std::string bytes = data[0] % 2 == 0 ? std::string(rest) : with_length(rest);
+  const std::string bytes = data[0] % 2 == 0 ? std::string(rest) : cupg_test::with_length(rest);
   cupg::Checkpoint read;
   try {
     read = cupg::decode_checkpoint(bytes, "fuzz");

@@ -11,24 +11,12 @@
 #include "cupg/error.hpp"
 #include "cupg/network.hpp"
 #include "src/io/safetensors.hpp"
-
-namespace {
-
-/// The bytes with a length in front that ends at the last brace before the tensors.
-std::string with_length(std::string_view bytes) {
-  const std::size_t brace = bytes.rfind("}}");
-  const std::uint64_t length = brace == bytes.npos ? bytes.size() : brace + 2;
-  std::string file(8, '\0');
-  std::memcpy(file.data(), &length, 8);
-  return file.append(bytes);
-}
-
-}  // namespace
+#include "tests/fuzz/with_length.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view rest(reinterpret_cast<const char*>(data) + 1, size - 1);
-  const std::string bytes = data[0] % 2 == 0 ? std::string(rest) : with_length(rest);
+  const std::string bytes = data[0] % 2 == 0 ? std::string(rest) : cupg_test::with_length(rest);
   cupg::Policy policy;
   try {
     const std::size_t said = cupg::encoded_bytes(std::string_view(bytes).substr(0, cupg::kPolicyStart), "fuzz");
