@@ -4,10 +4,10 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 logs=$root/build/logs
 jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 
-# Debian 12's and Ubuntu 24.04's packages. CLI11, toml++, nlohmann_json, fmt, protozero and Highway are used header-only.
+# Debian 12's and Ubuntu 24.04's packages. CLI11, toml++, nlohmann_json, fmt, protozero, Boost.CRC and Highway are used header-only.
 # shellcheck disable=SC2034
 build_packages=(g++ cmake ninja-build libhwy-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev libprotozero-dev
-  libopenblas-dev libcairo2-dev libgif-dev)
+  libboost-dev libopenblas-dev libcairo2-dev libgif-dev)
 # For cupg-gradcheck alone: scripts/build installs them, scripts/train does not.
 # shellcheck disable=SC2034
 gradcheck_packages=(libginac-dev libadolc-dev)
