@@ -67,6 +67,7 @@ struct EpisodeTally {
 
   /// There must be an episode.
   double mean_return() const { return static_cast<double>(returns) / static_cast<double>(kReturnUnit) / static_cast<double>(episodes); }
+  double mean_length() const { return static_cast<double>(steps) / static_cast<double>(episodes); }
   CUPG_FN EpisodeTally& operator+=(const EpisodeTally& other) {
     episodes += other.episodes;
     terminated += other.terminated;

@@ -48,15 +48,13 @@ concept HasTwoActionForm = requires(S d, const LossSample<2, S>& s, const Coeffi
 template <class Objective, int A, int P, class S>
 CUPG_FN void output_gradient(const S (&z)[P], LossSample<A, S> s, const Coefficients<Scalar<S>>& c, S (&grad)[P], S& grad_value) {
   if constexpr (P == A) {
-    for (int j = 0; j < A; ++j) s.logits[j] = z[j];
+    outputs_to_logits(z, s.logits);
     objective_gradient<Objective>(s, c, grad, grad_value);
   } else if constexpr (HasTwoActionForm<Objective, S>) {
     Objective::gradient_two_actions(z[0], s, c, grad[0], grad_value);
   } else {
-    static_assert(A == 2 && P == 1);
     S grad_logits[A];
-    s.logits[0] = S(0.0);
-    s.logits[1] = z[0];
+    outputs_to_logits(z, s.logits);
     objective_gradient<Objective>(s, c, grad_logits, grad_value);
     grad[0] = grad_logits[1];
   }

@@ -47,6 +47,18 @@ struct LossSample {
   S old_value;            ///< V(s) at that time
 };
 
+/// Of A actions, the logits that P policy outputs stand for.
+template <int A, int P, class S>
+CUPG_FN void outputs_to_logits(const S (&z)[P], S (&logits)[A]) {
+  if constexpr (P == A) {
+    for (int j = 0; j < A; ++j) logits[j] = z[j];
+  } else {
+    static_assert(A == 2 && P == 1);
+    logits[0] = S(0.0);
+    logits[1] = z[0];
+  }
+}
+
 /// 1 in the lanes that took action j, otherwise 0.
 template <class S>
 CUPG_FN S taken(Int<S> action, int j) {

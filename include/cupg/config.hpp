@@ -28,6 +28,8 @@ struct Hyperparameters {
   float clip = 0, value_clip = 0, target_kl = 0;
   Exploration exploration;
   std::int64_t schedule_updates = 0;  ///< where linear schedules end; 0: with the run
+
+  bool operator==(const Hyperparameters&) const = default;
 };
 
 /// Everything that a training run depends on. The parameters after k updates follow from this and the agent's seed alone;

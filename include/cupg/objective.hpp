@@ -40,6 +40,8 @@ enum class ClipSchedule { constant, linear };
 struct Exploration {
   float start = 0, end = 0;
   std::int64_t steps = 75'000;
+
+  bool operator==(const Exploration&) const = default;
 };
 
 /// Coefficients of the objectives (objectives/).

@@ -12,12 +12,12 @@ namespace cupg {
 
 class UnfinishedFolder;
 
-/// A run folder: config.toml (every setting that has an effect, to its bits), curve.csv (seed, env_steps, seconds, mean_return,
-/// episodes), checkpoint.safetensors, from which it can be resumed, policy.safetensors, which is the last policy, policy-best.safetensors
-/// where a check has seen a better one on the way (policy-SEED.safetensors and policy-SEED-best.safetensors of each agent where there are
-/// several), and result.json. The last one is renamed into it when everything else is there: a run with result.json is whole. Until then
-/// result.json.part says that it is unfinished, and is locked while its process lives. A file under its own name is whole, in an unfinished
-/// run too.
+/// A run folder: config.toml (every setting that has an effect, to its bits), metrics.csv and metrics.jsonl (the learning curves of all
+/// agents, docs/metrics.md), checkpoint.safetensors, from which it can be resumed, policy.safetensors, which is the last policy,
+/// policy-best.safetensors where a check has seen a better one on the way (policy-SEED.safetensors and policy-SEED-best.safetensors of each
+/// agent where there are several), and result.json. The last one is renamed into it when everything else is there: a run with result.json
+/// is whole. Until then result.json.part says that it is unfinished, and is locked while its process lives. A file under its own name is
+/// whole, in an unfinished run too.
 class Run {
  public:
   /// The default place: runs/ENVIRONMENT-ALGORITHM-seedS, or -seedsS-T for several. Throws Error (usage) where the environment or the
@@ -57,6 +57,11 @@ class NewRun {
   /// Keeps what resume() goes on from, in place of the one before: durable when this returns. Throws Error (runtime) where it could not be
   /// written; the one before stays.
   void write_checkpoint(const Config& config, const std::string& checkpoint);
+  /// A point of an agent's learning curve, for metrics.csv and metrics.jsonl: appended in whole lines about every second. A run that is
+  /// resumed has them written anew. Throws Error (runtime) where they cannot be written; write() will try again.
+  void log(std::uint64_t seed, const CurvePoint& point);
+  /// Appends to the file `name` in the folder tensorboard, all bytes or none; gone where a run is begun again. Throws as log() does.
+  void append_events(const std::string& name, std::string_view bytes);
   /// Returns where it was written: the folder may have been renamed, and is made anew where it was removed. Throws Error (runtime) where
   /// not everything could be written; the folder stays, unfinished, with the files that could, and the message names them.
   /// `receipt_json`: what the run was made by (cupg verify); empty: the folder has none.
@@ -69,6 +74,8 @@ class NewRun {
   std::filesystem::path wanted_;
   std::unique_ptr<UnfinishedFolder> folder_;
   bool has_config_ = false;
+  struct Log;
+  std::unique_ptr<Log> log_;
 };
 
 }  // namespace cupg

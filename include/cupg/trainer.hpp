@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cupg/config.hpp"
+#include "cupg/metrics.hpp"
 #include "cupg/summary.hpp"
 
 namespace cupg {
@@ -18,6 +19,8 @@ struct CurvePoint {
   double seconds = 0;      ///< since the agent's initialization
   double mean_return = 0;  ///< of the training episodes that ended since the last point (sampled actions)
   std::int64_t episodes = 0;
+  double mean_length = 0;  ///< of these episodes, in steps
+  Metrics metrics{};       ///< of the last update; none of it at an agent's last point, where nobody knew that it was the last
 };
 
 /// Returns of episodes played by a frozen policy, one per evaluation environment.
@@ -73,13 +76,17 @@ struct Progress {
   std::int64_t steps_limit = 0;       ///< at most as many env_steps
   double seconds = 0;                 ///< since the start, or since it was resumed
   std::optional<double> mean_return;  ///< of recent training episodes; none where none has ended yet
+  Metrics metrics{};                  ///< of the update that was measured last
   int agents_running = 0, agents_done = 0, agents_solved = 0;
 };
 
 struct TrainHooks {
   std::function<void(const Progress&)> progress;  ///< at most ten times a second
-  std::function<bool()> stop;                     ///< true: give up the current update and end (an interrupt); called often, by any thread
-  bool initial_return = false;                    ///< evaluate the untrained policy first (not counted in any time)
+  /// A new point of the learning curve of the agent `seed`; called from worker threads, one at a time. Of a training that is resumed, its
+  /// earlier points come first.
+  std::function<void(std::uint64_t seed, const CurvePoint&)> point = {};
+  std::function<bool()> stop;   ///< true: give up the current update and end (an interrupt); called often, by any thread
+  bool initial_return = false;  ///< evaluate the untrained policy first (not counted in any time)
   /// Receives what resume() goes on from (a safetensors file's bytes) about every checkpoint_seconds, in a thread of its own; agents train
   /// on meanwhile.
   std::function<void(const std::string& checkpoint)> checkpoint = {};

@@ -217,7 +217,7 @@ CUPG_FN Coefficients<float> coefficients_of(const AgentState& state) {
 CUPG_FN Next look_at(const Agents& a, int slot, const AgentState& state, const EpisodeCounts& episodes) {
   Watch& watch = a.watch[slot];
   const Progressed now = progressed(state, episodes);
-  a.looks[static_cast<std::int64_t>(slot) * kMostLooks + watch.looks] = {now};
+  a.looks[static_cast<std::int64_t>(slot) * kMostLooks + watch.looks] = {now, 0, {}};
   const Next next = watch.look(now);
   return state.diverged != 0 ? Next::pause : next;
 }

@@ -4,12 +4,18 @@
 #include <cstdint>
 #include <limits>
 
+#include "cupg/metrics.hpp"
 #include "kernels/agent/check_schedule.hpp"
 
 namespace cupg {
 
 /// Looks that an agent keeps for the training loop; then it waits.
 inline constexpr int kMostLooks = 64;
+/// Updates between two points of a learning curve at least.
+inline constexpr int kCurveUpdates = 4;
+/// Updates between two that are measured at least, where that takes a pass over all samples of an update of one pass: less than 2 % of
+/// them.
+inline constexpr int kMeasuredUpdates = 32;
 /// Episodes of a check.
 inline constexpr int kCheckEpisodes = 100;
 
@@ -27,6 +33,23 @@ struct Progressed {
 struct Look {
   Progressed at;
   std::int64_t failed = 0;  ///< 1: it was checked there, and the check failed
+  Metrics metrics;          ///< of that update, where it was measured
+};
+
+/// At which looks the learning curve has a point: at a spacing that grows with the steps, so that the longest training has some thousands.
+struct CurveSchedule {
+  std::int64_t spacing = 0, measured_spacing = 0;  ///< environment steps between two points, and between two that have metrics, at least
+  std::int64_t next = 0, next_measured = 0;        ///< the next ones come after so many
+  std::int64_t episodes = 0;                       ///< that had ended at the last point: there is none without a new one
+
+  static constexpr std::int64_t kShare = 128;  ///< of all steps so far, between two points at least
+
+  CUPG_FN void took(std::int64_t steps, std::int64_t ended, bool measured) {
+    const std::int64_t share = steps / kShare;
+    next = steps + (share > spacing ? share : spacing);
+    if (measured) next_measured = steps + (share > measured_spacing ? share : measured_spacing);
+    episodes = ended;
+  }
 };
 
 /// What becomes of an agent after a look.
@@ -48,12 +71,26 @@ struct Watch {
   std::int32_t may_improve = 1;         ///< 0: no check could tell anything any more
   std::int32_t solved = 0;              ///< 1: it was solved before, and goes on
   std::int32_t stops = 0;               ///< 1: it stops when solved
-  Progressed last;                      ///< as it stood at the last look
+  std::int32_t measured = 0;            ///< 1: the update before the last look was measured
+  std::int32_t has_point = 0;           ///< 1: the curve has a point there
+  CurveSchedule curve;
+  std::int64_t batch = 0;  ///< environment steps of an update; 0: that is known only after it
+  Progressed last;         ///< as it stood at the last look
 
   /// Updates up to the next look.
   CUPG_FN std::int64_t to_go() const { return every < updates - last.updates ? every : updates - last.updates; }
   /// Whether a look is taken after that update.
   CUPG_FN bool looks_after(std::int64_t update) const { return every > 0 && (update == updates || update % every == 0); }
+  /// Whether the curve has a point after that update, if an episode has ended.
+  CUPG_FN bool may_have_point(std::int64_t update) const {
+    return looks_after(update) && last.taken + (update - last.updates) * batch >= curve.next;
+  }
+  /// Whether that update is to be measured: known before it, as its samples must be kept.
+  CUPG_FN bool measures(std::int64_t update) const {
+    return may_have_point(update) && last.taken + (update - last.updates) * batch >= curve.next_measured;
+  }
+  /// ... the one before the next look.
+  CUPG_FN bool measures_next() const { return measures(last.updates + to_go()); }
 
   CUPG_FN bool at_end() const { return last.updates >= updates || last.taken >= steps; }
   CUPG_FN bool due() const { return may_improve != 0 && schedule.due(); }
@@ -63,6 +100,9 @@ struct Watch {
     EpisodeTally since = now.episodes;
     since -= last.episodes;
     schedule.add(now.taken - last.taken, since);
+    measured = measures(now.updates) ? 1 : 0;
+    has_point = may_have_point(now.updates) && now.episodes.episodes > curve.episodes ? 1 : 0;
+    if (has_point != 0) curve.took(now.taken, now.episodes.episodes, measured != 0);
     last = now;
     looks += 1;
     return at_end() ? Next::pause : due() ? Next::check : looks == kMostLooks ? Next::pause : Next::train;

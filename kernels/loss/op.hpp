@@ -24,6 +24,7 @@ struct ObjectiveArgs {
   const float* old_value = nullptr;
   float* grad = nullptr;   ///< [P + 1][stride] out; may be `policy`
   float* kl = nullptr;     ///< [count] out, or null: not wanted
+  float* loss = nullptr;   ///< [count] out, in place of everything else: J; or null
   int actions = 2;         ///< A, which objective_lanes has in its type
   int policy_outputs = 2;  ///< P: A logits, or 1, the difference of two
   int stride = kTile;      ///< of policy and grad
@@ -95,10 +96,9 @@ CUPG_FN float loss_scale(LossSum loss, std::int64_t samples) { return loss == Lo
 
 CUPG_BEGIN_TARGET
 
-/// The samples [at, at + kWidth<S>) of all arrays, of which those in `used` count.
-template <class Objective, int A, int P, class S>
-CUPG_FN void objective_lanes(const ObjectiveArgs& a, std::int64_t at, std::uint32_t used = ~0u) {
-  S z[P], grad[P], grad_value;
+/// The samples [at, at + kWidth<S>) of all arrays, and their policy outputs; the logits are not set.
+template <int A, int P, class S>
+CUPG_FN LossSample<A, S> loss_sample(const ObjectiveArgs& a, std::int64_t at, S (&z)[P]) {
   LossSample<A, S> s;
   for (int k = 0; k < P; ++k) z[k] = load<S>(a.policy + k * a.stride + at);
   s.value = load<S>(a.value + at);
@@ -107,6 +107,14 @@ CUPG_FN void objective_lanes(const ObjectiveArgs& a, std::int64_t at, std::uint3
   s.target = load<S>(a.target + at);
   s.old_log_probability = load<S>(a.old_log_probability + at);
   s.old_value = load<S>(a.old_value + at);
+  return s;
+}
+
+/// The derivatives of the samples [at, at + kWidth<S>), of which those in `used` count.
+template <class Objective, int A, int P, class S>
+CUPG_FN void objective_lanes(const ObjectiveArgs& a, std::int64_t at, std::uint32_t used = ~0u) {
+  S z[P], grad[P], grad_value;
+  const LossSample<A, S> s = loss_sample<A, P, S>(a, at, z);
   output_gradient<Objective>(z, s, a.coefficients, grad, grad_value);
   const S scale = splat<S>(a.scale);
   for (int k = 0; k < P; ++k) grad[k] = grad[k] * scale;
@@ -124,9 +132,23 @@ CUPG_FN void objective_lanes(const ObjectiveArgs& a, std::int64_t at, std::uint3
   if (a.kl != nullptr) store(a.kl + at, kl);
 }
 
+/// J of all samples.
+template <class Objective, int A, int P, class S>
+CUPG_COLD void objective_losses(const ObjectiveArgs& a) {
+  for (int r = 0; r < a.rows; ++r)
+    for (int i = 0; i < a.count; i += kWidth<S>) {
+      const std::int64_t at = std::int64_t{r} * a.row + i;
+      S z[P];
+      LossSample<A, S> s = loss_sample<A, P, S>(a, at, z);
+      outputs_to_logits(z, s.logits);
+      store(a.loss + at, Objective::loss(s, a.coefficients));
+    }
+}
+
 template <class Objective, class S>
 inline void objective_rows(const ObjectiveArgs& all) {
   const auto rows = [&]<int A, int P>() {
+    if (all.loss != nullptr) return objective_losses<Objective, A, P, S>(all);
     const ObjectiveArgs a = all;  // so that no store can be to it
     for (int r = 0; r < a.rows; ++r)
       for (int at = 0; at < a.count; at += kWidth<S>)

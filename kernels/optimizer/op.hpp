@@ -17,6 +17,8 @@ struct OptimizerState {
   float beta1_power = 1, beta2_power = 1;  ///< beta^t after t updates
   std::int64_t updates = 0;                ///< optimizer steps made; where every update is one step, k
   float decay_power = 1;                   ///< decay^k of the exponential schedule
+  float gradient_norm = 0;                 ///< of the last step, before it was clipped
+  float learning_rate = 0;                 ///< of the last step
   std::uint32_t unused = 0;                ///< fills the struct: states are compared word by word
 };
 
@@ -132,6 +134,8 @@ CUPG_FN StepSize begin_step(const OptimizerSettings& o, TrainingLength done, con
   step.learning_rate = scheduled_rate<float>(o, o.learning_rate, done, total, state.decay_power);
   step.value_learning_rate =
       o.value_learning_rate > 0 ? scheduled_rate<float>(o, o.value_learning_rate, done, total, state.decay_power) : step.learning_rate;
+  state.gradient_norm = norm;
+  state.learning_rate = step.learning_rate;
   state.updates += 1;
   state.beta1_power *= o.beta1;
   state.beta2_power *= o.beta2;

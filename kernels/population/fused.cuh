@@ -120,9 +120,10 @@ __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
   bool made = true;
   int since = every > 0 ? static_cast<int>(state.updates % every) : 0;  // the last look
   for (int update = 0; update < launch.updates && made; ++update) {
+    const bool log_probabilities = wants_log_probabilities(agents, slot, state);
     const auto collect = [&](int warp, int row_warp) {
       const int row = first_row(row_warp);
-      collect_rows<Env, Act, Shared>(agents, plan, weights, state, {slot, warp, row}, out, my_scratch, tally);
+      collect_rows<Env, Act, Shared>(agents, plan, weights, state, {slot, warp, row}, out, my_scratch, tally, log_probabilities);
       row_advantages<float>(advantage_args(agents.advantage, state.settings), f, out.data + static_cast<std::int64_t>(row) * f.floats(),
                             out.done + row, steps, lane_index());
     };
@@ -146,7 +147,8 @@ __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
       return sum;
     };
     if (agents.normalize_over == MomentsOver::nothing) {
-      for (int warp = warp0; warp < agents.warps; warp += block_warps) {
+      // the first warps come last, so that their rows are still there when the update is measured
+      for (int warp = warp0 + (agents.warps - 1 - warp0) / block_warps * block_warps; warp >= warp0; warp -= block_warps) {
         collect(warp, warp0);
         gradient(warp, warp0, {});
         __syncwarp();  // the flags, read by all, are written by lane 0
@@ -183,6 +185,11 @@ __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
       next = look_at(agents, slot, state, all);
     }
     __syncthreads();
+    if (agents.watch[slot].measured == 1) {
+      const float* const rows = out.data + static_cast<std::int64_t>(first_row(0)) * f.floats();
+      measure_packed<Env, Act, Shared>(agents, slot, state, measured_rows(agents, rows), weights, shared + at.scratch);
+      __syncthreads();
+    }
     if (next == Next::check) {
       play_check<Env, Act, Shared>(agents, plan, weights, slot, shared + at.scratch, next);
       __syncthreads();

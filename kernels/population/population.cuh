@@ -11,6 +11,7 @@
 #pragma once
 #include "kernels/advantage/advantage.cuh"
 #include "kernels/evaluate/op.hpp"
+#include "kernels/metrics/metrics.cuh"
 #include "kernels/moments/moments.cuh"
 #include "kernels/moments/samples.cuh"
 #include "kernels/network/small/gradient.cuh"
@@ -37,7 +38,8 @@ CUPG_FN std::int64_t population_floats(const Agents& a, int block_warps) {
 /// Of a tiled network: of whatever is under way.
 CUPG_FN std::int64_t tile_population_floats(const TiledAgents& a) {
   std::int64_t most = kMomentFloats;
-  for (const std::int64_t floats : {collect_floats(a), gradient_floats(a), parameter_stride(a), kTileThreads})
+  for (const std::int64_t floats : {std::int64_t{collect_floats(a)}, std::int64_t{gradient_floats(a)}, std::int64_t{parameter_stride(a)},
+                                    std::int64_t{kTileThreads}, measure_floats(a, kTileThreads / kWarp)})
     most = floats > most ? floats : most;
   return most;
 }
@@ -113,6 +115,10 @@ __device__ __forceinline__ void train_block(const TiledAgents& a, int slot, int 
       if (!Ops::kChecks && next == Next::check) next = Next::pause;
     }
     __syncthreads();
+    if (was_measured(a.watch[slot], state)) {
+      ops.measure();
+      __syncthreads();
+    }
     if constexpr (Ops::kChecks)
       if (next == Next::check) {
         ops.check(next);
@@ -168,6 +174,12 @@ struct SmallOps {
     for (int partial = warp0; partial < partials_of_samples(a, size); partial += warps)
       gradient_warp<Env, Act, Shared>(a, a.plan, weights, slot, number, size, partial);
   }
+  __device__ __forceinline__ void measure() const {
+    static_assert(kMetricFloats <= 4 * kWarp, "the scratch of one warp holds the sums");
+    read_weights();
+    const float* const rows = a.rows + row_index(a, slot, 0) * row_features(a).floats();
+    measure_packed<Env, Act, Shared>(a, slot, a.state[slot], measured_rows(a, rows), weights, scratch);
+  }
   __device__ __forceinline__ void check(Next& next) const {
     read_weights();  // all have read `next`
     play_check<Env, Act, Shared>(a, a.plan, weights, slot, scratch, next);
@@ -220,6 +232,17 @@ struct TiledOps {
       gradient_block<Env::kActions>(a, slot, number, m, tile, shared);
       __syncthreads();
     }
+  }
+  __device__ __forceinline__ void measure() const {
+    float* const packed = a.packed + static_cast<std::int64_t>(slot) * packed_stride(a);
+    pack_block(a.plan, a.parameters + static_cast<std::int64_t>(slot) * parameter_stride(a), packed);
+    __syncthreads();
+    const auto by = [&]<class Act>() {
+      const MeasuredSamples in = measured_samples(a, slot);
+      a.plan.shared ? measure_packed<Env, Act, true>(a, slot, a.state[slot], in, packed, shared)
+                    : measure_packed<Env, Act, false>(a, slot, a.state[slot], in, packed, shared);
+    };
+    a.plan.tanh ? by.template operator()<Tanh>() : by.template operator()<Relu>();
   }
 };
 

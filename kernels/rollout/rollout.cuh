@@ -58,10 +58,16 @@ CUPG_FN int warp_scratch(const NetworkPlan& plan) {
   return (4 + (policy > value ? policy : value)) * kWarp;
 }
 
+/// Whether somebody reads the log-probabilities of the update that is under way.
+CUPG_FN bool wants_log_probabilities(const Agents& a, int slot, const AgentState& state) {
+  return a.log_probabilities || a.watch[slot].measures(state.updates + 1);
+}
+
 /// The warp's rows: what rollout_lanes does, to the bit. `scratch` is the warp's. Returns how many rows there are.
 template <class Env, class Act, bool Shared, class Plan>
 __device__ __forceinline__ int collect_rows(const Agents& a, const Plan& plan, const float* weights, const AgentState& agent,
-                                            const WarpPlace& place, const RowArrays& out, float* scratch, EpisodeCounts& tally) {
+                                            const WarpPlace& place, const RowArrays& out, float* scratch, EpisodeCounts& tally,
+                                            bool log_probabilities) {
   constexpr int O = Env::kObservations, A = Env::kActions, P = policy_outputs(A);
   constexpr RowFeatures f{{O}, P + 1};
   constexpr SampleRow at = f.sample;
@@ -100,9 +106,9 @@ __device__ __forceinline__ int collect_rows(const Agents& a, const Plan& plan, c
     }
     float log_probability = 0.0f;
     const Action<A, float> action =
-        PolicyHead<A, float>::act(z, draws[static_cast<int>(now & 3u) * kWarp], epsilon, a.log_probabilities, log_probability);
+        PolicyHead<A, float>::act(z, draws[static_cast<int>(now & 3u) * kWarp], epsilon, log_probabilities, log_probability);
     put(at.action(), bits_float(action.number()));
-    if (a.log_probabilities) put(at.log_probability(), log_probability);
+    if (log_probabilities) put(at.log_probability(), log_probability);
     const StepResult<float> result = Env::step(s, action);
     put(at.reward(), result.reward);
     age += 1;
@@ -180,7 +186,9 @@ template <class Env, class Act, bool Shared, class Plan>
 __device__ __forceinline__ void rollout_warp(const Agents& a, const Plan& plan, const float* weights, int slot, int warp, float* scratch,
                                              EpisodeCounts& tally) {
   const WarpPlace place{slot, warp, static_cast<int>(row_index(a, slot, warp))};
-  const int rows = collect_rows<Env, Act, Shared>(a, plan, weights, a.state[slot], place, {a.rows, a.done, a.used}, scratch, tally);
+  const bool log_probabilities = wants_log_probabilities(a, slot, a.state[slot]);
+  const int rows =
+      collect_rows<Env, Act, Shared>(a, plan, weights, a.state[slot], place, {a.rows, a.done, a.used}, scratch, tally, log_probabilities);
   if (lane_index() != 0) return;
   atomicMax(&a.state[computed_anew(slot)].longest, static_cast<std::uint32_t>(rows));
   if (a.episodes) a.row_count[static_cast<std::int64_t>(slot) * a.warps + warp] = static_cast<std::uint32_t>(rows);

@@ -20,7 +20,7 @@ struct DeviceProperties {
 
 /// Bytes of static shared memory that a kernel with dynamic shared memory may declare, at most. A device's limits hold for both
 /// together, so whatever decides how much a block may take counts these.
-inline constexpr std::int64_t kStaticShared = 256;
+inline constexpr std::int64_t kStaticShared = 272;
 /// Bytes of shared memory, static and dynamic, that a block may have without asking CUDA for more.
 inline constexpr std::int64_t kSharedUnasked = 48 * 1024;
 

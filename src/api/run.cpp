@@ -3,14 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
-#include <iterator>
 
 #include "cupg/environment.hpp"
 #include "cupg/error.hpp"
 #include "src/api/arithmetic.hpp"
 #include "src/io/config_file.hpp"
 #include "src/io/files.hpp"
+#include "src/io/metrics_text.hpp"
 #include "src/io/options.hpp"
 #include "src/io/safetensors.hpp"
 #include "src/io/unfinished_folder.hpp"
@@ -25,10 +26,15 @@ void refuse_empty(const fs::path& folder) {
 }
 
 constexpr const char *kLastFile = "result.json", *kCheckpointFile = "checkpoint.safetensors";
+constexpr const char *kCsvFile = "metrics.csv", *kJsonFile = "metrics.jsonl", *kEvents = "tensorboard";
 constexpr std::size_t kMostCheckpointBytes = std::size_t{1} << 36;
 
 fs::path numbered(const fs::path& folder, int number) {
   return folder.parent_path() / fmt::format("{}-{}", folder.filename().string(), number);
+}
+
+std::unique_ptr<UnfinishedFolder> new_folder() {
+  return std::make_unique<UnfinishedFolder>(kLastFile, std::vector<std::string>{kCsvFile, kJsonFile, kEvents});
 }
 
 /// Claims `folder`, or `folder`-2, -3 ...: the first that is nobody's.
@@ -38,15 +44,6 @@ void claim_free(UnfinishedFolder& unfinished, const fs::path& folder) {
   fs::path base = folder.has_filename() ? folder : folder.parent_path();
   if (base.filename() == "." || base.filename() == "..") base = fs::absolute(base).lexically_normal().parent_path();
   for (int number = 2; !unfinished.claim(numbered(base, number)).empty();) ++number;
-}
-
-std::string curve_csv(const TrainResult& result) {
-  std::string csv = "seed,env_steps,seconds,mean_return,episodes\n";
-  for (const AgentResult& agent : result.agents)
-    for (const CurvePoint& point : agent.curve)
-      fmt::format_to(std::back_inserter(csv), "{},{},{:.6f},{:.3f},{}\n", agent.seed, point.env_steps, point.seconds, point.mean_return,
-                     point.episodes);
-  return csv;
 }
 
 bool all_finite(const std::vector<float>& values) {
@@ -87,7 +84,11 @@ fs::path write_into(UnfinishedFolder& folder, const Config& config, const TrainR
   }
   if (!result.checkpoint.empty()) folder.write(kCheckpointFile, result.checkpoint);
   folder.write("config.toml", write_config(config));
-  folder.write("curve.csv", curve_csv(result));
+  std::string csv = metrics_heading(), json;
+  for (const AgentResult& agent : result.agents)
+    for (const CurvePoint& point : agent.curve) append_csv(csv, agent.seed, point), append_json(json, agent.seed, point);
+  folder.write(kCsvFile, csv);
+  folder.write(kJsonFile, json);
   if (!receipt_json.empty()) folder.write("receipt.json", receipt_json);
   folder.write(kLastFile, result_json);
   folder.publish();
@@ -129,7 +130,15 @@ fs::path Run::write(const fs::path& folder, const Config& config, const TrainRes
   return write_into(unfinished, config, result, result_json, "");
 }
 
-NewRun::NewRun(const fs::path& folder) : wanted_(folder), folder_(std::make_unique<UnfinishedFolder>(kLastFile)) {
+/// Lines that are not in their files yet.
+struct NewRun::Log {
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point written = Clock::now();
+  std::string csv = metrics_heading(), json;
+  bool has_csv = false, has_json = false, has_events = false;  ///< the files are this training's
+};
+
+NewRun::NewRun(const fs::path& folder) : wanted_(folder), folder_(new_folder()), log_(std::make_unique<Log>()) {
   refuse_empty(folder);
   if (const std::string why = folder_->claim(folder); !why.empty())
     throw Error(ErrorKind::usage,
@@ -137,11 +146,12 @@ NewRun::NewRun(const fs::path& folder) : wanted_(folder), folder_(std::make_uniq
                             has_checkpoint(folder) ? fmt::format(" (cupg resume {0} goes on with it)", folder.string()) : ""));
 }
 
-NewRun::NewRun(fs::path wanted, std::unique_ptr<UnfinishedFolder> folder) : wanted_(std::move(wanted)), folder_(std::move(folder)) {}
+NewRun::NewRun(fs::path wanted, std::unique_ptr<UnfinishedFolder> folder)
+    : wanted_(std::move(wanted)), folder_(std::move(folder)), log_(std::make_unique<Log>()) {}
 
 NewRun NewRun::existing(const fs::path& folder, std::string& checkpoint) {
   refuse_empty(folder);
-  auto unfinished = std::make_unique<UnfinishedFolder>(kLastFile);
+  auto unfinished = new_folder();
   std::error_code failed;
   if (fs::is_directory(folder, failed) && !has_checkpoint(folder))
     throw Error(ErrorKind::usage, fmt::format("{}: has no {}; expected the folder of a training (a search has none, and one that was "
@@ -161,7 +171,27 @@ void NewRun::write_checkpoint(const Config& config, const std::string& checkpoin
   has_config_ = true;
 }
 
-NewRun::NewRun(const Config& config) : wanted_(Run::default_folder(config)), folder_(std::make_unique<UnfinishedFolder>(kLastFile)) {
+void NewRun::log(std::uint64_t seed, const CurvePoint& point) {
+  constexpr std::chrono::seconds kBetween(1);
+  append_csv(log_->csv, seed, point);
+  append_json(log_->json, seed, point);
+  if (Log::Clock::now() - log_->written < kBetween) return;
+  log_->written = Log::Clock::now();
+  const auto put = [&](const char* name, std::string& text, bool& begun) {
+    begun ? folder_->append(name, text) : folder_->write_now(name, text);
+    begun = true;
+    text.clear();
+  };
+  put(kCsvFile, log_->csv, log_->has_csv);
+  put(kJsonFile, log_->json, log_->has_json);
+}
+
+void NewRun::append_events(const std::string& name, std::string_view bytes) {
+  if (!std::exchange(log_->has_events, true)) folder_->remove_log(kEvents);
+  folder_->append(fmt::format("{}/{}", kEvents, name), bytes);
+}
+
+NewRun::NewRun(const Config& config) : wanted_(Run::default_folder(config)), folder_(new_folder()), log_(std::make_unique<Log>()) {
   claim_free(*folder_, wanted_);
 }
 
@@ -173,7 +203,7 @@ fs::path NewRun::write(const Config& config, const TrainResult& result, const st
   const IeeeArithmetic ieee;
   check_result(config, result);
   if (!folder_->is_there()) {
-    folder_ = std::make_unique<UnfinishedFolder>(kLastFile);
+    folder_ = new_folder();
     claim_free(*folder_, wanted_);
   }
   return write_into(*folder_, config, result, result_json, receipt_json);

@@ -37,6 +37,7 @@ class TellingOptions {
                    .value = "S",
                    .standard = seconds_},
                   seconds_);
+    parser.flag("tensorboard", "write the learning curves as TensorBoard's event files, too", telling.tensorboard);
     parser.flag("quiet", "no progress, the result in a line or two", telling.quiet);
     parser.flag("json", kJson, telling.json);
   }

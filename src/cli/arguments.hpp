@@ -19,7 +19,7 @@ namespace cupg::cli {
 
 /// How a training tells of itself.
 struct Telling {
-  bool quiet = false, json = false;
+  bool quiet = false, json = false, tensorboard = false;
   int checkpoint_seconds = 60;
   std::string command;  ///< as it was typed
 };

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <system_error>
 #include <utility>
 
@@ -94,14 +95,17 @@ std::string TrainProgress::text(double seconds, int columns) const {
   const bool green = style_.color && p.agents_solved > 0;
 
   // from left to right, and how much each is wanted where there is no room for all
-  const std::array<std::pair<int, std::string>, 9> parts{{
-      {7, bar(part)},
+  const Metrics& m = p.metrics;
+  const std::array<std::pair<int, std::string>, 11> parts{{
+      {9, bar(part)},
       {0, fmt::format("{:3.0f} %", 100 * part)},
-      {8, format_count(p.env_steps) + " steps"},
+      {10, format_count(p.env_steps) + " steps"},
       {5, format_rate(rate) + " steps/s"},
       {seeds_ > 1 ? 2 : -1, fmt::format("{}solved {}/{}{}", green ? "\x1b[32m" : "", p.agents_solved, seeds_, green ? "\x1b[0m" : "")},
-      {seeds_ > 1 ? 6 : -1, fmt::format("{} running", p.agents_running)},
+      {seeds_ > 1 ? 8 : -1, fmt::format("{} running", p.agents_running)},
       {rate > 0 ? 3 : -1, fmt::format("{} {} left", style_.unicode ? "\u2264" : "<=", format_seconds(left))},
+      {std::isfinite(m.entropy) ? 6 : -1, fmt::format("entropy {:.2f}", m.entropy)},
+      {std::isfinite(m.approx_kl) ? 7 : -1, fmt::format("KL {:.1g}", m.approx_kl)},
       {p.mean_return ? 1 : -1, fmt::format("return {:.1f}", p.mean_return.value_or(0))},
       {p.mean_return ? 4 : -1, std::string(kHistory, ' ')},
   }};

@@ -14,6 +14,7 @@
 #include "src/cli/origin.hpp"
 #include "src/cli/progress.hpp"
 #include "src/cli/terminal.hpp"
+#include "src/export/event_log.hpp"
 #include "src/io/options.hpp"
 #include "src/io/receipt.hpp"
 #include "src/report/curve.hpp"
@@ -62,8 +63,29 @@ TrainResult train_with_progress(Session& session) {
       }
     };
   }
+  std::optional<EventLog> events;
+  if (session.telling.tensorboard && session.folder != nullptr)
+    events.emplace(session.checkpoint ? session.checkpoint->seconds : 0,
+                   [&](const std::string& name, std::string_view bytes) { session.folder->append_events(name, bytes); });
+  std::string log_failure;  // the last one
+  const auto log = [&](const auto& write) {
+    try {
+      write();
+    } catch (const Error& e) {
+      if (e.what() != log_failure) print_over(fmt::format("cupg: {}; the training goes on\n", one_line(e.what())));
+      log_failure = e.what();
+    }
+  };
+  if (session.folder != nullptr) {
+    hooks.point = [&](std::uint64_t seed, const CurvePoint& point) {
+      log([&] { session.folder->log(seed, point); });
+      if (events) log([&] { events->add(seed, point); });
+    };
+  }
   const StatusLine line(quiet, [&](double seconds, int columns) { return progress.text(seconds, columns); });
-  return session.checkpoint ? resume(config, std::move(*session.checkpoint), hooks) : train(config, hooks);
+  TrainResult result = session.checkpoint ? resume(config, std::move(*session.checkpoint), hooks) : train(config, hooks);
+  if (events) log([&] { events->finish(); });
+  return result;
 }
 
 void print_curve(const Config& config, const TrainResult& result) {

@@ -48,7 +48,7 @@ std::int64_t CpuEngine::warp_rollout(Agent& a, Workspace& w, int warp, float* ro
   r.episodes = config_.collect == Collect::episodes;
   r.episode_limit = lane_episode_limit(config_);
   r.bootstrap = config_.advantage.truncation == Truncation::bootstrap;
-  r.log_probabilities = log_probabilities_;
+  r.log_probabilities = log_probabilities_ || (w.measured && warp < layout_.kept_warps);
   r.key = a.seed;
   r.step = a.step;
   r.epsilon = behavior_epsilon(a.settings.exploration, a.taken);

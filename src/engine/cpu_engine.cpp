@@ -24,13 +24,14 @@ CpuLayout::CpuLayout(const Config& config, NetworkKind network)
     : kind(network),
       way(choose_way(config, network)),
       tiles(make_tile_plan(config.network())),
-      features{tiles.row(), policy_outputs(tiles.actions) + 1},
+      features{tiles.row(), (network == NetworkKind::library ? tiles.actions : policy_outputs(tiles.actions)) + 1},
       parameters(padded(tiles.parameters)),
       envs(config.envs),
       warps(warps_of(config.envs)),
       kept{parameters, warps, state_size(find_environment(config.environment).id)},
       normalize(config.advantage.normalize),
-      capacity(most_steps_of_an_update(config)) {
+      capacity(most_steps_of_an_update(config)),
+      kept_warps(way == Way::rows ? warps : measured_warps(warps)) {
   record = features.sample.stride();
   if (kind == NetworkKind::library) return;
   const PackedNetwork packed(config.network());
@@ -70,13 +71,13 @@ void CpuEngine::Agent::each(const CpuLayout& l, F f) {
 
 template <class F>
 void CpuEngine::Workspace::each(const CpuLayout& l, const Config& config, F f) {
-  const bool rows_of_all = l.way == Way::rows, stepwise = l.way == Way::samples, gathered = l.way == Way::gather;
+  const bool stepwise = l.way == Way::samples, gathered = l.way == Way::gather;
   const bool of_minibatches = config.advantage.normalize_over == NormalizeOver::minibatch;
   const std::int64_t envs = l.envs, warps = l.warps, batch = envs * l.capacity, stride = tile_padded(l.tiles.observations);
   f(samples, stepwise || gathered ? batch * l.record : 0);
-  f(rows, rows_of_all ? warps * l.capacity * l.features.floats() : 0);
-  f(done, rows_of_all ? warps * l.capacity : 0);
-  f(used, rows_of_all || gathered ? warps * l.capacity : 0);
+  f(rows, l.kept_warps * l.capacity * l.features.floats());
+  f(done, l.kept_warps * l.capacity);
+  f(used, (gathered ? warps : l.kept_warps) * l.capacity);
   const std::int64_t positions = stepwise ? in_warps(batch) : !gathered ? 0 : of_minibatches ? in_warps(batch) : warps * l.capacity * kWarp;
   f(advantages, l.normalize ? positions : 0);
   f(own_advantages, l.normalize && gathered && of_minibatches ? batch : 0);
@@ -118,7 +119,7 @@ CpuEngine::CpuEngine(const Config& config, int agents, int threads, const std::o
       log_probabilities_(reads_log_probabilities(config)),
       agents_(static_cast<std::size_t>(agents)),
       workspaces_(static_cast<std::size_t>(workspaces(agents, threads, library.has_value()))),
-      memory_(library ? 0 : static_cast<std::size_t>(threads)) {
+      memory_(static_cast<std::size_t>(library ? 1 : threads)) {
   const auto allocate = []<class T>(AlignedArray<T>& array, std::int64_t elements) { array = AlignedArray<T>(elements); };
   if (library) {
     library_.emplace(config, *library, ops_, team_, [this] { leave_if_stopped(); });
@@ -141,7 +142,7 @@ std::int64_t CpuEngine::bytes(const Config& config, int agents, int threads) {
   Workspace().each(layout, config, count(workspace));
   if (layout.way == Way::gather || layout.way == Way::samples) workspace += 4 * layout.envs * layout.capacity;  // samples' numbers
   ThreadMemory().each(layout, count(thread));
-  const std::int64_t memory = library ? LibraryNetwork::bytes(config, threads) + initialize_bytes(config) : threads * thread;
+  const std::int64_t memory = library ? LibraryNetwork::bytes(config, threads) + initialize_bytes(config) + thread : threads * thread;
   return agents * agent + workspaces(agents, threads, library) * workspace + memory;
 }
 
@@ -159,19 +160,26 @@ void CpuEngine::reset(int agent, std::uint64_t seed, int number) {
 }
 
 void CpuEngine::update(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) {
+  update_all(agents, updates, reports, false);
+}
+void CpuEngine::update_measured(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) {
+  update_all(agents, updates, reports, true);
+}
+
+void CpuEngine::update_all(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports, bool measured) {
   for (UpdateReport& r : reports) r = {};
   if (updates <= 0) return;
   if (library_) {
     library_->begin();
-    for (std::size_t i = 0; i < agents.size(); ++i) update_agent(at(agents[i]), updates, reports[i], workspaces_[0], 0);
+    for (std::size_t i = 0; i < agents.size(); ++i) update_agent(at(agents[i]), updates, reports[i], workspaces_[0], 0, measured);
   } else if (agents.size() == 1) {
-    crew_.lead([&] { update_agent(at(agents[0]), updates, reports[0], workspaces_[0], 0); });
+    crew_.lead([&] { update_agent(at(agents[0]), updates, reports[0], workspaces_[0], 0, measured); });
   } else {
     std::atomic<std::size_t> next{0};
     team_.run([&](int member) {
       if (member >= static_cast<int>(workspaces_.size())) return;
       for (std::size_t i = next++; i < agents.size(); i = next++)
-        update_agent(at(agents[i]), updates, reports[i], workspaces_[static_cast<std::size_t>(member)], member);
+        update_agent(at(agents[i]), updates, reports[i], workspaces_[static_cast<std::size_t>(member)], member, measured);
     });
   }
   for (std::size_t i = 0; i < agents.size(); ++i) {
@@ -189,12 +197,13 @@ void CpuEngine::copy(const KeptSizes& sizes, const From& from, To& to) {
       to);
 }
 
-void CpuEngine::update_agent(Agent& a, std::int64_t updates, UpdateReport& report, Workspace& w, int member) {
+void CpuEngine::update_agent(Agent& a, std::int64_t updates, UpdateReport& report, Workspace& w, int member, bool measured) {
   for (int warp = 0; warp < layout_.warps && layout_.way == Way::samples; ++warp)
     ops_.observe_padded(environment_.id, a.environments.data(), warp, config_.envs, w.observation.data());
   if (can_stop()) copy(layout_.kept, static_cast<const Kept&>(a), a.before);
   while (report.updates < updates && report.finite) {
     EpisodeTally tally;
+    w.measured = measured && report.updates + 1 == updates;
     try {
       begin_collecting(w);
       if (layout_.way == Way::fused) {
@@ -205,6 +214,7 @@ void CpuEngine::update_agent(Agent& a, std::int64_t updates, UpdateReport& repor
         end_collecting(a, w, tally);
         report.finite = optimize(a, w, member);
       }
+      if (w.measured && report.finite) report.metrics = measure(a, w, member, {a.updates, a.taken});
     } catch (const Stopped&) {
       copy(layout_.kept, a.before, static_cast<Kept&>(a));
       pack(a);

@@ -44,7 +44,7 @@ struct CpuLayout {
   NetworkKind kind;
   Way way;
   TilePlan tiles;         ///< of a library's network, sizes alone
-  RowFeatures features;   ///< of small networks
+  RowFeatures features;   ///< of small networks, and of what is measured
   int record_fields = 0;  ///< of their samples, that minibatches read
   int record = 0;         ///< floats of a sample: with those fields alone, or of a tiled or library's network all
   int parameters = 0;     ///< padded
@@ -57,6 +57,7 @@ struct CpuLayout {
   bool normalize = false;
   std::int64_t capacity = 0;  ///< rows of an environment
   std::int64_t rows = 0;      ///< rows of a small network that a thread holds
+  int kept_warps = 0;         ///< whose rows outlive their gradient
 };
 
 class CpuEngine final : public Engine {
@@ -68,6 +69,7 @@ class CpuEngine final : public Engine {
 
   void reset(int agent, std::uint64_t seed, int number) override;
   void update(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) override;
+  void update_measured(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) override;
   Evaluation evaluate(int agent, const EvaluationRequest& request) override;
   std::span<const float> parameters(int agent) const override;
   void set_parameters(int agent, std::span<const float> parameters) override;
@@ -99,8 +101,8 @@ class CpuEngine final : public Engine {
   /// What one update needs, however many agents there are: belongs to the thread that leads it.
   struct Workspace {
     AlignedArray<float> samples;                            // [N][capacity] one beside the other
-    AlignedArray<float> rows;                               // [warps][capacity] rows
-    AlignedArray<std::uint32_t> done, used;                 // [warps][capacity] flags of rows
+    AlignedArray<float> rows;                               // [kept warps][capacity] rows, of all warps or of those that are measured
+    AlignedArray<std::uint32_t> done, used;                 // [kept warps][capacity] flags of rows
     AlignedArray<float> advantages;                         // where they are normalized: of rows or positions, [32] each
     AlignedArray<float> own_advantages;                     // [N][capacity] of a small network's samples, for the moments of minibatches
     AlignedArray<float> sums;                               // of their moments: [partials of the batch]
@@ -113,10 +115,13 @@ class CpuEngine final : public Engine {
     AlignedArray<float> gradient;                           // as the parameters
     std::vector<std::uint32_t> numbered;                    // [B] where sample number i lies
     std::int64_t collected = 0;                             // B
-    std::vector<std::int64_t> lengths;                      // [N] steps of each environment in this update
-    std::vector<EpisodeTally> tallies;                      // [warps] episodes that ended
-    std::vector<std::int64_t> row_counts;                   // [warps] rows that they fill
-    std::vector<int> cut;                                   // environments that the limit cut in this step
+    Moments first_moments;                                  // of the advantages of the update's first minibatch
+    bool measured = false;                                  // the update that is under way
+    float metric_sums[kMeasuredWarps][kMetricSums] = {};
+    std::vector<std::int64_t> lengths;     // [N] steps of each environment in this update
+    std::vector<EpisodeTally> tallies;     // [warps] episodes that ended
+    std::vector<std::int64_t> row_counts;  // [warps] rows that they fill
+    std::vector<int> cut;                  // environments that the limit cut in this step
 
     template <class F>
     void each(const CpuLayout& l, const Config& config, F f);
@@ -152,7 +157,8 @@ class CpuEngine final : public Engine {
   /// The derivatives in this instruction set: a built-in objective's from the ops, another's from where it was registered.
   static ObjectiveRows loss_of(const ObjectiveInfo& objective, const CpuOps& ops);
 
-  void update_agent(Agent& a, std::int64_t updates, UpdateReport& report, Workspace& w, int member);
+  void update_all(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports, bool measured);
+  void update_agent(Agent& a, std::int64_t updates, UpdateReport& report, Workspace& w, int member, bool measured);
   void pack(Agent& a);
   template <class From, class To>
   static void copy(const KeptSizes& sizes, const From& from, To& to);
@@ -200,6 +206,14 @@ class CpuEngine final : public Engine {
   /// The sums of some rows into a partial.
   void sum_rows(const Agent& a, ThreadMemory& m, float* rows, const std::uint32_t* used, std::int64_t count, Known known, const Loss& loss,
                 float* partial) const;
+  // ---- cpu_metrics.cpp
+  /// Of the update that has just been made, before which the agent had `done` behind it.
+  Metrics measure(Agent& a, Workspace& w, int member, const TrainingLength& done);
+  /// The rows of a measured warp, from samples.
+  void gather_measured(Workspace& w, int warp);
+  /// The rows' outputs by the present weights, where the network is a library's.
+  void library_outputs(const Agent& a, Workspace& w, int member);
+
   /// The tree over the partials, in the order of the parameters.
   float finish_gradient(Workspace& w, std::int64_t partials);
   bool step(Agent& a, Workspace& w);

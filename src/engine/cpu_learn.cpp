@@ -37,10 +37,14 @@ bool CpuEngine::fused_update(Agent& a, Workspace& w, int member) {
   const Loss loss{present_coefficients(a.settings, {a.updates, a.taken}), {}, loss_scale(config_.objective.loss, config_.batch())};
   each_part(layout_.warps, member, [&](int warp, ThreadMemory& m) {
     float* const hidden = layout_.hidden > 0 ? m.hidden.data() : nullptr;
-    const std::int64_t count = warp_rollout(a, w, warp, m.rows.data(), m.done.data(), m.used.data(), hidden);
-    sum_rows(a, m, m.rows.data(), m.used.data(), count, hidden != nullptr ? Known::activations : Known::outputs, loss,
+    const bool kept = w.measured && warp < layout_.kept_warps;
+    float* const rows = kept ? w.rows + warp * layout_.capacity * layout_.features.floats() : m.rows.data();
+    std::uint32_t* const used = kept ? w.used + warp * layout_.capacity : m.used.data();
+    const std::int64_t count = warp_rollout(a, w, warp, rows, m.done.data(), used, hidden);
+    sum_rows(a, m, rows, used, count, hidden != nullptr ? Known::activations : Known::outputs, loss,
              w.partials + std::int64_t{warp} * layout_.partial);
   });
+  w.first_moments = {};
   finish_gradient(w, layout_.warps);
   return step(a, w);
 }
@@ -67,6 +71,7 @@ bool CpuEngine::optimize(Agent& a, Workspace& w, int member) {
           kl = samples_gradient(a, w, mine, count, loss, member);
           break;
       }
+      if (epoch == 0 && m == 0) w.first_moments = loss.moments;
       if (!step(a, w)) return false;
     }
     const float target = a.settings.objective.target_kl;

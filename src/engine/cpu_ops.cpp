@@ -82,6 +82,20 @@ void forward_small(int environment, const NetworkPlan& plan, const float* weight
   });
 }
 
+void forward_rows(int environment, const NetworkPlan& plan, const float* weights, float* rows, std::int64_t count, float* scratch) {
+  with_environment(environment, [&]<class Env>() {
+    with_network(plan.tanh, plan.shared, [&]<class Act, bool Shared>() {
+      small_forward<Act, Env::kObservations, policy_outputs(Env::kActions), Shared, false, Wide>(plan, weights, rows, count, nullptr,
+                                                                                                 scratch);
+    });
+  });
+}
+
+void metrics_of_rows(const MetricArgs& a, float* lanes) {
+  if (a.features.outputs == 2) return metric_rows<2, 1, Wide>(a, lanes);
+  with_actions(a.actions, [&]<int A>() { metric_rows<A, A, Wide>(a, lanes); });
+}
+
 template <class Env, class Act, bool Shared>
 [[gnu::noinline]] void backward_warp(const SmallArgs& a) {
   small_backward<Act, Env::kObservations, policy_outputs(Env::kActions), Shared, Narrow>(a);
@@ -324,6 +338,8 @@ constexpr CpuOps kOps{.isa = CUPG_NAME(CUPG_TARGET),
                       .row_advantages = advantages_of_rows,
                       .row_moments = moments_of_rows,
                       .small_forward = forward_small,
+                      .rows_forward = forward_rows,
+                      .metrics = metrics_of_rows,
                       .small_backward = backward_small,
                       .unpack_row = unpack,
                       .gather_row = gather,

@@ -8,6 +8,7 @@
 #include "kernels/evaluate/step.hpp"
 #include "kernels/math/initialize.hpp"
 #include "kernels/math/permutation.hpp"
+#include "kernels/metrics/op.hpp"
 #include "kernels/moments/op.hpp"
 #include "kernels/network/batch.hpp"
 #include "kernels/network/library/dense.hpp"
@@ -55,6 +56,10 @@ struct CpuOps {
                       float* sums);
   /// hidden: null where nobody wants the activations.
   void (*small_forward)(int environment, const NetworkPlan&, const float* weights, float* rows, std::int64_t count, float* hidden);
+  /// The same of tiled networks too, with packed weights as evaluations read them; scratch has kEvaluateScratch floats.
+  void (*rows_forward)(int environment, const NetworkPlan&, const float* weights, float* rows, std::int64_t count, float* scratch);
+  /// lanes [kMetricSums][32]
+  void (*metrics)(const MetricArgs&, float* lanes);
   void (*small_backward)(int environment, const SmallArgs&);
   /// The first `fields` features of the first `lanes` lanes of a row to records, lane l's to to[l * distance]; a record has room for whole
   /// fours of them.

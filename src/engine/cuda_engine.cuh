@@ -70,6 +70,7 @@ class CudaEngine final : public Engine {
     const PackedNetwork network(config.network());
     const TiledAgents a = agent_settings(config, &network);
     std::size_t most = std::max(float_bytes(parameter_stride(a)), weights_bytes(a, kEvaluateWarps));
+    most = std::max(most, float_bytes(measure_floats(a, kMeasuredWarps)));
     if (a.kind == NetworkKind::small) {
       most = std::max(most, weights_bytes(a, kRolloutWarps));
       most = std::max(most, float_bytes(population_floats(a, kPopulationWarps)));
@@ -126,6 +127,21 @@ class CudaEngine final : public Engine {
     for (std::size_t i = 0; i < agents.size(); ++i) reports[i] = states_.report(agents[i]);
   }
 
+  void update_measured(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) override {
+    update(agents, updates - 1, reports);
+    for (std::size_t i = 0; i < agents.size(); ++i) {
+      if (!reports[i].finite) continue;
+      UpdateReport last;
+      update(agents.subspan(i, 1), 1, std::span(&last, 1));
+      reports[i].episodes += last.episodes;
+      reports[i].updates += last.updates;
+      reports[i].env_steps += last.env_steps;
+      reports[i].finite = last.finite;
+      reports[i].parameters_finite = last.parameters_finite;
+      if (last.finite && last.updates > 0) reports[i].metrics = library_->measure();
+    }
+  }
+
   /// Everything is under way when this returns: the agents pause by themselves.
   void begin_training(std::span<const int> agents, std::span<const Watch> watches) override {
     if (!library_) end_training();
@@ -144,7 +160,14 @@ class CudaEngine final : public Engine {
       return launch_population(stream_, environment_.id, agents_, shape_.population, static_cast<int>(looks * every), count);
     constexpr std::int64_t kLaunches = 8;  // a paused agent's kernels return at once, but are launched
     looks = std::min(looks, waits_for_count() ? 1 : kLaunches);
-    for (std::int64_t k = 0; k < looks * every; ++k) launch_update(count);
+    for (std::int64_t k = 1; k <= looks * every; ++k) {
+      launch_update(count);
+      const auto may_be_measured = [&](const Trained& t) {  // where points are taken on the way, the next one comes later
+        const Watch& w = t.watch;
+        return w.batch == 0 || states_.told(t.agent).taken + k * w.batch >= w.curve.next_measured;
+      };
+      if (std::any_of(training_.begin(), training_.end(), may_be_measured)) launch_measure(stream_, environment_.id, agents_, count);
+    }
   }
   std::span<const AgentReport> end_training() override {
     if (library_) return Engine::end_training();
@@ -159,7 +182,10 @@ class CudaEngine final : public Engine {
     for (const Trained& t : training_) {
       const Look* const looks = host_looks_.data() + std::int64_t{t.agent} * kMostLooks;
       const int count = host_watch_[t.agent].looks;
-      for (int i = 0; i < count; ++i) reports_.push_back({t.agent, states_.report_to(t.agent, looks[i].at), looks[i].failed != 0});
+      for (int i = 0; i < count; ++i) {
+        reports_.push_back({t.agent, states_.report_to(t.agent, looks[i].at), looks[i].failed != 0});
+        reports_.back().report.metrics = looks[i].metrics;
+      }
       const UpdateReport last = states_.report(t.agent);
       if (!last.finite || last.updates > 0) {
         reports_.push_back({t.agent, last, false});

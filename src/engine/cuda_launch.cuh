@@ -6,6 +6,7 @@
 #include "envs/registry.hpp"
 #include "kernels/advantage/advantage.cuh"
 #include "kernels/evaluate/evaluate.cuh"
+#include "kernels/metrics/metrics.cuh"
 #include "kernels/moments/moments.cuh"
 #include "kernels/moments/samples.cuh"
 #include "kernels/network/small/gradient.cuh"
@@ -169,6 +170,18 @@ void launch_optimizer(runtime::Stream& stream, const TiledAgents& a, int count, 
   const int spacing = launch_reduce(stream, a, count, partials);
   runtime::launch(stream, "optimizer", optimizer_kernel, dim3(static_cast<unsigned>(count)), dim3(kOptimizerThreads),
                   float_bytes(parameter_stride(a)), a, number, spacing);
+}
+
+// ---- what updates did
+
+void launch_measure(runtime::Stream& stream, int environment, const TiledAgents& a, int count) {
+  if (count == 0) return;
+  expect_objective(a.objective_number);
+  const int warps = measured_warps(a.warps);
+  with_variant(environment, a.plan, [&]<class Env, class Act, bool Shared, int>() {
+    runtime::launch(stream, "measure", measure_kernel<Env, Act, Shared>, dim3(static_cast<unsigned>(count)), warp_block(warps),
+                    float_bytes(measure_floats(a, warps)), a);
+  });
 }
 
 // ---- evaluations

@@ -29,6 +29,10 @@ void launch_tile_gradient(runtime::Stream& stream, int environment, const TiledA
                           unsigned threads);
 void launch_optimizer(runtime::Stream& stream, const TiledAgents& a, int count, int partials, MinibatchNumber number);
 
+// ---- what updates did
+/// Of the agents whose last update is to be measured, into their last looks.
+void launch_measure(runtime::Stream& stream, int environment, const TiledAgents& a, int count);
+
 // ---- evaluations
 void launch_evaluate(runtime::Stream& stream, int environment, const Agents& a, const EvaluateKernelArgs& job, int count);
 

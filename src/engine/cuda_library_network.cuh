@@ -10,6 +10,7 @@
 #pragma once
 #include <algorithm>
 
+#include "kernels/metrics/metrics.cuh"
 #include "kernels/network/library/loss.cuh"
 #include "kernels/optimizer/wide.cuh"
 #include "kernels/rollout/library.cuh"
@@ -192,6 +193,28 @@ class CudaLibraryNetwork {
     network_.load(arrays_.parameters.data());
   }
 
+  /// What the last update of the chosen agent did, whose weights are here still.
+  Metrics measure() {
+    const int n = std::min(config_.envs, kMeasuredEnvs);
+    const std::int64_t rows = n * agents_.capacity;
+    if (metrics_.size() == 0) {
+      measured_observation_ = runtime::Buffer<float>(rows * observation_stride(), "metrics");
+      measured_output_ = runtime::Buffer<float>(rows * network_.outputs(), "metrics");
+      metrics_ = runtime::Buffer<Metrics>(1, "metrics");
+      host_metrics_ = runtime::PinnedBuffer<Metrics>(1, "metrics");
+    }
+    with_environment(environment_.id, [&]<class Env>() {
+      runtime::launch(stream_, "measured_observations", measured_observations_kernel<Env>, dim3(blocks_of(rows, kReduceThreads)),
+                      dim3(kReduceThreads), 0, agents_, n, measured_observation_.data());
+      forward(measured_observation_.data(), rows, -1, measured_output_.data(), DenseNetwork::Part::all);
+      runtime::launch(stream_, "measure_outputs", measure_outputs_kernel<Env>, dim3(1), warp_block(measured_warps(agents_.warps)), 0,
+                      agents_, static_cast<const float*>(measured_output_.data()), n, metrics_.data());
+    });
+    runtime::download(stream_, host_metrics_.data(), metrics_.data(), 1);
+    stream_.synchronize("metrics");
+    return host_metrics_[0];
+  }
+
   /// Episodes of the chosen agent, whose weights have been taken, side by side, a step at a time.
   Evaluation evaluate(const EvaluationRequest& request) {
     constexpr int kLookEvery = 16;
@@ -256,6 +279,9 @@ class CudaLibraryNetwork {
   WideOptimizerArgs optimizer_;
   CudaPlayArrays play_;
   runtime::PinnedBuffer<std::uint32_t> host_left_;
+  runtime::Buffer<float> measured_observation_, measured_output_;
+  runtime::Buffer<Metrics> metrics_;
+  runtime::PinnedBuffer<Metrics> host_metrics_;
 };
 
 CUPG_END_TARGET

@@ -106,12 +106,14 @@ std::span<const AgentReport> Engine::end_training() {
   auto left = std::span(training_);
   while (!left.empty()) {  // those with as many updates to go are updated together
     const std::int64_t updates = left[0].watch.to_go();
-    const auto others = std::stable_partition(left.begin(), left.end(), [&](const Trained& t) { return t.watch.to_go() == updates; });
+    const bool measured = left[0].watch.measures_next();
+    const auto others = std::stable_partition(
+        left.begin(), left.end(), [&](const Trained& t) { return t.watch.to_go() == updates && t.watch.measures_next() == measured; });
     const auto count = static_cast<std::size_t>(others - left.begin());
     together_.clear();
     for (const Trained& t : left.first(count)) together_.push_back(t.agent);
     together_reports_.resize(count);
-    update(together_, updates, together_reports_);
+    measured ? update_measured(together_, updates, together_reports_) : update(together_, updates, together_reports_);
     for (std::size_t i = 0; i < count; ++i) reports_.push_back({together_[i], together_reports_[i], false});
     left = left.subspan(count);
   }

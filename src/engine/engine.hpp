@@ -11,6 +11,7 @@
 
 #include "cupg/config.hpp"
 #include "cupg/environment.hpp"
+#include "cupg/metrics.hpp"
 #include "cupg/trainer.hpp"
 #include "kernels/agent/snapshot.hpp"
 #include "kernels/agent/watch.hpp"
@@ -25,6 +26,7 @@ struct UpdateReport {
   std::int64_t env_steps = 0;     ///< environment steps that they took
   bool finite = true;             ///< false: a gradient was NaN or infinite; the agent stands before that update
   bool parameters_finite = true;  ///< false: a parameter is NaN or infinite
+  Metrics metrics;                ///< of the last update, where they were asked for
 };
 
 /// What one of several agents did up to one of its looks.
@@ -80,6 +82,11 @@ class Engine {
   void stop_when(std::function<bool()> stop) { stop_ = std::move(stop); }
 
  protected:
+  /// update(), and the metrics of each agent's last update, for this class's end_training().
+  virtual void update_measured(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) {
+    update(agents, updates, reports);
+  }
+
   struct Stopped {};
   bool can_stop() const { return stop_ != nullptr; }
   bool stopped() const { return stop_ && stop_(); }

@@ -24,4 +24,28 @@ void each_hyperparameter(Optimizer& o, Objective& j, Discount& gamma, Discount& 
   f(exploration, own.exploration);
 }
 
+/// f(name, number) for all that an agent of its own has.
+template <class Own, class F>
+void each_number_of_own(Own& own, F f) {
+  f("learning_rate", own.learning_rate);
+  f("value_learning_rate", own.value_learning_rate);
+  f("decay", own.decay);
+  f("beta1", own.beta1);
+  f("beta2", own.beta2);
+  f("alpha", own.alpha);
+  f("eps", own.eps);
+  f("max_grad_norm", own.max_grad_norm);
+  f("gamma", own.gamma);
+  f("lambda", own.lambda);
+  f("entropy_coef", own.entropy_coef);
+  f("value_coef", own.value_coef);
+  f("clip", own.clip);
+  f("value_clip", own.value_clip);
+  f("target_kl", own.target_kl);
+  f("exploration_start", own.exploration.start);
+  f("exploration_end", own.exploration.end);
+  f("exploration_steps", own.exploration.steps);
+  f("schedule_updates", own.schedule_updates);
+}
+
 }  // namespace cupg

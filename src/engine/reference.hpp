@@ -15,6 +15,7 @@
 #include "cupg/environment.hpp"
 #include "envs/registry.hpp"
 #include "kernels/math/permutation.hpp"
+#include "kernels/metrics/op.hpp"
 #include "kernels/network/forward.hpp"
 #include "kernels/optimizer/op.hpp"
 #include "kernels/reduce/op.hpp"
@@ -277,6 +278,8 @@ class Agent {
   bool update(EpisodeTally& tally, std::int64_t& env_steps) {
     collect(tally);
     advantages();
+    coefficients_ = coefficients();
+    first_mean_ = 0, first_inverse_sd_ = 1;
     const auto n = static_cast<std::uint32_t>(samples.size());
     const auto part = n / static_cast<std::uint32_t>(config_.minibatches);
     for (std::uint32_t epoch = 0; epoch < static_cast<std::uint32_t>(config_.epochs); ++epoch) {
@@ -288,7 +291,9 @@ class Agent {
       };
       Real kl = 0;
       for (std::uint32_t m = 0; m < n; m += part) {
-        const Sums sums = gradient_of(config_.minibatches == 1 ? batch() : minibatch(m));
+        const Order samples_of = config_.minibatches == 1 ? batch() : minibatch(m);
+        if (epoch == 0 && m == 0 && normalizes_minibatches()) moments(samples_of, first_mean_, first_inverse_sd_);
+        const Sums sums = gradient_of(samples_of);
         if (!optimize(sums.gradient)) return false;
         kl = sums.kl / static_cast<Real>(part);
       }
@@ -301,10 +306,51 @@ class Agent {
     return true;
   }
 
+  /// What the last update did: its first environments' samples by the parameters that it left, a lane an environment.
+  Metrics metrics() const {
+    const std::size_t environments = std::min<std::size_t>(first_.size() - 1, kMeasuredEnvs);
+    const Real n = static_cast<Real>(first_[environments]);
+    // f(sample, sum) of every sample, in the order of a small network's rows.
+    const auto summed = [&](auto f) {
+      std::vector<Real> warps;
+      for (std::size_t begin = 0; begin < environments; begin += kWarp) {
+        Real lanes[kWarp] = {};
+        for (std::size_t e = begin; e < std::min(environments, begin + kWarp); ++e)
+          for (std::size_t i = first_[e]; i < first_[e + 1]; ++i) lanes[e - begin] = f(samples[i], lanes[e - begin]);
+        warps.push_back(butterfly(lanes));
+      }
+      return tree(warps);
+    };
+    const MetricConstants<Real> c{summed([](const Sample& s, Real sum) { return sum + s.target; }) / n,
+                                  summed([](const Sample& s, Real sum) { return sum + s.value; }) / n, coefficients_.clip};
+    Real sums[kMetricSums];
+    for (int k = 0; k < kMetricSums; ++k)
+      sums[k] = summed([&](const Sample& s, Real sum) {
+        Real z[policy_outputs(A)], all[kMetricSums] = {};
+        all[k] = sum;
+        LossSample<A, Real> x;
+        network_.forward_outputs(parameters.data(), s.observation, z, x.value);
+        outputs_to_logits(z, x.logits);
+        x.action = s.action;
+        x.advantage = (s.advantage - first_mean_) * first_inverse_sd_;
+        x.target = s.target;
+        x.old_log_probability = s.log_probability;
+        x.old_value = s.value;
+        const Coefficients<Real> policy_alone{Real(0), Real(0), coefficients_.clip, coefficients_.value_clip};
+        add_metrics(x, Objective::loss(x, policy_alone), c, true, all);
+        return all[k];
+      });
+    return finish_metrics(sums, n, Objective::kTraits.value, Objective::kTraits.ratio, optimizer_);
+  }
+
   /// Of the minibatch that consists of these samples, with the present parameters.
   Sums gradient(const std::vector<std::uint32_t>& minibatch) const { return gradient_of(positions(minibatch)); }
   Sums gradient_of(const Order& order) const {
     return with_outputs([&]<int P>() { return gradient_by<P>(order); });
+  }
+
+  bool normalizes_minibatches() const {
+    return config_.advantage.normalize && config_.advantage.normalize_over == NormalizeOver::minibatch;
   }
 
   /// Of the present update.
@@ -398,7 +444,7 @@ class Agent {
         s.target = has_value ? s.advantage + s.value : s.advantage;
       }
     }
-    if (!config_.advantage.normalize || config_.advantage.normalize_over == NormalizeOver::minibatch) return;
+    if (!config_.advantage.normalize || normalizes_minibatches()) return;
     const auto normalize = [&](const Order& order) {
       Real mean, inverse_sd;
       moments(order, mean, inverse_sd);
@@ -456,7 +502,7 @@ class Agent {
     each(order, [&](std::uint32_t) { ++size; });
     const Real scale = config_.objective.loss == LossSum::mean ? Real(1) / static_cast<Real>(size) : Real(1);
     Real mean = 0, inverse_sd = 1;
-    if (config_.advantage.normalize && config_.advantage.normalize_over == NormalizeOver::minibatch) moments(order, mean, inverse_sd);
+    if (normalizes_minibatches()) moments(order, mean, inverse_sd);
     const Coefficients<Real> c = coefficients();
     const std::size_t n = parameters.size() + 1;  // numbers that are summed: the gradient, and the estimates of KL
     std::vector<std::vector<Real>> partials(n);
@@ -581,10 +627,13 @@ class Agent {
       return scheduled_rate<Real>(o, lr, {updates_, taken_}, schedule_end_, Real(optimizer_.decay_power));
     };
     const Real lr = rate(o.learning_rate), value_lr = o.value_learning_rate > 0 ? rate(o.value_learning_rate) : lr;
+    optimizer_.gradient_norm = static_cast<float>(norm);
+    optimizer_.learning_rate = static_cast<float>(lr);
     optimizer_.updates += 1;
     optimizer_.beta1_power *= o.beta1;
     optimizer_.beta2_power *= o.beta2;
-    const Real correction1 = Real(1) / (Real(1) - optimizer_.beta1_power), correction2 = Real(1) / (Real(1) - optimizer_.beta2_power);
+    const Real correction1 = Real(1) / (Real(1) - Real(optimizer_.beta1_power)),
+               correction2 = Real(1) / (Real(1) - Real(optimizer_.beta2_power));
     for (std::size_t i = 0; i < gradient.size(); ++i) {
       const Real g = gradient[i] * scale, step = (value_network_[i / kWarp] >> (i % kWarp) & 1u) != 0 ? value_lr : lr;
       Real &p = parameters[i], &m = first_moment_[i], &v = second_moment_[i];
@@ -613,8 +662,10 @@ class Agent {
   std::int64_t updates_ = 0, taken_ = 0;
   std::vector<typename Env::template State<Real>> state_;
   std::vector<std::uint32_t> age_;
-  std::vector<Real> episode_return_;  // of the running episodes, so far
-  std::vector<std::size_t> first_;    // of each environment's samples, and their end
+  std::vector<Real> episode_return_;            // of the running episodes, so far
+  std::vector<std::size_t> first_;              // of each environment's samples, and their end
+  Coefficients<Real> coefficients_;             // of the last update
+  Real first_mean_ = 0, first_inverse_sd_ = 1;  // of its first minibatch's advantages
   std::vector<Real> first_moment_, second_moment_;
   OptimizerState optimizer_;
 };

@@ -23,6 +23,11 @@ class ReferenceEngine final : public Engine {
       r.parameters_finite = all_finite(parameters(agents[i]));
     }
   }
+  void update_measured(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) override {
+    update(agents, updates, reports);
+    for (std::size_t i = 0; i < agents.size(); ++i)
+      if (reports[i].finite) reports[i].metrics = at(agents[i]).metrics();
+  }
   Evaluation evaluate(int agent, const EvaluationRequest& request) override {
     std::vector<float> returns;
     for (int i = 0; i < request.episodes; ++i) returns.push_back(at(agent).play(i, request));

@@ -13,6 +13,7 @@
 
 #include "cupg/error.hpp"
 #include "src/api/text.hpp"
+#include "src/engine/hyperparameters.hpp"
 #include "src/engine/settings.hpp"
 #include "src/io/config_file.hpp"
 #include "src/io/options.hpp"
@@ -91,6 +92,15 @@ void each_number_of_point(Point& p, F f) {
   f("curve.seconds", p.seconds);
   f("curve.mean_return", p.mean_return);
   f("curve.episodes", p.episodes);
+  f("curve.mean_length", p.mean_length);
+  f("curve.policy_loss", p.metrics.policy_loss);
+  f("curve.value_loss", p.metrics.value_loss);
+  f("curve.entropy", p.metrics.entropy);
+  f("curve.approx_kl", p.metrics.approx_kl);
+  f("curve.clip_fraction", p.metrics.clip_fraction);
+  f("curve.explained_variance", p.metrics.explained_variance);
+  f("curve.gradient_norm", p.metrics.gradient_norm);
+  f("curve.learning_rate", p.metrics.learning_rate);
 }
 constexpr const char *kPoints = "curve.points", *kLength = "message.length", *kMessage = "message";
 
@@ -264,7 +274,7 @@ void progress_tensors(Rows& file, const KeptSizes& sizes, Progress& p) {
       sizes, [&](const char* of, std::int64_t width, auto& array) { file.array(of, static_cast<std::uint64_t>(width), array); },
       p.snapshot);
   best_parameters(file, static_cast<std::uint64_t>(sizes.parameters), p.result.best_parameters);
-  file.curve(p.curve.points(), CurveRecorder::kMost - 1);  // which are merged when there is one more
+  file.curve(p.curve.points(), CurveRecorder::kMost - 1);  // and one at the end
 }
 
 template <class Rows, class Result>
@@ -276,16 +286,34 @@ void result_tensors(Rows& file, const KeptSizes& sizes, Result& r) {
   file.text(r.message);
 }
 
-constexpr const char *kAgents = "agent", *kResults = "result";
+constexpr const char *kAgents = "agent", *kResults = "result", *kOwn = "own";
 
-/// f(file, record) for the rows of a group, whose numbers rise.
-template <class F>
-void each_row(File& file, const char* group, Checkpoint& c, F f) {
+std::uint64_t rows_of(const File& file, const char* group, const Checkpoint& c) {
   const std::string& text = file.metadata(group);
   const bool digits = !text.empty() && text.size() < 10 && text.find_first_not_of("0123456789") == std::string::npos;
   const std::uint64_t rows = digits ? std::stoull(text) : 0;
   if (!digits || rows > static_cast<std::uint64_t>(c.config.seeds))
     file.refuse(fmt::format("its metadata say of {} {}; expected 0 to {}", group, in_quotes(text), c.config.seeds));
+  return rows;
+}
+
+/// Of agents that have some.
+void read_hyperparameters(File& file, Checkpoint& c) {
+  const std::uint64_t rows = rows_of(file, kOwn, c);
+  Reader reader(file, kOwn, rows);
+  for (std::uint64_t row = 0; row < rows; ++row, reader.next())
+    each_number_of_own(c.config.agents.emplace_back(), [&](const char* of, auto& x) { reader.number(of, x); });
+  try {
+    check_settings(c.config);
+  } catch (const Error& e) {
+    file.refuse(e.what());
+  }
+}
+
+/// f(file, record) for the rows of a group, whose numbers rise.
+template <class F>
+void each_row(File& file, const char* group, Checkpoint& c, F f) {
+  const std::uint64_t rows = rows_of(file, group, c);
   Reader reader(file, group, rows);
   std::int64_t last = -1;
   for (std::uint64_t row = 0; row < rows; ++row, reader.next()) {
@@ -305,7 +333,11 @@ void each_row(File& file, const char* group, Checkpoint& c, F f) {
 
 std::string encode_checkpoint(const Config& config, double seconds, const std::map<int, AgentRecord>& records) {
   const KeptSizes sizes = kept_sizes(config);
-  Writer agents(kAgents), results(kResults);
+  Writer agents(kAgents), results(kResults), own(kOwn);
+  for (const Hyperparameters& mine : config.agents) {
+    each_number_of_own(mine, [&](const char* of, const auto& x) { own.number(of, x); });
+    own.next();
+  }
   for (const auto& [number, record] : records) {
     if (record.progress) {
       agents.number("number", std::int64_t{number});
@@ -321,12 +353,14 @@ std::string encode_checkpoint(const Config& config, double seconds, const std::m
   std::vector<TensorBytes> tensors;
   agents.finish(tensors);
   results.finish(tensors);
+  own.finish(tensors);
   return encode_tensors({{"format", "pt"},
                          {"cupg_checkpoint", kVersion},
                          {"config", write_config(config)},
                          {"seconds", fmt::format("{}", seconds)},
                          {kAgents, fmt::format("{}", agents.rows())},
-                         {kResults, fmt::format("{}", results.rows())}},
+                         {kResults, fmt::format("{}", results.rows())},
+                         {kOwn, fmt::format("{}", own.rows())}},
                         tensors);
 }
 
@@ -344,6 +378,7 @@ Checkpoint decode_checkpoint(std::string_view bytes, const std::string& source) 
   if (error != std::errc() || read != end || !Element<double>::load("seconds", c.seconds, c.seconds))
     file.refuse(fmt::format("its metadata say of seconds {}; expected a number from 0 to {:g}", in_quotes(seconds), kMostSeconds));
 
+  read_hyperparameters(file, c);
   const KeptSizes sizes = kept_sizes(c.config);
   each_row(file, kAgents, c, [&](Reader& reader, AgentRecord& record) {
     progress_tensors(reader, sizes, record.progress.emplace());

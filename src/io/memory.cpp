@@ -65,10 +65,11 @@ double left_of(int resource, const fs::path& process, const char* used) {
 std::int64_t training_bytes(const Config& config) {
   const ThreadPlan threads = plan_threads(config);
   // what is known of an agent that has ended: its result, and where it may go on; in its record, and once more in a checkpoint
-  constexpr std::int64_t kCurve = CurveRecorder::kMost * sizeof(CurvePoint), kNumbers = 1024;
+  constexpr std::int64_t kNumbers = 1024, kPoint = sizeof(CurvePoint);
+  const std::int64_t curve = searches(config) ? 0 : kPoint * most_points(config.steps, config.batch());
   const KeptSizes sizes = kept_sizes(config);
-  const std::int64_t result = 2 * 4 * sizes.parameters + kCurve + kNumbers;
-  const std::int64_t progress = 4 * 4 * sizes.parameters + 4 * sizes.warps * kWarp * (sizes.state_size + 2) + kCurve + kNumbers;
+  const std::int64_t result = 2 * 4 * sizes.parameters + curve + kNumbers;
+  const std::int64_t progress = 4 * 4 * sizes.parameters + 4 * sizes.warps * kWarp * (sizes.state_size + 2) + curve + kNumbers;
   const std::int64_t agents = config.seeds * 2 * (searches(config) ? result : result + progress);
   if (choose_device(config).device == Device::cuda) return threads.slots * progress + agents;  // the rest is in the device's memory
   return threads.workers * engine_bytes(config, 1, threads.each) + agents;

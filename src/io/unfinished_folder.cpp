@@ -54,7 +54,7 @@ int sync_files(int folder, [[maybe_unused]] const std::vector<std::string>& name
 }
 
 std::string some_of(const std::vector<std::string>& names) {
-  constexpr std::size_t kMost = 5;
+  constexpr std::size_t kMost = 7;
   if (names.size() <= kMost) return fmt::format("{}", fmt::join(names, ", "));
   return fmt::format("{} and {} more", fmt::join(names.begin(), names.begin() + kMost, ", "), names.size() - kMost);
 }
@@ -65,8 +65,22 @@ UnfinishedFolder::~UnfinishedFolder() {
   if (mark_ >= 0 && kept_.empty()) give_back();
 }
 
+/// Whether nothing would be lost with it.
+bool UnfinishedFolder::is_left_over(const std::string& name) const {
+  return is_part(name) || std::find(logs_.begin(), logs_.end(), name) != logs_.end();
+}
+
+void UnfinishedFolder::remove_log(const std::string& name) {
+  std::error_code failed;  // a folder that stays has more than is needed
+  fs::remove_all(path() / name, failed);
+}
+void UnfinishedFolder::remove_logs() {
+  for (const std::string& name : logs_) remove_log(name);
+}
+
 /// Removes what is this process's own, and nothing else.
 void UnfinishedFolder::give_back() {
+  if (mark_ >= 0 && !was_there_ && is_there()) remove_logs();
   for (const std::string& name : written_)
     if (name != last_) ::unlinkat(folder_, (name + ".part").c_str(), 0);
   // who finds neither could not tell that it is unfinished
@@ -97,14 +111,16 @@ std::string UnfinishedFolder::claim(const fs::path& path) {
     std::vector<std::string> names;
     code = list_names(folder_, names);
     if (code != 0) continue;
-    if (!std::all_of(names.begin(), names.end(), is_part)) return give_back(), "exists and is not empty";
+    const auto left_over = [this](const std::string& name) { return is_left_over(name); };
+    if (!std::all_of(names.begin(), names.end(), left_over)) return give_back(), "exists and is not empty";
     std::string why;
     code = lock_mark(why);
     if (!why.empty()) return give_back(), why;
     if (code != 0) continue;
     // what is there now is another's, or left by a dead process
     if (code = list_names(folder_, names); code != 0) break;
-    if (!std::all_of(names.begin(), names.end(), is_part)) return give_back(), "exists and is not empty";
+    if (!std::all_of(names.begin(), names.end(), left_over)) return give_back(), "exists and is not empty";
+    remove_logs();
     code = clean(names);
   }
   if (code == 0) return "";
@@ -187,7 +203,21 @@ void UnfinishedFolder::write_now(const std::string& name, std::string_view bytes
   }
   if (code != 0) fail_to_write(path() / name, code);
   sync_file(folder_);  // what cannot be synced (some network folders) is not an error
-  if (std::find(kept_.begin(), kept_.end(), name) == kept_.end()) kept_.push_back(name);
+  if (!is_left_over(name) && std::find(kept_.begin(), kept_.end(), name) == kept_.end()) kept_.push_back(name);
+}
+
+void UnfinishedFolder::append(const std::string& name, std::string_view bytes) {
+  int code = is_there() ? 0 : ENOENT;
+  for (std::size_t slash = name.find('/'); code == 0 && slash != std::string::npos; slash = name.find('/', slash + 1))
+    if (::mkdirat(folder_, name.substr(0, slash).c_str(), 0777) != 0 && errno != EEXIST) code = errno;
+  if (code == 0) {
+    const Descriptor file = open_at(folder_, name, O_WRONLY | O_CREAT | O_APPEND);
+    const off_t end = file < 0 ? -1 : ::lseek(file, 0, SEEK_END);
+    code = end < 0 ? errno : write_all(file, bytes);
+    if (code != 0 && end >= 0 && ::ftruncate(file, end) != 0) code = errno;
+    if (code == 0) code = close_error(file);
+  }
+  if (code != 0) fail_to_write(path() / name, code);
 }
 
 void UnfinishedFolder::publish() {

@@ -12,8 +12,9 @@ namespace cupg {
 /// it has LAST.part, which is locked while the process lives. Files become visible whole: NAME.part is renamed to NAME.
 class UnfinishedFolder {
  public:
-  /// `last`: the name of the file that is there when the folder is whole.
-  explicit UnfinishedFolder(std::string last) : last_(std::move(last)) {}
+  /// `last`: the name of the file that is there when the folder is whole. `logs`: files and folders that grow meanwhile; where nothing but
+  /// them was written, there is nothing to keep.
+  explicit UnfinishedFolder(std::string last, std::vector<std::string> logs = {}) : last_(std::move(last)), logs_(std::move(logs)) {}
   /// Removes the folder again, with the parents that it made, where nothing was written.
   ~UnfinishedFolder();
   UnfinishedFolder(const UnfinishedFolder&) = delete;
@@ -36,6 +37,9 @@ class UnfinishedFolder {
   void remove(const std::string& name) { removed_.push_back(name); }
   /// Writes NAME, durable when this returns; the one before stays until then. Throws Error (runtime) where it could not.
   void write_now(const std::string& name, std::string_view bytes);
+  /// Writes at the end of NAME, which is in the folder or below it: all bytes, or none. Throws Error (runtime) where it could not.
+  void append(const std::string& name, std::string_view bytes);
+  void remove_log(const std::string& name);
   /// Syncs and renames what was written, `last` at the end. Throws Error (runtime) where not all could be written; then the folder keeps,
   /// unfinished, the files that could, and the message names them.
   void publish();
@@ -47,7 +51,11 @@ class UnfinishedFolder {
   void note_failure(const std::string& name, int code);
   void give_back();
 
+  bool is_left_over(const std::string& name) const;
+  void remove_logs();
+
   std::string last_;
+  std::vector<std::string> logs_;
   std::filesystem::path path_;
   Descriptor folder_, mark_;
   bool was_there_ = false;                   ///< with something in it

@@ -62,8 +62,7 @@ Json figures(const std::vector<double>& values) {
 }
 
 Json curves_json(const fs::path& run) {
-  std::error_code failed;
-  const fs::path path = run / (fs::exists(run / "metrics.csv", failed) ? "metrics.csv" : "curve.csv");
+  const fs::path path = run / "metrics.csv";
   const Bands bands = make_bands(read_table(read_file(path, kMostCurveBytes), path.string()), path.string());
   Json metrics = Json::array();
   for (const Band& band : bands.metrics) {

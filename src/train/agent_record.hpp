@@ -13,7 +13,8 @@ namespace cupg {
 /// An agent after a look: all that its training needs to go on as if nothing had been.
 struct AgentProgress {
   AgentResult result;  ///< so far: without parameters, which the snapshot has, and curve
-  CurveRecorder curve{1};
+  CurveRecorder curve;
+  CurveSchedule points;   ///< of the curve: but for the spacings, which are the configuration's
   EpisodeTally episodes;  ///< that have ended
   int checks = 0;         ///< made so far
   CheckSchedule::Seen seen;
@@ -31,6 +32,8 @@ struct AgentProgress {
     f("beta1_power", p.snapshot.optimizer.beta1_power);
     f("beta2_power", p.snapshot.optimizer.beta2_power);
     f("decay_power", p.snapshot.optimizer.decay_power);
+    f("gradient_norm", p.snapshot.optimizer.gradient_norm);
+    f("learning_rate", p.snapshot.optimizer.learning_rate);
     f("seconds", p.seconds);
     f("solved_env_steps", p.result.solved_env_steps);
     f("solved_seconds", p.result.solved_seconds);
@@ -43,6 +46,9 @@ struct AgentProgress {
     f("episodes_steps", p.episodes.steps);
     f("episodes_returns", p.episodes.returns);
     CheckSchedule::Seen::each_number(p.seen, f);
+    f("curve_next", p.points.next);
+    f("curve_next_measured", p.points.next_measured);
+    f("curve_episodes", p.points.episodes);
     CurveRecorder::each_number(p.curve, f);
   }
 };

@@ -50,6 +50,10 @@ class Loop {
     watch_.steps = config_.steps;
     watch_.every = config_.collect == Collect::episodes ? 1 : static_cast<int>(std::max<std::int64_t>(1, 1024 / batch_));
     watch_.stops = config_.stop_when_solved ? 1 : 0;
+    watch_.batch = config_.collect == Collect::episodes ? 0 : batch_;
+    watch_.curve.spacing = kCurveUpdates * batch_;
+    const std::int64_t measured = std::min(config_.envs, kMeasuredEnvs) * std::int64_t{kMeasuredUpdates};
+    watch_.curve.measured_spacing = measured / (std::int64_t{config_.envs} * config_.epochs) * batch_;
   }
 
   void operator()() {
@@ -88,7 +92,7 @@ class Loop {
       auto& place = runs_[static_cast<std::size_t>(s)];
       const int number = place ? -1 : records_.take();
       if (number < 0) continue;
-      place.emplace(Run{number, {}, CurveRecorder(4 * batch_), watch_});
+      place.emplace(Run{number, {}, {}, watch_});
       place->result.seed = records_.seed(number);
       reporter_.begin_agent();
       if (const AgentProgress* const progress = records_.begun(number)) {
@@ -121,6 +125,9 @@ class Loop {
     run.watch.schedule.go_on(progress.seen);
     run.watch.checks = progress.checks;
     run.watch.last = {progress.episodes, progress.snapshot.updates, progress.snapshot.taken};
+    run.watch.curve.next = progress.points.next;
+    run.watch.curve.next_measured = progress.points.next_measured;
+    run.watch.curve.episodes = progress.points.episodes;
     run.seconds = progress.seconds;
     run.start -= std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::chrono::duration<double>(progress.seconds));
     know_best(run);
@@ -155,8 +162,8 @@ class Loop {
     std::vector<AgentProgress> all;
     for (std::size_t i = 0; i < slots.size(); ++i) {
       const Run& r = run(slots[i]);
-      all.push_back(
-          {r.result, r.curve, r.watch.last.episodes, r.watch.checks, r.watch.schedule.seen(), r.seconds, std::move(snapshots[i])});
+      all.push_back({r.result, r.curve, r.watch.curve, r.watch.last.episodes, r.watch.checks, r.watch.schedule.seen(), r.seconds,
+                     std::move(snapshots[i])});
     }
     return all;
   }
@@ -186,8 +193,12 @@ class Loop {
     if (run.untold > 0)
       run.seconds += (seconds_since(run.start) - run.seconds) * static_cast<double>(report.env_steps) / static_cast<double>(run.untold);
     run.untold -= report.env_steps;
-    run.curve.add(result.env_steps, run.seconds, report.episodes);
+    run.curve.add(report.episodes);
     reporter_.add(report.env_steps, report.episodes);
+    if (run.watch.has_point != 0) {
+      run.curve.point(result.env_steps, run.seconds, report.metrics);
+      reporter_.point(result.seed, run.curve.points().back());
+    }
     if (!report.finite || !report.parameters_finite) {
       result.outcome = Outcome::diverged;
       result.message = fmt::format("a {} became NaN or infinite at update {}; try a smaller learning-rate or max-grad-norm",
@@ -285,7 +296,9 @@ class Loop {
       if (last[i].complete) run(diverged[i]).result.final_return = last[i].mean_return;
     for (const int slot : ended) {
       Run& r = run(slot);
-      r.result.curve = r.curve.take(r.result.env_steps, r.result.seconds);
+      if (r.curve.end(r.result.env_steps, r.result.seconds)) reporter_.point(r.result.seed, r.curve.points().back());
+      r.result.curve = std::move(r.curve.points());
+      r.result.curve.shrink_to_fit();  // of many agents, most have ended
       reporter_.done(r.result, config_.steps - std::min(config_.steps, r.result.env_steps));
       records_.end(r.number, {std::move(r.limit), std::move(r.result)});
       runs_[static_cast<std::size_t>(slot)].reset();
@@ -345,6 +358,13 @@ void Reporter::add(std::int64_t steps, const EpisodeTally& episodes) {
   if (episodes_.episodes > 0) progress_.mean_return = episodes_.mean_return();
   tell();
   episodes_ = {};
+}
+
+void Reporter::point(std::uint64_t seed, const CurvePoint& point) {
+  if (!hooks_.progress && !hooks_.point) return;
+  const std::lock_guard lock(mutex_);
+  progress_.metrics = point.metrics;
+  if (hooks_.point) hooks_.point(seed, point);
 }
 
 void Reporter::done(const AgentResult& agent, std::int64_t steps_left) {

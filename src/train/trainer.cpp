@@ -57,6 +57,8 @@ TrainResult train_records(const Config& config, Records& records, const TrainHoo
 
 /// What may differ from the checkpoint: what changes no bits, and how far the training goes.
 void check_same(const Config& config, const Config& kept) {
+  if (config.agents != kept.agents)
+    throw Error(ErrorKind::usage, "agents: other hyperparameters than in the checkpoint; expected those that checkpoint_config() has");
   for (const Option& option : options()) {
     const std::string_view name = option.name;
     if (name == "device" || name == "isa" || name == "math" || name == "threads" || option.get(config) == option.get(kept)) continue;
@@ -86,6 +88,12 @@ TrainResult train(const Config& config, const TrainHooks& hooks) {
 TrainResult resume(const Config& config, Checkpoint checkpoint, const TrainHooks& hooks) {
   const IeeeArithmetic ieee;
   check_same(config, checkpoint.config);
+  for (const auto& [number, record] : checkpoint.records) {
+    const bool ended = record.result && !goes_on(record, config);
+    if (hooks.point)
+      for (const CurvePoint& point : ended ? record.result->curve : record.progress->curve.points())
+        hooks.point(config.seed + static_cast<std::uint64_t>(number), point);
+  }
   Records records(config, std::move(checkpoint.records), checkpoint.seconds);
   return train_records(config, records, hooks);
 }

@@ -386,11 +386,11 @@ TEST(FullDisk, AtTheEndNamesTheFileAndKeepsTheOthers) {
   EXPECT_EQ(result.out, "");
   EXPECT_NE(result.err.find("deep/run/checkpoint.safetensors: cannot be written"), std::string::npos) << result.err;
   EXPECT_NE(result.err.find("; deep/run keeps policy-1.safetensors, policy-2.safetensors, policy-3.safetensors, policy-4.safetensors, "
-                            "policy-5.safetensors and 997 more\n"),
+                            "policy-5.safetensors, policy-6.safetensors, policy-7.safetensors and 995 more\n"),
             std::string::npos)
       << result.err;
   EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
-  EXPECT_EQ(folder.list().size(), 2u + 1000 + 3);  // config.toml, curve.csv, result.json.part
+  EXPECT_EQ(folder.list().size(), 2u + 1000 + 3);  // config.toml, metrics.csv, result.json.part
   const test::ProcessResult played = test::run_cupg({"eval", "deep/run"}, {.folder = folder.path()});
   EXPECT_EQ(played.status, kUsage);
   EXPECT_NE(played.err.find("deep/run: the run is not finished"), std::string::npos) << played.err;

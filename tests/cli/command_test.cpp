@@ -203,10 +203,13 @@ TEST(Train, PrintsOneJsonObjectAndSavesTheRun) {
   const Config config = Run::config(folder.path() / "r");
   EXPECT_EQ(config.seed, 7u);
   EXPECT_EQ(config.steps, 2048);
-  EXPECT_TRUE(folder.read("r/curve.csv").starts_with("seed,env_steps,seconds,mean_return,episodes\n7,"));
-  EXPECT_EQ(folder.list(),
-            (std::vector<std::string>{"r", "r/checkpoint.safetensors", "r/config.toml", "r/curve.csv", "r/policy-7.safetensors",
-                                      "r/policy-8.safetensors", "r/policy-9.safetensors", "r/receipt.json", "r/result.json"}));
+  EXPECT_TRUE(folder.read("r/metrics.csv")
+                  .starts_with("seed,env_steps,seconds,mean_return,episodes,mean_length,steps_per_second,policy_loss,value_loss,entropy,"
+                               "approx_kl,clip_fraction,"
+                               "explained_variance,gradient_norm,learning_rate\n7,"));
+  EXPECT_EQ(folder.list(), (std::vector<std::string>{"r", "r/checkpoint.safetensors", "r/config.toml", "r/metrics.csv", "r/metrics.jsonl",
+                                                     "r/policy-7.safetensors", "r/policy-8.safetensors", "r/policy-9.safetensors",
+                                                     "r/receipt.json", "r/result.json"}));
 }
 
 TEST(Eval, PlaysTheLastPolicyOrTheBest) {

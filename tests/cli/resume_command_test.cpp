@@ -12,7 +12,9 @@
 #include "cupg/run.hpp"
 #include "src/io/config_file.hpp"
 #include "tests/cli/child_process.hpp"
+#include "tests/cli/timeless_metrics.hpp"
 #include "tests/support/parse.hpp"
+#include "tests/support/sanitized.hpp"
 #include "tests/support/scale.hpp"
 
 namespace cupg {
@@ -22,6 +24,7 @@ namespace fs = std::filesystem;
 using Json = nlohmann::json;
 using test::run_cupg;
 using test::TemporaryFolder;
+using test::timeless_metrics;
 
 constexpr const char* kSaving = "cupg: interrupted: saving; once more leaves at once\n";
 
@@ -105,6 +108,38 @@ TEST(ResumeCommand, ASecondSignalLeavesAtOnceAndTheCheckpointStays) {
                                               "stays\n"));
   EXPECT_TRUE(folder.read("r/checkpoint.safetensors") == checkpoint);
   EXPECT_EQ(run_cupg({"resume", "r", "--quiet"}, {.folder = folder.path()}).status, 0);
+}
+
+TEST(ResumeCommand, TheMetricsOfAKilledRunAreThoseOfOneThatWasNot) {
+  if (cupg_test::kSanitized) GTEST_SKIP() << "a second's training is too short";
+  const TemporaryFolder folder;
+  const std::vector<std::string> settings{"--steps",   "3e8", "--no-stop-when-solved", "--quiet", "--checkpoint-seconds", "0",
+                                          "--threads", "1"};
+  std::vector<std::string> words{"train", "--run", "killed"};
+  words.insert(words.end(), settings.begin(), settings.end());
+  const auto killed = run_cupg(words, {.folder = folder.path(), .signals = {{SIGKILL, 1600}}});
+  ASSERT_EQ(killed.status, 128 + SIGKILL) << "it was faster than the signal";
+  for (const char* name : {"killed/metrics.csv", "killed/metrics.jsonl"}) {
+    const std::string grown = folder.read(name);
+    EXPECT_TRUE(grown.ends_with("\n")) << name;
+    EXPECT_GT(std::count(grown.begin(), grown.end(), '\n'), 10) << name;
+  }
+  ASSERT_EQ(run_cupg({"resume", "killed", "--quiet"}, {.folder = folder.path()}).status, 0);
+  words[2] = "whole";
+  ASSERT_EQ(run_cupg(words, {.folder = folder.path()}).status, 0);
+  EXPECT_EQ(timeless_metrics(folder, "killed"), timeless_metrics(folder, "whole"));
+}
+
+TEST(ResumeCommand, ARunThatWasKilledBeforeItsFirstCheckpointIsTakenOver) {
+  const TemporaryFolder folder;
+  const auto killed = run_cupg({"train", "--run", "r", "--steps", "1e11", "--no-stop-when-solved", "--quiet", "--tensorboard"},
+                               {.folder = folder.path(), .signals = {{SIGKILL, 2500}}});
+  ASSERT_EQ(killed.status, 128 + SIGKILL);
+  EXPECT_TRUE(fs::exists(folder.path() / "r/metrics.csv"));
+  EXPECT_TRUE(fs::exists(folder.path() / "r/tensorboard/seed-1"));
+  ASSERT_EQ(run_cupg({"train", "--run", "r", "--quiet"}, {.folder = folder.path()}).status, 0);
+  EXPECT_FALSE(fs::exists(folder.path() / "r/tensorboard"));
+  EXPECT_TRUE(fs::exists(folder.path() / "r/result.json"));
 }
 
 TEST(ResumeCommand, IsOneProcessesAtATime) {

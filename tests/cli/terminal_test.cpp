@@ -174,7 +174,8 @@ TEST(Progress, IsALineEveryTenSecondsWhereThereIsNoTerminal) {
   EXPECT_EQ(result.status, 130);
   EXPECT_TRUE(cupg_test::matches(
       result.err,
-      " +[0-9]+ %  [0-9.]+ [kM] steps/s  \u2264 [^\n\r\x1b]* left  return [0-9.]+  [\u2581-\u2588]+\ncupg: interrupted: stopping\n"))
+      " +[0-9]+ %  [0-9.]+ [kM] steps/s  \u2264 [^\n\r\x1b]* left  (entropy [0-9.]+  )?(KL [-+0-9.e]+  )?return [0-9.]+  "
+      "[\u2581-\u2588]+\ncupg: interrupted: stopping\n"))
       << result.err;
   for (const std::string& line : shown_lines(result.err)) EXPECT_LE(columns_of(line), 80) << line;
 }

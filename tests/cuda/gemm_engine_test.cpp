@@ -118,6 +118,18 @@ TEST_F(CudaGemmEngine, EverySettingOfPpoAndReinforceIsTheReferences) {
   });
 }
 
+TEST_F(CudaGemmEngine, MeasuresUpdatesOfEveryEnvironment) {
+  for (const char* environment : {"CartPole-v1", "MountainCar-v0", "Acrobot-v1"}) {
+    Config c = plain_config();
+    c.environment = environment;
+    c.hidden = {70};
+    c.envs = 5, c.horizon = 6;
+    const auto cpu = cpu_gemm_engine(c), device = make(c);
+    cpu->reset(0, 3), device->reset(0, 3);
+    expect_close(measured_updates(*cpu, c, 2)[0].metrics, measured_updates(*device, c, 2)[0].metrics);
+  }
+}
+
 TEST_F(CudaGemmEngine, ManyParametersAreManyBlocks) {
   Config c = engine_config(shared_shape({128, 128}), 33, 5);  // 17,411 parameters: blocks whose last is not full
   c.optimizer = {.kind = cupg::OptimizerKind::adam, .learning_rate = 0.001f, .max_grad_norm = 0.5f};

@@ -66,7 +66,7 @@ struct Setting {
 };
 
 /// Arrays of words: states too, which have no gaps.
-static_assert(sizeof(AgentState) == 216);
+static_assert(sizeof(AgentState) == 224);
 template <class T>
 using Word = std::conditional_t<std::is_same_v<T, float> || std::is_same_v<T, cupg::Moments>, float, std::uint32_t>;
 template <class T>
@@ -178,6 +178,7 @@ struct Scene {
     const cupg::CheckSettings checks{.window_steps = 400, .ratio = slot % 2 == 0 ? 0.05 : 0.01};
     const cupg::EnvironmentInfo& info = cupg::find_environment(setting.config.environment);
     cupg::Watch& w = agents.watch[slot] = {};
+    w.curve.next_measured = std::numeric_limits<std::int64_t>::max();  // the engines' tables compare metrics
     w.schedule = cupg::CheckSchedule(info, checks);
     w.threshold = info.reward_threshold;
     w.max_return = info.max_return;

@@ -42,6 +42,14 @@ struct Pair {
     std::vector<UpdateReport> want(which.size()), got(which.size());
     reference->update(which, updates, want);
     cuda->update(which, updates, got);
+    return compare(which, want, got);
+  }
+  /// The last of them measured.
+  std::vector<UpdateReport> measured(const Config& config, std::int64_t updates) {
+    return compare(all(), measured_updates(*reference, config, updates, all()), measured_updates(*cuda, config, updates, all()));
+  }
+  std::vector<UpdateReport> compare(const std::vector<int>& which, const std::vector<UpdateReport>& want,
+                                    const std::vector<UpdateReport>& got) const {
     for (std::size_t i = 0; i < which.size(); ++i) {
       const UpdateReport &a = want[i], &b = got[i];
       const std::string who = text + ", agent " + std::to_string(which[i]);
@@ -53,6 +61,7 @@ struct Pair {
       EXPECT_EQ(a.episodes.returns, b.episodes.returns) << who;
       EXPECT_EQ(a.finite, b.finite) << who;
       EXPECT_EQ(a.parameters_finite, b.parameters_finite) << who;
+      EXPECT_EQ(difference(a.metrics, b.metrics), "") << who;
     }
     return want;
   }
@@ -115,10 +124,10 @@ TEST_P(CudaTileTable, EndsInTheReferencesBits) {
   for (std::size_t i = shard; i < cases.size(); i += step) {
     const auto schedule = engine_schedule(i % kEngineSchedules);
     Pair pair(cases[i].config, i % 2 == 0 ? 1 : 3, cases[i].name, i / kShards % 2 == 0 ? CudaForm::population : CudaForm::large_batch);
-    pair.update(pair.all(), cases[i].updates);
+    pair.measured(cases[i].config, cases[i].updates);
     pair.expect_same();
     pair.exchange();
-    pair.update(pair.all(), 1);
+    pair.measured(cases[i].config, 1);
     pair.expect_same();
     count_shape(cases[i].name);
   }
@@ -130,6 +139,22 @@ INSTANTIATE_TEST_SUITE_P(Shard, CudaTileTable, testing::Range(std::size_t{0}, kS
 struct CudaTileEngine : CudaEngineTest<testing::TestWithParam<CudaForm>> {};
 INSTANTIATE_TEST_SUITE_P(, CudaTileEngine, testing::Values(CudaForm::population, CudaForm::large_batch),
                          [](const auto& form) { return form.param == CudaForm::population ? "Population" : "LargeBatch"; });
+
+TEST_P(CudaTileEngine, MeasuresUpdatesOfEveryEnvironmentAndNetwork) {
+  for (const char* environment : {"CartPole-v1", "MountainCar-v0", "Acrobot-v1"})
+    for (const bool tanh : {false, true})
+      for (const bool shared : {false, true}) {
+        Config c = plain_config();
+        c.environment = environment;
+        c.activation = tanh ? cupg::Activation::tanh : cupg::Activation::relu;
+        c.shared = shared;
+        c.hidden = {5};
+        c.envs = 3, c.horizon = 4;
+        Pair pair(c, 2, c.environment, GetParam());
+        for (const UpdateReport& report : pair.measured(c, 2)) EXPECT_GT(report.metrics.entropy, 0.1f);
+        pair.expect_same();
+      }
+}
 
 TEST_P(CudaTileEngine, SomeAgentsGoOnAndOneStartsAfresh) {
   for (const Config& c : {ppo_config(), normalized_episodes()}) {

@@ -31,7 +31,7 @@ void expect_case(const std::string& name, const Config& config, std::int64_t upd
   ASSERT_NO_THROW(check(config)) << name;
   const auto reference = reference_engine(config);
   reference->reset(0, kSeed);
-  const cupg::UpdateReport want_report = update(*reference, updates);
+  const cupg::UpdateReport want_report = measured_updates(*reference, config, updates)[0];
   const std::vector<float> want = parameters(*reference);
   for (const float p : want) ASSERT_TRUE(std::isfinite(p)) << name;
   count_shape(name);
@@ -43,7 +43,8 @@ void expect_case(const std::string& name, const Config& config, std::int64_t upd
       if (k != 0 && (number + i) % 3 + 1 != k) continue;
       const auto engine = cpu_engine(config, isas[i], all_threads[k]);
       engine->reset(0, kSeed);
-      const cupg::UpdateReport report = update(*engine, updates);
+      const cupg::UpdateReport report = measured_updates(*engine, config, updates)[0];
+      EXPECT_EQ(difference(want_report.metrics, report.metrics), "") << name << ", " << text(isas[i]);
       EXPECT_TRUE(same_bits(want, engine->parameters(0)))
           << name << ", " << text(isas[i]) << ", " << all_threads[k] << " threads, " << updates << " updates";
       expect_same_snapshots(*reference, *engine, 0, name);
@@ -60,8 +61,8 @@ void expect_case(const std::string& name, const Config& config, std::int64_t upd
   const auto engine = cpu_engine(config, isas[which], number % 4 == 0 ? 1 : 2, 3);
   for (int a = 0; a < 3; ++a) engine->reset(a, a == 1 ? kSeed : static_cast<std::uint64_t>(a));
   const int agents[] = {0, 1, 2};
-  cupg::UpdateReport reports[3];
-  engine->update(agents, updates, reports);
+  std::vector<cupg::UpdateReport> reports = measured_updates(*engine, config, updates, {0, 1, 2});
+  EXPECT_EQ(difference(want_report.metrics, reports[1].metrics), "") << name << ", one of three agents";
   EXPECT_TRUE(same_bits(want, engine->parameters(1))) << name << ", one of three agents, " << text(isas[which]);
   count_comparison("update", text(isas[which]) + " population");
   // one goes on where another was, both ways

@@ -13,6 +13,7 @@
 #include "src/io/safetensors.hpp"
 #include "tests/cli/child_process.hpp"
 #include "tests/export/policies.hpp"
+#include "tests/export/python.hpp"
 
 namespace cupg {
 namespace {
@@ -127,6 +128,15 @@ TEST_F(Export, LeavesNothingBehindOnAFullDisk) {
   EXPECT_EQ(result.out, "");
   EXPECT_NE(result.err.find("one/policy.onnx: cannot be written: "), std::string::npos) << result.err;
   EXPECT_EQ(folder_.list(), before);
+}
+
+TEST(EventFiles, HaveTheMetricsOfTheRun) {
+  if (!cupg_test::has_python()) GTEST_SKIP() << cupg_test::kNoPython;
+  const test::TemporaryFolder folder;
+  const auto result = test::run_cupg(
+      {"train", "--algo", "ppo", "--seeds", "2", "--steps", "4e5", "--run", "run", "--tensorboard", "--quiet"}, {.folder = folder.path()});
+  ASSERT_EQ(result.status, 0) << result.err;
+  cupg_test::expect_passes("event_log.py", folder);
 }
 
 }  // namespace

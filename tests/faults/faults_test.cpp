@@ -75,7 +75,7 @@ State state_of(const TemporaryFolder& folder, const std::string& run) {
       EXPECT_NO_THROW(load_policy(entry.path()));
     } else if (name == "checkpoint.safetensors") {
       EXPECT_NO_THROW(checkpoint_config(folder.read(run + "/" + name)));
-    } else if (name == "config.toml" || name == "curve.csv" || name == "receipt.json") {
+    } else if (name == "config.toml" || name.starts_with("metrics.") || name == "receipt.json") {
       EXPECT_TRUE(folder.read(run + "/" + name).ends_with("\n")) << name;
     } else {
       EXPECT_TRUE(name == "result.json" || name.ends_with(".part")) << name;
@@ -89,8 +89,8 @@ State state_of(const TemporaryFolder& folder, const std::string& run) {
   std::vector<std::string> files = files_of(path);
   if (fs::exists(path / "result.json.part"))  // of a run that was being filled again
     std::erase_if(files, [](const std::string& name) { return name.ends_with(".part"); });
-  EXPECT_EQ(files, (std::vector<std::string>{"checkpoint.safetensors", "config.toml", "curve.csv", "policy.safetensors", "receipt.json",
-                                             "result.json"}));
+  EXPECT_EQ(files, (std::vector<std::string>{"checkpoint.safetensors", "config.toml", "metrics.csv", "metrics.jsonl", "policy.safetensors",
+                                             "receipt.json", "result.json"}));
   const auto result = cupg_test::parse_json(folder.read(run + "/result.json"));
   EXPECT_FALSE(result.is_discarded());
   if (result.is_discarded()) return State::whole;

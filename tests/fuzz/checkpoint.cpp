@@ -1,5 +1,6 @@
 // Any bytes as a checkpoint: refused, or written as it is read, and a training goes on from it for a few updates. The first byte decides
-// whether the length of the header is put right, so that mutations get beyond it.
+// whether the length of the header is put right, so that mutations get beyond it, and whether somebody trains, which takes a thousand times
+// as long as reading.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -51,6 +52,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string written = cupg::encode_checkpoint(read.config, read.seconds, read.records);
   const cupg::Checkpoint again = cupg::decode_checkpoint(written, "written");
   if (cupg::encode_checkpoint(again.config, again.seconds, again.records) != written) std::abort();
-  if (is_small(read.config)) go_on(read.config, written);
+  constexpr std::uint8_t kTrains = 0x3e;
+  if ((data[0] & kTrains) == 0 && is_small(read.config)) go_on(read.config, written);
   return 0;
 }

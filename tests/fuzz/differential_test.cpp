@@ -44,7 +44,7 @@ struct Outcome {
 Outcome train(Engine& engine, const Config& config) {
   engine.reset(0, config.seed);
   Outcome outcome;
-  outcome.report = update(engine, config.update_limit);
+  outcome.report = measured_updates(engine, config, config.update_limit)[0];
   outcome.parameters = parameters(engine);
   if (outcome.report.finite && outcome.report.parameters_finite)
     outcome.evaluation = engine.evaluate(0, {.episodes = 3, .greedy = false, .block = 1});
@@ -60,6 +60,7 @@ std::string difference(const Outcome& want, const Outcome& got) {
   if (a.episodes.episodes != b.episodes.episodes || a.episodes.steps != b.episodes.steps)
     return fmt::format("{} episodes of {} steps and {} of {}", a.episodes.episodes, a.episodes.steps, b.episodes.episodes,
                        b.episodes.steps);
+  if (const std::string figures = cupg_test::difference(a.metrics, b.metrics); !figures.empty()) return figures;
   if (const auto same = same_bits(want.parameters, got.parameters); !same) return std::string("parameters: ") + same.message();
   if (const auto same = same_bits(want.evaluation.returns, got.evaluation.returns); !same) return std::string("returns: ") + same.message();
   return "";

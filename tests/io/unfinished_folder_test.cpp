@@ -256,5 +256,54 @@ TEST(WriteFile, RemovesWhatDeadProcessesLeftAndNothingElse) {
   alive = Descriptor();
 }
 
+// ---- logs
+
+TEST_F(UnfinishedFolderTest, LogsGrowByWholePiecesAndGoWhereNothingElseIsKept) {
+  {
+    UnfinishedFolder run("last", {"log", "below"});
+    ASSERT_EQ(run.claim("run"), "");
+    run.write_now("log", "a\n");
+    run.append("log", "b\n");
+    run.append("below/x/events", "1");
+    run.append("below/x/events", "2");
+    EXPECT_EQ(folder_.read("run/log"), "a\nb\n");
+    EXPECT_EQ(folder_.read("run/below/x/events"), "12");
+  }
+  EXPECT_EQ(list(), Names{});
+}
+
+TEST_F(UnfinishedFolderTest, LogsOfADeadProcessAreInNobodysWay) {
+  fs::create_directories("run/below/x");
+  for (const char* name : {"run/log", "run/below/x/events", "run/last.part"}) folder_.write(name, "old");
+  UnfinishedFolder run("last", {"log", "below"});
+  EXPECT_EQ(run.claim("run"), "");
+  EXPECT_EQ(list(), (Names{"run", "run/last.part"}));
+  EXPECT_EQ(run_.claim("run"), "is being written by another process");
+  fs::create_directory("else");
+  folder_.write("else/log", "a file of somebody's");
+  EXPECT_EQ(run_.claim("else"), "exists and is not empty") << "who does not know of logs";
+}
+
+TEST_F(UnfinishedFolderTest, LogsOfAFolderThatWasThereStayWithIt) {
+  fs::create_directory("run");
+  for (const char* name : {"run/log", "run/last", "run/x"}) folder_.write(name, "old");
+  {
+    UnfinishedFolder run("last", {"log"});
+    ASSERT_EQ(run.reclaim("run"), "");
+    run.write_now("log", "new");
+  }
+  EXPECT_EQ(folder_.read("run/log"), "new");
+  EXPECT_EQ(folder_.read("run/last"), "old");
+}
+
+TEST_F(UnfinishedFolderTest, ALogThatCannotGrowSaysSo) {
+  UnfinishedFolder run("last", {"log"});
+  ASSERT_EQ(run.claim("run"), "");
+  fs::create_directory("run/log");
+  EXPECT_EQ(message_of([&] { run.append("log", "a\n"); }), "run/log: cannot be written: Is a directory");
+  fs::remove_all("run");
+  EXPECT_TRUE(message_of([&] { run.append("log", "a\n"); }).ends_with("/log: cannot be written: No such file or directory"));
+}
+
 }  // namespace
 }  // namespace cupg

@@ -9,6 +9,7 @@
 
 #include "cupg/policy.hpp"
 #include "tests/cli/child_process.hpp"
+#include "tests/cli/timeless_metrics.hpp"
 #include "tests/support/comparisons.hpp"
 #include "tests/support/pairwise.hpp"
 #include "tests/support/parse.hpp"
@@ -76,6 +77,7 @@ void expect_same(const std::string& options, int& trained, std::size_t agents = 
   EXPECT_EQ(std::count_if(cpu.policies.begin(), cpu.policies.end(), last), static_cast<std::ptrdiff_t>(agents)) << options;
   if (cpu.math == "exact") {
     EXPECT_TRUE(cpu.policies == cuda.policies) << options;
+    EXPECT_EQ(cupg::test::timeless_metrics(folder, "cpu"), cupg::test::timeless_metrics(folder, "cuda")) << options;
   } else {                               // the CPU and a device cut wide products differently; wide_test compares bits with the executor
     constexpr double kTolerance = 1e-3;  // Adam's first steps are lr sign(g): a rounding near 0 counts whole
     for (const auto& [file, parameters] : cpu.parameters) {

@@ -153,7 +153,7 @@ class Page(unittest.TestCase):
             with self.subTest(name):
                 folder = run_folder(name)
                 url = self.open(folder)
-                rows = (folder / "curve.csv").read_text().split()
+                rows = (folder / "metrics.csv").read_text().split()
                 self.assertEqual(self.run_js("document.querySelectorAll('#curves svg path.middle').length"),
                                  len(rows[0].split(",")) - 2 + (name == "ten") if len(rows) > 1 else 0)
                 self.assertLess((folder / "report.html").stat().st_size, 1_000_000)
@@ -281,7 +281,7 @@ class Page(unittest.TestCase):
     def test_charts_are_read_by_keys_and_have_their_numbers(self):
         folder = run_folder("one")
         self.open(folder)
-        rows = [line.split(",") for line in (folder / "curve.csv").read_text().split()[1:]]
+        rows = [line.split(",") for line in (folder / "metrics.csv").read_text().split()[1:]]
         self.run_js("document.querySelector('#main-chart svg').focus()")
         for key, row in [("Home", rows[0]), ("ArrowRight", rows[1]), ("End", rows[-1]), ("ArrowLeft", rows[-2])]:
             self.browser.press(key)
@@ -328,7 +328,7 @@ class Page(unittest.TestCase):
         source = run_folder("one")
         folder = RUNS / "diverged"
         folder.mkdir(exist_ok=True)
-        for name in ["config.toml", "curve.csv", "result.json"]:
+        for name in ["config.toml", "metrics.csv", "result.json"]:
             (folder / name).write_bytes((source / name).read_bytes())
         report(folder)
         url = self.open(folder)

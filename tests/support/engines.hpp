@@ -1,5 +1,9 @@
 #pragma once
+#include <algorithm>
 #include <array>
+#include <bit>
+#include <cmath>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -71,6 +75,52 @@ inline cupg::UpdateReport update(cupg::Engine& engine, std::int64_t updates, int
   cupg::UpdateReport report;
   engine.update(std::span(&agent, 1), updates, std::span(&report, 1));
   return report;
+}
+/// The same of some agents, the last update as a training makes it: watched and measured.
+inline std::vector<cupg::UpdateReport> measured_updates(cupg::Engine& engine, const cupg::Config& config, std::int64_t updates,
+                                                        const std::vector<int>& agents = {0}) {
+  std::vector<cupg::UpdateReport> reports(agents.size());
+  engine.update(agents, updates - 1, reports);
+  std::vector<cupg::Snapshot> snapshots(agents.size());
+  engine.save(agents, snapshots);
+  std::vector<int> going;
+  std::vector<cupg::Watch> watches;
+  for (std::size_t i = 0; i < agents.size(); ++i) {
+    if (!reports[i].finite) continue;
+    going.push_back(agents[i]);
+    cupg::Watch& w = watches.emplace_back();
+    w.last.updates = snapshots[i].updates;
+    w.last.taken = snapshots[i].taken;
+    w.updates = w.last.updates + 1;
+    w.steps = std::numeric_limits<std::int64_t>::max();
+    w.every = 1;
+    w.may_improve = 0;
+    w.batch = config.collect == cupg::Collect::episodes ? 0 : config.batch();
+  }
+  engine.begin_training(going, watches);
+  for (const cupg::AgentReport& last : engine.end_training()) {
+    cupg::UpdateReport& all = reports[static_cast<std::size_t>(std::find(agents.begin(), agents.end(), last.agent) - agents.begin())];
+    const cupg::EpisodeTally before = all.episodes;
+    const std::int64_t made = all.updates, taken = all.env_steps;
+    all = last.report;
+    all.episodes += before;
+    all.updates += made;
+    all.env_steps += taken;
+  }
+  return reports;
+}
+/// Each figure of one beside the other's, to the bit; empty where they are the same.
+inline std::string difference(const cupg::Metrics& want, const cupg::Metrics& got) {
+  std::string text;
+  std::vector<float> figures;
+  cupg::each_metric(want, [&](const char*, float x) { figures.push_back(x); });
+  std::size_t i = 0;
+  cupg::each_metric(got, [&](const char* name, float x) {
+    const float y = figures[i++];
+    if (std::bit_cast<std::uint32_t>(x) != std::bit_cast<std::uint32_t>(y) && !(std::isnan(x) && std::isnan(y)))
+      text += std::string(name) + " " + std::to_string(y) + " and " + std::to_string(x) + "; ";
+  });
+  return text;
 }
 inline std::vector<float> parameters(const cupg::Engine& engine, int agent = 0) {
   const std::span<const float> p = engine.parameters(agent);

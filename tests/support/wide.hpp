@@ -260,6 +260,19 @@ void expect_first_updates(Make make) {
       }
 }
 
+/// Metrics within what kRoundings of the parameters, below, make of them: some 1e-5; another update's differ by tenths.
+inline void expect_close(const cupg::Metrics& want, const cupg::Metrics& got) {
+  std::vector<float> figures;
+  cupg::each_metric(want, [&](const char*, float x) { figures.push_back(x); });
+  std::size_t i = 0;
+  cupg::each_metric(got, [&](const char* name, float x) {
+    const float y = figures[i++];
+    EXPECT_EQ(std::isnan(x), std::isnan(y)) << name;
+    if (std::isnan(x)) return;
+    EXPECT_NEAR(double{x}, double{y}, 1e-6 + 1e-3 * std::abs(double{y})) << name;
+  });
+}
+
 /// Four updates of PPO in epochs and minibatches and of REINFORCE by episodes, each with one setting changed, against the reference's.
 template <class Make>
 void expect_every_setting(Make make) {
@@ -305,7 +318,8 @@ void expect_every_setting(Make make) {
       const auto reference = reference_engine(c);
       const std::unique_ptr<cupg::Engine> engine = make(c);
       reference->reset(0, 3), engine->reset(0, 3);
-      const cupg::UpdateReport want = update(*reference, 4), got = update(*engine, 4);
+      const cupg::UpdateReport want = measured_updates(*reference, c, 4)[0], got = measured_updates(*engine, c, 4)[0];
+      expect_close(want.metrics, got.metrics);
       EXPECT_EQ(want.updates, got.updates);
       EXPECT_EQ(want.env_steps, got.env_steps);
       EXPECT_EQ(want.episodes.episodes, got.episodes.episodes);

@@ -15,6 +15,7 @@
 #include "tests/support/bits.hpp"
 #include "tests/support/engines.hpp"
 #include "tests/support/message_of.hpp"
+#include "tests/support/own_hyperparameters.hpp"
 #include "tests/support/scale.hpp"
 
 namespace {
@@ -49,6 +50,8 @@ void expect_same_result(const TrainResult& want, const TrainResult& got, const s
       EXPECT_EQ(a.curve[p].env_steps, b.curve[p].env_steps) << who;
       EXPECT_EQ(a.curve[p].mean_return, b.curve[p].mean_return) << who;
       EXPECT_EQ(a.curve[p].episodes, b.curve[p].episodes) << who;
+      EXPECT_EQ(a.curve[p].mean_length, b.curve[p].mean_length) << who;
+      EXPECT_EQ(difference(a.curve[p].metrics, b.curve[p].metrics), "") << who << ", point " << p;
     }
   }
 }
@@ -87,6 +90,9 @@ std::vector<Case> cases() {
          c.hidden = {24, 24}, c.activation = cupg::Activation::tanh, c.shared = false, c.steps = 20000;
        })},
       {"acrobot", make([](Config& c) { c.environment = "Acrobot-v1", c.steps = 30000; })},
+      {"hyperparameters of their own", make([](Config& c) {
+         c.algorithm = "ppo", c.epochs = 2, c.seeds = 3, c.optimizer.schedule = cupg::Schedule::linear, c.agents = three_agents(c);
+       })},
       {"diverges", make([](Config& c) { c.optimizer.learning_rate = 1e30f, c.optimizer.kind = cupg::OptimizerKind::sgd; })},
   };
 }
@@ -202,6 +208,46 @@ TEST(Checkpoint, ReadsBackAndIsTheSameAgain) {
   }
 }
 
+TEST(Resume, HyperparametersAreTheCheckpoints) {
+  Config c = cases()[0].config;
+  c.seeds = 3;
+  c.agents = three_agents(c);
+  const std::string bytes = cupg::train(c).checkpoint;
+  EXPECT_TRUE(cupg::checkpoint_config(bytes).agents == c.agents);
+  Config other = c;
+  const std::string refusal = "agents: other hyperparameters than in the checkpoint; expected those that checkpoint_config() has";
+  other.agents.clear();
+  EXPECT_EQ(message_of([&] { cupg::resume(other, bytes); }), refusal);
+  other.agents = c.agents;
+  other.agents[2].gamma = std::nextafter(other.agents[2].gamma, 0.0f);
+  EXPECT_EQ(message_of([&] { cupg::resume(other, bytes); }), refusal);
+  EXPECT_EQ(message_of([&] { cupg::resume(cupg::checkpoint_config(bytes), bytes); }), "");
+}
+
+TEST(Resume, ThePointsOfTheWholeCurveAreToldInTheirOrder) {
+  Config c = cases()[0].config;
+  c.seeds = 3;
+  c.stop_when_solved = false;
+  std::map<std::uint64_t, std::vector<cupg::CurvePoint>> told;
+  std::atomic<int> questions{0};
+  TrainHooks hooks;
+  hooks.point = [&](std::uint64_t seed, const cupg::CurvePoint& point) { told[seed].push_back(point); };
+  hooks.stop = [&] { return ++questions > 300; };
+  const TrainResult first = cupg::train(c, hooks);
+  told.clear();
+  hooks.stop = nullptr;
+  const TrainResult whole = cupg::resume(c, first.checkpoint, hooks);
+  ASSERT_EQ(told.size(), 3u);
+  for (const AgentResult& agent : whole.agents) {
+    const std::vector<cupg::CurvePoint>& mine = told[agent.seed];
+    ASSERT_EQ(mine.size(), agent.curve.size());
+    for (std::size_t i = 0; i < mine.size(); ++i) {
+      EXPECT_EQ(mine[i].env_steps, agent.curve[i].env_steps);
+      EXPECT_EQ(difference(mine[i].metrics, agent.curve[i].metrics), "");
+    }
+  }
+}
+
 TEST(Resume, ProgressIsThatOfTheWholeTraining) {
   Config c = cases()[0].config;
   c.seeds = 3;
@@ -297,10 +343,10 @@ TEST(Checkpoint, NumbersThatNoTrainingWritesAreRefused) {
   EXPECT_EQ(message([](Progress& p, Result&) { p.curve.points()[0].episodes = 0; }),
             start + "agent.curve.episodes is 0; expected 1 or more");
   EXPECT_EQ(message([](Progress& p, Result&) {
-              p.curve.points().resize(512, {1, 1, 1, 1});
+              p.curve.points().resize(6'000, {1, 1, 1, 1});
             }),
-            start + "agent.curve.points is 512; expected at most 511");
-  EXPECT_EQ(message([](Progress&, Result& r) { r.curve.resize(512, {1, 1, 1, 1}); }), "");
+            start + "agent.curve.points is 6000; expected at most 5999");
+  EXPECT_EQ(message([](Progress&, Result& r) { r.curve.resize(6'000, {1, 1, 1, 1}); }), "");
   EXPECT_EQ(message([](Progress&, Result& r) { r.final_return = -1e300; }), start + "result.final_return is -1e+300" + end);
   EXPECT_EQ(message([](Progress&, Result& r) { r.final_return = -500.0; }), "");
 }

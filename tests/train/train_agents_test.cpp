@@ -54,6 +54,7 @@ void expect_as_alone(const Config& config, const std::vector<AgentResult>& toget
     for (std::size_t p = 0; p < want.curve.size(); ++p) {
       EXPECT_EQ(got.curve[p].env_steps, want.curve[p].env_steps);
       EXPECT_EQ(got.curve[p].mean_return, want.curve[p].mean_return);
+      EXPECT_EQ(difference(want.curve[p].metrics, got.curve[p].metrics), "") << "seed " << want.seed << ", point " << p;
     }
   }
 }

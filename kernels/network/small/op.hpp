@@ -162,9 +162,11 @@ inline void small_backward(const SmallArgs& a) {
   sum_lanes<S>(a.workspace, plan.packed + 1, a.partial);
 }
 
-/// Outputs of `count` rows with these weights, and with Keep their activations, [count][hidden_units][32].
+/// Outputs of `count` rows with these weights, and with Keep their activations, [count][hidden_units][32]. scratch: as tower_forward, for
+/// networks that are not small.
 template <class Act, int O, int P, bool Shared, bool Keep, class S>
-inline void small_forward(const NetworkPlan& plan, const float* weights, float* rows, std::int64_t count, float* hidden) {
+inline void small_forward(const NetworkPlan& plan, const float* weights, float* rows, std::int64_t count, float* hidden,
+                          float* scratch = nullptr) {
   constexpr RowFeatures f{{O}, P + 1};
   const int units = hidden_units(plan);
   for (std::int64_t t = 0; t < count; ++t)
@@ -172,8 +174,7 @@ inline void small_forward(const NetworkPlan& plan, const float* weights, float* 
       float* const row = rows + t * f.floats() + lo;
       S x[O], z[P], v;
       for (int i = 0; i < O; ++i) x[i] = load<S>(row + i * kWarp);
-      network_forward<Act, O, P, Shared, Keep>(plan, weights, x, z, v, static_cast<float*>(nullptr),
-                                               Keep ? hidden + t * units * kWarp + lo : nullptr);
+      network_forward<Act, O, P, Shared, Keep>(plan, weights, x, z, v, scratch, Keep ? hidden + t * units * kWarp + lo : nullptr);
       for (int k = 0; k < P; ++k) store(row + (f.output() + k) * kWarp, z[k]);
       store(row + (f.output() + P) * kWarp, v);
     }
