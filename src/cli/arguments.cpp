@@ -12,6 +12,7 @@
 #include "src/api/text.hpp"
 #include "src/cli/parser.hpp"
 #include "src/io/version.hpp"
+#include "src/report/comparison.hpp"
 #include "src/report/text.hpp"
 #include "src/reproduce/reproduce.hpp"
 
@@ -254,6 +255,31 @@ Arguments parse_report(const CommandHelp& help, const CommandLine& line) {
   return a;
 }
 
+Arguments parse_compare(const CommandHelp& help, const CommandLine& line) {
+  Parser parser(help);
+  CompareArguments a;
+  std::vector<std::string> runs;
+  std::string svg;
+  parser.arguments({.name = "RUN",
+                    .help = "the folders of finished runs, or CSV files of other programs (seed, step, return); the first is what the "
+                            "others are compared with",
+                    .takes = Takes::file,
+                    .required = true},
+                   runs);
+  CLI::Option* svg_option = parser.option(
+      {.name = "svg", .help = "also draw learning curves and performance profiles", .takes = Takes::file, .value = "FILE.svg"}, svg);
+  parser.flag("quiet", "no progress, a line a comparison", a.quiet);
+  parser.flag("json", kJson, a.json);
+  if (parser.parse(line)) return Text{parser.help()};
+  if (runs.size() < 2 || runs.size() > kMostCompared)
+    refuse(fmt::format("RUN: {} of them; expected 2 to {}, as in cupg compare runs/CartPole-v1-a2c-seeds1-10 sb3.csv", runs.size(),
+                       kMostCompared));
+  a.runs.assign(runs.begin(), runs.end());
+  if (svg_option->count() > 0) a.svg = svg;
+  if (a.svg && a.svg->extension() != ".svg") refuse(fmt::format("svg: {}; expected the name of a file that ends in .svg", in_quotes(svg)));
+  return a;
+}
+
 Arguments parse_bench(const CommandHelp& help, const CommandLine& line) {
   Parser parser(help);
   BenchArguments a;
@@ -381,8 +407,8 @@ Arguments parse_help(const CommandHelp& help, const CommandLine& line) {
 }
 
 constexpr Arguments (*kParsers[])(const CommandHelp&, const CommandLine&) = {
-    parse_train, parse_resume,    parse_eval,      parse_export, parse_play,       parse_report, parse_verify,
-    parse_bench, parse_reproduce, parse_gradcheck, parse_info,   parse_completion, parse_help};
+    parse_train,  parse_resume, parse_eval,      parse_export,    parse_play, parse_report,     parse_compare,
+    parse_verify, parse_bench,  parse_reproduce, parse_gradcheck, parse_info, parse_completion, parse_help};
 
 }  // namespace
 

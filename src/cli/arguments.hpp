@@ -108,6 +108,12 @@ struct ReportArguments {
   std::optional<std::uint64_t> agent_seed;
 };
 
+struct CompareArguments {
+  std::vector<std::filesystem::path> runs;   ///< folders, and CSV files of other programs; what others are compared with first
+  std::optional<std::filesystem::path> svg;  ///< where the picture goes
+  bool quiet = false, json = false;
+};
+
 struct GradcheckArguments {
   Config config;
   int samples = 64;                           ///< of the frozen rollout, at most
@@ -121,7 +127,7 @@ struct Text {
 };
 
 using Arguments = std::variant<Text, TrainArguments, ResumeArguments, EvalArguments, ExportArguments, PlayArguments, ReportArguments,
-                               BenchArguments, InfoArguments, ReproduceArguments, GradcheckArguments, VerifyArguments>;
+                               CompareArguments, BenchArguments, InfoArguments, ReproduceArguments, GradcheckArguments, VerifyArguments>;
 
 /// Throws Error (usage, or missing for a device) for whatever is wrong. `notes`: names that were taken for ours, to be told.
 Arguments parse_arguments(int argc, const char* const* argv, Notes& notes);

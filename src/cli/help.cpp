@@ -48,6 +48,12 @@ constexpr CommandHelp kCommands[] = {
      "  cupg report runs/CartPole-v1-a2c-seed1      report.html in that folder\n"
      "  cupg report runs/CartPole-v1-a2c-seeds1-100 --agent-seed 7\n"
      "  cupg report runs/CartPole-v1-a2c-seed1 --output page.html\n"},
+    {"compare", "Holds runs against each other: curves, differences, intervals.",
+     "  cupg compare runs/CartPole-v1-a2c-seeds1-100 runs/CartPole-v1-ppo-seeds1-100\n"
+     "  cupg compare runs/CartPole-v1-ppo-seeds1-10 cleanrl.csv sb3.csv\n"
+     "                                    CSV: columns seed, step, return\n"
+     "  cupg compare a b --svg curves.svg\n"
+     "  cupg compare a b --json | jq .comparisons\n"},
     {"verify", "Trains a run again and compares the parameters.",
      "  cupg verify runs/CartPole-v1-a2c-seed1     one's own, or a stranger's\n"
      "  cupg verify their-run --device cpu --isa scalar --json\n",

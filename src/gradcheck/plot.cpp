@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "src/gradcheck/numerical.hpp"
+#include "src/report/text.hpp"
 
 namespace cupg::gradcheck {
 namespace {
@@ -28,12 +29,6 @@ constexpr Curve kCurves[] = {{"forward difference", "#c2410c", "7 4", &SweepPoin
 /// 10 to this power, with a raised exponent.
 std::string power(int exponent) { return fmt::format("10<tspan dy=\"-6\" font-size=\"10\">{}</tspan>", exponent); }
 
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) out += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : std::string(1, c);
-  return out;
-}
-
 }  // namespace
 
 std::string sweep_svg(const std::vector<SweepPoint>& sweep, const std::string& title) {
@@ -53,7 +48,7 @@ std::string sweep_svg(const std::vector<SweepPoint>& sweep, const std::string& t
       kWidth, kHeight);
   svg += fmt::format("<text x=\"{}\" y=\"22\" font-size=\"15\" font-weight=\"bold\">Numerical derivatives: error over step size</text>\n",
                      kLeft);
-  svg += fmt::format("<text x=\"{}\" y=\"42\" fill=\"#555\">{}</text>\n", kLeft, escaped(title));
+  svg += fmt::format("<text x=\"{}\" y=\"42\" fill=\"#555\">{}</text>\n", kLeft, xml_escaped(title));
   for (int e = static_cast<int>(x.low); e <= static_cast<int>(x.high); ++e) {
     svg += fmt::format("<line x1=\"{0:.1f}\" y1=\"{1}\" x2=\"{0:.1f}\" y2=\"{2}\" stroke=\"#e5e5e5\"/>\n", x.at(e), y.to, y.from);
     svg += fmt::format("<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n", x.at(e), y.from + 20, power(e));

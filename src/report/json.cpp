@@ -19,7 +19,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
+Json number(double x) { return json_number(x); }
 Json number(const std::optional<double>& x) { return x ? number(*x) : Json(nullptr); }
 Json number_if(bool there, double x) { return there ? number(x) : Json(nullptr); }
 Json rate(std::int64_t steps, double seconds) { return number(static_cast<double>(steps) / seconds); }
@@ -59,7 +59,7 @@ Json agent_json(const AgentResult& agent) {
 Json interval(const std::optional<double>& low, const std::optional<double>& high) {
   return low || high ? Json::array({number(low), number(high)}) : Json(nullptr);
 }
-Json interval(const Estimate& e) { return interval(e.ci95_low, e.ci95_high); }
+Json interval(const Estimate& e) { return json_interval(e); }
 
 Json steps_to_solve_json(const Summary& s) {
   Json shares;
@@ -69,6 +69,22 @@ Json steps_to_solve_json(const Summary& s) {
   const Estimate& median = s.median_steps_to_solve();
   return {{"median", number(median.value)}, {"ci95", interval(median)}, {"censored", s.censored}, {"shares", std::move(shares)}};
 }
+
+Json survival_json(const Summary& s) {
+  Json curve = Json::array();
+  for (const SurvivalPoint& p : s.survival)
+    curve.push_back({{"env_steps", p.env_steps},
+                     {"at_risk", p.at_risk},
+                     {"solved", p.solved},
+                     {"unsolved", p.unsolved},
+                     {"ci95", interval(p.ci95_low, p.ci95_high)}});
+  return curve;
+}
+
+}  // namespace
+
+Json json_number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
+Json json_interval(const Estimate& e) { return interval(e.ci95_low, e.ci95_high); }
 
 Json summary_json(const Summary& s) {
   return {{"n", s.n},
@@ -84,19 +100,6 @@ Json summary_json(const Summary& s) {
           {"solved_seconds_median", number(s.solved_seconds_median)},
           {"solved_seconds_p99", number(s.solved_seconds_p99)}};
 }
-
-Json survival_json(const Summary& s) {
-  Json curve = Json::array();
-  for (const SurvivalPoint& p : s.survival)
-    curve.push_back({{"env_steps", p.env_steps},
-                     {"at_risk", p.at_risk},
-                     {"solved", p.solved},
-                     {"unsolved", p.unsolved},
-                     {"ci95", interval(p.ci95_low, p.ci95_high)}});
-  return curve;
-}
-
-}  // namespace
 
 std::string outcome_name(Outcome outcome) {
   switch (outcome) {

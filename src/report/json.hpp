@@ -10,6 +10,10 @@ namespace cupg {
 
 // What --json prints. NaN and infinity are null there, and so is what never happened (solved_seconds of an unsolved agent).
 
+nlohmann::ordered_json json_number(double x);
+/// [low, high]; null where there is no end of it.
+nlohmann::ordered_json json_interval(const Estimate& estimate);
+nlohmann::ordered_json summary_json(const Summary& summary);
 /// Every setting by its option's name.
 nlohmann::ordered_json config_json(const Config& config);
 nlohmann::ordered_json train_json(const Config& config, const TrainResult& result);

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "cupg/environment.hpp"
-#include "cupg/error.hpp"
 #include "cupg/run.hpp"
 #include "src/io/files.hpp"
 #include "src/io/receipt.hpp"
@@ -22,31 +21,13 @@
 #include "src/report/bands.hpp"
 #include "src/report/js_environment.hpp"
 #include "src/report/page_files.hpp"
-#include "src/report/table.hpp"
+#include "src/report/run_files.hpp"
 
 namespace cupg {
 namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
-
-constexpr std::size_t kMostResultBytes = 256 << 20, kMostCurveBytes = std::size_t{1} << 30;
-
-/// An untrusted JSON object, not deeper than any of ours.
-Json read_object(const fs::path& path, std::size_t most_bytes) {
-  constexpr int kDeepest = 16;
-  const std::string text = read_file(path, most_bytes);
-  try {
-    Json json = Json::parse(text, [&](int depth, Json::parse_event_t, const Json&) {
-      if (depth > kDeepest)
-        throw Error(ErrorKind::usage, fmt::format("{}: nested more than {} deep; expected a JSON object", path.string(), kDeepest));
-      return true;
-    });
-    if (json.is_object()) return json;
-  } catch (const Json::exception&) {  // its text says nothing that the user can act on
-  }
-  throw Error(ErrorKind::usage, fmt::format("{}: is no JSON object; expected what cupg train writes there", path.string()));
-}
 
 /// Six figures, so that the page stays small; null where there is no number.
 Json figure(double x) {
@@ -62,8 +43,8 @@ Json figures(const std::vector<double>& values) {
 }
 
 Json curves_json(const fs::path& run) {
-  const fs::path path = run / "metrics.csv";
-  const Bands bands = make_bands(read_table(read_file(path, kMostCurveBytes), path.string()), path.string());
+  const fs::path path = curve_file(run);
+  const Bands bands = make_bands(read_curves(path), path.string());
   Json metrics = Json::array();
   for (const Band& band : bands.metrics) {
     Json json = {{"name", band.name}, {"middle", figures(band.middle)}};
@@ -190,8 +171,7 @@ Activation activation_of(const NetworkShape& shape) {
 
 std::string report_page(const fs::path& run, const std::uint64_t* seed) {
   std::error_code failed;
-  if (!run.empty() && !fs::is_directory(run, failed))
-    throw Error(ErrorKind::usage, fmt::format("RUN: {} is no folder; expected a run's, as runs/CartPole-v1-a2c-seed1", run.string()));
+  expect_folder(run);
   const Config config = Run::config(run);
   const EnvironmentInfo& environment = find_environment(config.environment);
   Json result = read_object(run / "result.json", kMostResultBytes);

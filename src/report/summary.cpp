@@ -17,8 +17,6 @@ namespace {
 
 constexpr int kMostSuggestions = 3;
 
-std::string line(const char* name, const std::string& value) { return fmt::format("  {:<22} {}\n", name, value); }
-
 std::int64_t count(const TrainResult& result, Outcome outcome) {
   return std::count_if(result.agents.begin(), result.agents.end(), [&](const AgentResult& a) { return a.outcome == outcome; });
 }
@@ -39,20 +37,13 @@ std::string describe_agent(const Config& config, const AgentResult& a) {
 std::string machine(const TrainResult& r) {
   std::string text = fmt::format("{}, {}, {} thread{}", r.device, r.isa, r.threads, r.threads == 1 ? "" : "s");
   if (!r.device_reason.empty()) text += fmt::format("   (not {}{})", r.device == "cuda" ? "" : "CUDA: ", r.device_reason);
-  return line("machine", text) + (describe_math(r.math, r.device).empty() ? "" : line("math", describe_math(r.math, r.device)));
+  return figure_line("machine", text) +
+         (describe_math(r.math, r.device).empty() ? "" : figure_line("math", describe_math(r.math, r.device)));
 }
 
 std::string rate(const TrainResult& r) {
   return fmt::format("{} steps in {} ({}/s with checks)", format_count(r.env_steps), format_seconds(r.seconds),
                      format_rate(r.seconds > 0 ? static_cast<double>(r.env_steps) / r.seconds : 0));
-}
-
-/// The figure, and its 95 % interval where there is one.
-std::string estimate(const Estimate& e, int n, const std::function<std::string(double)>& text) {
-  const std::string value = e.value ? text(*e.value) : "not reached";
-  if (n == 1) return value + " (n = 1, no interval)";
-  if (e.ci95_low && e.ci95_high) return fmt::format("{} (95 %: {} to {})", value, text(*e.ci95_low), text(*e.ci95_high));
-  return value + (e.ci95_low ? fmt::format(" (95 %: from {} on)", text(*e.ci95_low)) : e.value ? " (too few agents for an interval)" : "");
 }
 
 std::string one_decimal(double x) { return fmt::format("{:.1f}", x); }
@@ -65,17 +56,26 @@ std::string of_measured(const Summary& s) {
 std::string steps_to_solve(const Summary& s) {
   const auto steps = [](double x) { return format_count(std::llround(x)); };
   const Estimate& median = s.median_steps_to_solve();
-  const std::string text = line("steps to solve", "median " + estimate(median, s.n, steps));
+  const std::string text = figure_line("steps to solve", "median " + describe_estimate(median, s.n, steps));
   std::string shares, by;
   for (std::size_t i = 0; i < kSolvedShares.size(); ++i)
     if (const auto& e = s.steps_to_solve[i]; &e != &median && e.value && kSolvedShares[i] < 0.99) {
       shares += fmt::format("{}{:g}", shares.empty() ? "" : ", ", 100 * kSolvedShares[i]);
       by += (by.empty() ? "" : "; ") + steps(*e.value);
     }
-  return text + (shares.empty() ? "" : line("", shares + " % by " + by));
+  return text + (shares.empty() ? "" : figure_line("", shares + " % by " + by));
 }
 
 }  // namespace
+
+std::string figure_line(const char* name, const std::string& value) { return fmt::format("  {:<22} {}\n", name, value); }
+
+std::string describe_estimate(const Estimate& e, int n, const std::function<std::string(double)>& text) {
+  const std::string value = e.value ? text(*e.value) : "not reached";
+  if (n == 1) return value + " (n = 1, no interval)";
+  if (e.ci95_low && e.ci95_high) return fmt::format("{} (95 %: {} to {})", value, text(*e.ci95_low), text(*e.ci95_high));
+  return value + (e.ci95_low ? fmt::format(" (95 %: from {} on)", text(*e.ci95_low)) : e.value ? " (too few agents for an interval)" : "");
+}
 
 std::string describe_outcome(const Config& config, const TrainResult& result) {
   if (result.agents.size() == 1) return fmt::format("seed {}: {}\n", result.agents[0].seed, describe_agent(config, result.agents[0]));
@@ -92,38 +92,39 @@ std::string describe_training(const Config& config, const TrainResult& result) {
   if (result.agents.size() == 1) {
     const AgentResult& a = result.agents[0];
     std::string text;
-    if (a.initial_return) text += line("return before training", fmt::format("{:.1f}", *a.initial_return));
+    if (a.initial_return) text += figure_line("return before training", fmt::format("{:.1f}", *a.initial_return));
     if (a.final_return)
-      text += line("return after training", fmt::format("{:.1f}   (solved from {:g}, at most {:g})", *a.final_return,
-                                                        environment.reward_threshold, environment.max_return));
+      text += figure_line("return after training", fmt::format("{:.1f}   (solved from {:g}, at most {:g})", *a.final_return,
+                                                               environment.reward_threshold, environment.max_return));
     if (!a.best_parameters.empty())
-      text += line("best return", fmt::format("{:.1f}   after {} steps (the last policy is saved, and this one: eval --best)",
-                                              *a.best_return, format_count(a.best_env_steps)));
-    return text + line("training", rate(result)) + machine(result);
+      text += figure_line("best return", fmt::format("{:.1f}   after {} steps (the last policy is saved, and this one: eval --best)",
+                                                     *a.best_return, format_count(a.best_env_steps)));
+    return text + figure_line("training", rate(result)) + machine(result);
   }
   const Summary& s = result.summary;
   std::string text =
-      line("agents", fmt::format("{}   (seeds {} to {})", format_count(s.n), result.agents.front().seed, result.agents.back().seed));
+      figure_line("agents", fmt::format("{}   (seeds {} to {})", format_count(s.n), result.agents.front().seed, result.agents.back().seed));
   const auto percent = [](double x) { return fmt::format("{:.1f} %", 100 * x); };
   const bool interrupted = s.solved_fraction.value && !s.solved_fraction.ci95_low && s.n > 1;
-  text += line("solved", interrupted ? percent(*s.solved_fraction.value) + " (no interval: agents were interrupted)"
-                                     : estimate(s.solved_fraction, s.n, percent));
+  text += figure_line("solved", interrupted ? percent(*s.solved_fraction.value) + " (no interval: agents were interrupted)"
+                                            : describe_estimate(s.solved_fraction, s.n, percent));
   if (!config.stop_when_solved && s.measured > 0)
-    text += line("solved at its end", estimate(s.holding_fraction, s.measured, percent) + of_measured(s));
+    text += figure_line("solved at its end", describe_estimate(s.holding_fraction, s.measured, percent) + of_measured(s));
   text += steps_to_solve(s);
   text += describe_returns(result);
-  if (s.worst) text += line("worst return", one_decimal(*s.worst));
+  if (s.worst) text += figure_line("worst return", one_decimal(*s.worst));
   if (config.stop_when_solved && s.censored < s.n)
-    text += line("", "of agents that stop when solved: to compare settings,") + line("", "take their steps to solve, not their returns");
+    text += figure_line("", "of agents that stop when solved: to compare settings,") +
+            figure_line("", "take their steps to solve, not their returns");
   if (s.solved_seconds_median)
-    text += line("time to solve", fmt::format("median {}, 99th percentile {}{}", format_seconds(*s.solved_seconds_median),
-                                              format_seconds(*s.solved_seconds_p99), s.censored > 0 ? " (solved ones)" : ""));
-  return text + line("training", rate(result)) + machine(result);
+    text += figure_line("time to solve", fmt::format("median {}, 99th percentile {}{}", format_seconds(*s.solved_seconds_median),
+                                                     format_seconds(*s.solved_seconds_p99), s.censored > 0 ? " (solved ones)" : ""));
+  return text + figure_line("training", rate(result)) + machine(result);
 }
 
 std::string describe_returns(const TrainResult& result) {
   const Summary& s = result.summary;
-  return line("return (IQM)", s.measured == 0 ? "not measured" : estimate(s.iqm, s.measured, one_decimal) + of_measured(s));
+  return figure_line("return (IQM)", s.measured == 0 ? "not measured" : describe_estimate(s.iqm, s.measured, one_decimal) + of_measured(s));
 }
 
 std::string describe_math(const std::string& math, const std::string& device) {

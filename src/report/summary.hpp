@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -6,6 +7,11 @@
 #include "cupg/trainer.hpp"
 
 namespace cupg {
+
+/// A line of figures: its name, and what follows in a second column.
+std::string figure_line(const char* name, const std::string& value);
+/// The figure, and its 95 % interval where there is one.
+std::string describe_estimate(const Estimate& estimate, int n, const std::function<std::string(double)>& text);
 
 /// What became of a training, in a line; for several agents over all of them.
 std::string describe_outcome(const Config& config, const TrainResult& result);

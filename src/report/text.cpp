@@ -76,6 +76,20 @@ std::string utf8(std::uint32_t code) {
   return {static_cast<char>(0xe0 | code >> 12), static_cast<char>(0x80 | (code >> 6 & 0x3f)), static_cast<char>(0x80 | (code & 0x3f))};
 }
 
+std::string xml_escaped(std::string_view text) {
+  std::string escaped;
+  for (const char c : one_line(text)) {
+    switch (c) {
+      case '<': escaped += "&lt;"; break;
+      case '>': escaped += "&gt;"; break;
+      case '&': escaped += "&amp;"; break;
+      case '"': escaped += "&quot;"; break;
+      default: escaped += c;
+    }
+  }
+  return escaped;
+}
+
 int columns_of(std::string_view line) {
   int columns = 0;
   for (std::size_t i = 0; i < line.size(); ++i)

@@ -18,6 +18,9 @@ std::string utf8(std::uint32_t code);
 /// The bit of a dot in a braille character of 4 rows and 2 columns; the character is U+2800 plus its bits.
 inline constexpr std::uint8_t kBrailleDot[4][2] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
 
+/// Text of an XML document: what would be markup as entities, what it may not hold as one_line() writes it.
+std::string xml_escaped(std::string_view text);
+
 /// Columns of a terminal that a line of UTF-8 takes, each character counted as one, what sets colors (ESC [ ... m) as none.
 int columns_of(std::string_view line);
 /// Breaks lines of more than `columns` at spaces; what follows stands below the line's second column, where it has one. A word that is

@@ -8,7 +8,6 @@
 #include "kernels/math/philox.hpp"
 #include "kernels/metrics/quantiles.hpp"
 #include "src/train/intervals.hpp"
-#include "src/train/survival.hpp"
 
 namespace cupg {
 
@@ -24,6 +23,16 @@ double quantile(std::vector<double> values, double q) {
   return quantile_of_sorted(std::ssize(values), q, [&](std::int64_t rank) { return values[static_cast<std::size_t>(rank)]; });
 }
 
+void draw_resample(std::uint32_t r, std::uint32_t group, std::span<int> times) {
+  constexpr std::uint64_t kKey = 0x626f6f74;
+  const std::size_t n = times.size();
+  std::fill(times.begin(), times.end(), 0);
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::uint64_t word = philox4x32(static_cast<std::uint32_t>(i), r, group, 0, kKey).word[0];
+    times[(word * n) >> 32] += 1;
+  }
+}
+
 Estimate bootstrap(std::vector<double> values, const std::function<double(std::span<const double>)>& statistic) {
   if (values.empty()) return {};
   std::sort(values.begin(), values.end());
@@ -31,16 +40,10 @@ Estimate bootstrap(std::vector<double> values, const std::function<double(std::s
   Estimate e{statistic(values), {}, {}};
   if (n < 2) return e;
 
-  constexpr std::uint32_t kResamples = 2000;
-  constexpr std::uint64_t kKey = 0x626f6f74;
   std::vector<double> statistics, sample(n);
   std::vector<int> times(n);  // that each value is drawn, so that a sample comes out sorted
   for (std::uint32_t r = 0; r < kResamples; ++r) {
-    std::fill(times.begin(), times.end(), 0);
-    for (std::size_t i = 0; i < n; ++i) {
-      const std::uint64_t word = philox4x32(static_cast<std::uint32_t>(i), r, 0, 0, kKey).word[0];
-      times[(word * n) >> 32] += 1;
-    }
+    draw_resample(r, 0, times);
     auto end = sample.begin();
     for (std::size_t i = 0; i < n; ++i) end = std::fill_n(end, times[i], values[i]);
     statistics.push_back(statistic(sample));
@@ -61,6 +64,11 @@ Estimate fraction(std::int64_t hits, int n, bool known) {
 
 }  // namespace
 
+Duration time_to_solve(const AgentResult& a) {
+  if (a.solved_env_steps > 0) return {static_cast<double>(a.solved_env_steps), true};
+  return {a.outcome == Outcome::diverged ? std::numeric_limits<double>::infinity() : static_cast<double>(a.env_steps), false};
+}
+
 Summary summarize(const std::vector<AgentResult>& agents) {
   Summary s;
   s.n = static_cast<int>(agents.size());
@@ -69,16 +77,13 @@ Summary summarize(const std::vector<AgentResult>& agents) {
   bool all_ended = true;
   int holds = 0;
   for (const AgentResult& a : agents) {
-    const bool solved = a.solved_env_steps > 0, diverged = a.outcome == Outcome::diverged;
+    const bool solved = a.solved_env_steps > 0;
     if (a.final_return) {
       returns.push_back(*a.final_return);
       holds += a.outcome == Outcome::solved;
     }
     if (solved) seconds.push_back(a.solved_seconds);
-    durations.push_back({solved     ? static_cast<double>(a.solved_env_steps)
-                         : diverged ? std::numeric_limits<double>::infinity()
-                                    : static_cast<double>(a.env_steps),
-                         solved});
+    durations.push_back(time_to_solve(a));
     all_ended = all_ended && (solved || a.outcome != Outcome::interrupted);
   }
   if (agents.empty()) return s;

@@ -50,4 +50,27 @@ Estimate survival_quantile(const std::vector<SurvivalPoint>& curve, double q) {
   return e;
 }
 
+std::optional<double> log_rank_p(const std::vector<Duration>& x, const std::vector<Duration>& y) {
+  std::vector<double> events;
+  for (const auto* group : {&x, &y})
+    for (const Duration& d : *group)
+      if (d.event) events.push_back(d.time);
+  std::sort(events.begin(), events.end());
+  events.erase(std::unique(events.begin(), events.end()), events.end());
+  const auto count = [](const std::vector<Duration>& group, auto which) {
+    return static_cast<double>(std::count_if(group.begin(), group.end(), which));
+  };
+  double excess = 0, variance = 0;
+  for (const double time : events) {
+    const auto at_risk = [&](const Duration& d) { return d.time >= time; };
+    const auto event = [&](const Duration& d) { return d.event && d.time == time; };
+    const double n_x = count(x, at_risk), n_y = count(y, at_risk), n = n_x + n_y;
+    const double d_x = count(x, event), d = d_x + count(y, event);
+    excess += d_x - d * n_x / n;
+    if (n > 1) variance += d * (n_x / n) * (n_y / n) * (n - d) / (n - 1);
+  }
+  if (!(variance > 0)) return std::nullopt;
+  return std::erfc(std::abs(excess) / std::sqrt(2 * variance));  // that a normal number is as far from 0
+}
+
 }  // namespace cupg

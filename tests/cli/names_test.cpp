@@ -24,7 +24,7 @@ using test::run_cupg;
 std::vector<std::string> known(std::string_view kind) {
   if (kind == "option") return option_names();
   if (kind == "command")
-    return {"train", "resume", "eval", "export", "play", "report", "verify", "bench", "reproduce", "gradcheck", "info"};
+    return {"train", "resume", "eval", "export", "play", "report", "compare", "verify", "bench", "reproduce", "gradcheck", "info"};
   if (kind != "preset") return find_option(kind)->known();
   std::vector<std::string> names;
   for (const Preset& p : presets()) names.emplace_back(p.name);

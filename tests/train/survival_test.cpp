@@ -13,6 +13,7 @@ namespace {
 using cupg::Duration;
 using cupg::Estimate;
 using cupg::kaplan_meier;
+using cupg::log_rank_p;
 using cupg::survival_quantile;
 using Curve = std::vector<cupg::SurvivalPoint>;
 
@@ -126,6 +127,33 @@ TEST(Survival, IsScipysAndLifelines) {
   }
   EXPECT_GT(points, 120);
   EXPECT_GT(quantiles, 40);
+}
+
+TEST(LogRank, ByHand) {
+  // at 1: 2 of 4 at risk are x's, x has it: E = 1/2, V = 1/4; at 2: 1 of 3, y has it: E = 1/3, V = 2/9; at 3: 1 of 2 ...: E = 1/2, V = 1/4;
+  // at 4: y alone. O - E = 2 - 4/3, V = 13/18: chi-squared = 0.615385
+  const std::optional<double> p = log_rank_p({{1, true}, {3, true}}, {{2, true}, {4, true}});
+  EXPECT_NEAR(*p, 0.432768, 1e-6);
+}
+
+TEST(LogRank, OfNoEventsSaysNothing) {
+  EXPECT_FALSE(log_rank_p({{1, false}}, {{2, false}}).has_value());
+  EXPECT_FALSE(log_rank_p({}, {{2, true}}).has_value());
+  EXPECT_FALSE(log_rank_p({{1, false}}, {{2, true}}).has_value()) << "nobody to compare with was left";
+  EXPECT_TRUE(log_rank_p({{std::numeric_limits<double>::infinity(), false}}, {{2, true}}).has_value());
+}
+
+TEST(LogRank, IsScipys) {
+  for (const auto& c : cupg_test::golden_json("comparison_scipy.json").at("log_rank")) {
+    const auto durations = [&](const char* times, const char* events) {
+      std::vector<Duration> all;
+      for (std::size_t i = 0; i < c.at(times).size(); ++i) all.push_back({c.at(times)[i].get<double>(), c.at(events)[i].get<bool>()});
+      return all;
+    };
+    const std::optional<double> p = log_rank_p(durations("x", "event_x"), durations("y", "event_y"));
+    ASSERT_TRUE(p.has_value());
+    EXPECT_FALSE(!(std::abs(*p - c.at("p").get<double>()) <= 1e-12)) << c.at("x").size();  // sums of up to 100 terms
+  }
 }
 
 }  // namespace
