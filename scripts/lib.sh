@@ -4,7 +4,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 logs=$root/build/logs
 jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 
-# Debian 12's and Ubuntu 24.04's packages. CLI11, toml++, nlohmann_json, fmt, protozero, Boost.CRC and Highway are used header-only.
+# Debian 12's and Ubuntu 24.04's packages. CLI11, toml++, nlohmann_json, fmt, protozero, Boost.CRC, Boost.Math and Highway are used header-only.
 # shellcheck disable=SC2034
 build_packages=(g++ cmake ninja-build libhwy-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev libprotozero-dev
   libboost-dev libopenblas-dev libcairo2-dev libgif-dev)

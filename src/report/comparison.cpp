@@ -146,7 +146,7 @@ RunDifference difference(const ComparedRun& x, const ComparedRun& y) {
     for (const AgentResult& agent : run->agents)
       if (agent.final_return && (!same || others->at(agent.seed))) returns->push_back(*agent.final_return);
   d.returns = compare_groups(returns_x, returns_y, same);
-  if (x.csv || y.csv) return d;
+  if (x.csv || y.csv || x.n() < 2 || y.n() < 2) return d;
   std::vector<Duration> steps_x, steps_y;
   for (const AgentResult& agent : x.agents) steps_x.push_back(time_to_solve(agent));
   for (const AgentResult& agent : y.agents) steps_y.push_back(time_to_solve(agent));

@@ -36,7 +36,7 @@ struct ComparedRun {
 struct RunDifference {
   GroupDifference returns;
   bool same_seeds = false;           ///< then `returns` is of the seeds that both have a final return of
-  std::optional<double> log_rank_p;  ///< of the steps to solve; of ours alone
+  std::optional<double> log_rank_p;  ///< of the steps to solve; of ours alone, and of several agents each
 };
 
 struct Comparison {

@@ -31,7 +31,8 @@ Json profile_json(const Comparison& c, const ComparedRun& run) {
 Json run_json(const Comparison& c, const ComparedRun& run) {
   Json agents = Json::array();
   for (const AgentResult& a : run.agents) {
-    Json& agent = agents.emplace_back(Json{{"seed", a.seed}, {"final_return", optional_number(a.final_return)}});
+    Json& agent =
+        agents.emplace_back(Json{{"seed", a.seed}, {"env_steps", a.env_steps}, {"final_return", optional_number(a.final_return)}});
     if (!run.csv) agent["solved_env_steps"] = a.solved_env_steps > 0 ? Json(a.solved_env_steps) : Json(nullptr);
   }
   const auto ours = [&](auto value) { return run.csv ? Json(nullptr) : Json(value); };

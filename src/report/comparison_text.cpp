@@ -63,9 +63,12 @@ std::string colored(const ComparedRun& run, const ComparisonStyle& style) {
 std::string legend(const Comparison& c, const ComparisonStyle& style) {
   std::string text;
   for (const ComparedRun& run : c.runs) {
+    std::int64_t steps = 0;
+    for (const AgentResult& agent : run.agents) steps = std::max(steps, agent.env_steps);
     const std::uint64_t first = run.agents.front().seed, last = run.agents.back().seed;
-    const std::string agents = run.n() == 1 ? fmt::format("seed {}: n = 1, no interval", first)
-                                            : fmt::format("{} agents, seeds {} to {}", format_count(run.n()), first, last);
+    const std::string agents =
+        run.n() == 1 ? fmt::format("seed {} (n = 1, no interval), {} steps", first, format_count(steps))
+                     : fmt::format("{} agents, seeds {} to {}, up to {} steps", format_count(run.n()), first, last, format_count(steps));
     text += wrapped(fmt::format("{}  {}: {}{}\n", run.label, one_line(run.name),
                                 run.csv ? "" : fmt::format("{}, {}, ", run.environment, run.algorithm), agents),
                     style.columns)

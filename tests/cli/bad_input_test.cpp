@@ -40,6 +40,9 @@ std::string good_policy() {
 void write_fixtures(const test::TemporaryFolder& folder) {
   folder.write("key.toml", "seed = 3\n\ngama = 0.9\n");
   folder.write("type.toml", "seed = 3\ngamma = \"high\"\n");
+  folder.write("columns.csv", "seed,return\n1,2\n");
+  folder.write("fields.csv", "seed,step,return\n1,2,3\n1,2\n");
+  folder.write("letters.csv", "seed,step,return\n1,2,high\n");
   folder.write("flag.toml", "normalize = 1\n");
   folder.write("count.toml", "envs = 2.5\n");
   folder.write("range.toml", "# comment\nlambda = 1.01\n");
@@ -271,6 +274,24 @@ std::vector<BadInput> bad_inputs() {
       {"PlayEpisodes", {"play", "x", "--episodes", "0"}, kUsage, {"episodes: 0", "from 1 to 1000"}},
       {"PlayContradiction", {"play", "x", "--best", "--last"}, kUsage, {"best", "last"}},
       {"PlayGifEmpty", {"play", "x", "--gif", ""}, kUsage, {"gif: \"\"; expected"}},
+      // compare
+      {"CompareNothing", {"compare"}, kUsage, {"RUN: 0 of them; expected 2 to 8, as in cupg compare runs/"}},
+      {"CompareOne", {"compare", "full"}, kUsage, {"RUN: 1 of them; expected 2 to 8"}},
+      {"CompareNine", {"compare", "a", "b", "c", "d", "e", "f", "g", "h", "i"}, kUsage, {"RUN: 9 of them; expected 2 to 8"}},
+      {"CompareMissing", {"compare", "none", "none"}, kUsage, {"RUN: none is no folder; expected a run's"}},
+      {"CompareNoRun", {"compare", "full", "full"}, kUsage, {"full/config.toml", "No such file"}},
+      {"CompareNoCsv", {"compare", "none.csv", "none.csv"}, kUsage, {"none.csv", "No such file"}},
+      {"CompareCsvOfOtherColumns",
+       {"compare", "columns.csv", "full"},
+       kUsage,
+       {"columns.csv: has no column of numbers step; expected seed, step"}},
+      {"CompareCsvOfOtherFields", {"compare", "fields.csv", "full"}, kUsage, {"fields.csv:3: 2 fields; expected 3, as the heading has"}},
+      {"CompareCsvOfNoReturn", {"compare", "letters.csv", "full"}, kUsage, {"letters.csv: has no column of numbers return"}},
+      {"CompareCsvIsDevice", {"compare", "full", "/dev/zero"}, kUsage, {"full/config.toml"}},
+      {"CompareSvgName",
+       {"compare", "a", "b", "--svg", "b.csv"},
+       kUsage,
+       {"svg: \"b.csv\"; expected the name of a file that ends in .svg"}},
       // bench and info
       {"BenchUnknown", {"bench", "trian"}, kUsage, {"bench", "did you mean train?"}},
       {"BenchUpdatesZero", {"bench", "--updates", "0"}, kUsage, {"updates: 0"}},

@@ -48,6 +48,7 @@ TEST(Terminal, NothingIsWiderThanIt) {
                                                {"train", "--no-stop-when-solved", "--steps", "3e6", "--seeds", "2"},  // with progress
                                                {"eval", "runs/CartPole-v1-a2c-seed1"},
                                                {"eval", "runs/CartPole-v1-a2c-seeds1-3"},
+                                               {"compare", "runs/CartPole-v1-a2c-seeds1-3", "runs/CartPole-v1-a2c-seed1"},
                                                {"bench", "--updates", "3", "--repeat", "2"},
                                                {"reproduce", "weng-actor-critic"},
                                                {"info"}}) {

@@ -70,6 +70,35 @@ TEST(Curve, StepsHaveNoGaps) {
   for (std::size_t row = 1; row <= 10; ++row) EXPECT_NE(lines[row].find('*'), std::string::npos) << row;
 }
 
+TEST(Curves, AreMadeOfTheirMarkersOrColors) {
+  const auto up = line(0, 500, 20), down = line(500, 0, 10);  // which ends half-way
+  std::vector<DrawnCurve> curves{{up, 'A', 0}, {down, 'B', 0}};
+  CurveStyle style{.columns = 60, .rows = 10, .unicode = true, .top = 500};
+  auto lines = lines_of(draw_curves(curves, style));
+  ASSERT_EQ(lines.size(), 13u);
+  EXPECT_GT(lines[1].find('A'), 50u);
+  EXPECT_LT(lines[10].find('A'), 12u);
+  EXPECT_LT(lines[1].find('B'), 12u);
+  const std::size_t end = lines[10].rfind('B');
+  EXPECT_TRUE(end > 28 && end < 36) << lines[10];
+  EXPECT_TRUE(lines[12].ends_with("20,000 steps"));
+  curves[0].color = 34, curves[1].color = 33;
+  lines = lines_of(draw_curves(curves, style));
+  EXPECT_NE(lines[1].find("\x1b[33m\xe2\xa0"), std::string::npos) << lines[1];
+  EXPECT_GT(lines[1].find("\x1b[34m\xe2"), lines[1].find("\x1b[33m\xe2"));
+  for (const std::string& l : lines) EXPECT_LE(columns_of(l), 60) << l;
+}
+
+TEST(Curves, OfTooFewPointsAreLeftOut) {
+  const auto all = line(0, 500, 20), one = line(3, 4, 2);
+  const std::vector<DrawnCurve> curves{{std::span(one).first(1), 'A', 0}, {all, '*', 0}, {{}, 'C', 0}};
+  const CurveStyle style{.columns = 60, .rows = 10, .unicode = false, .top = 500};
+  EXPECT_EQ(draw_curves(curves, style), draw_curve(all, style));
+  EXPECT_EQ(draw_curves(std::span(curves).first(1), style), "");
+}
+
+TEST(Text, OfXmlHasNoMarkup) { EXPECT_EQ(xml_escaped("<a b=\"c\">&\x1b\xff\u00e9"), "&lt;a b=&quot;c&quot;&gt;&amp;\\x1b\\xff\u00e9"); }
+
 TEST(Curve, TakesAnythingWithoutHarm) {
   const CurveStyle style{.columns = 5, .rows = 3, .unicode = true, .top = 500, .threshold = 475};
   EXPECT_EQ(draw_curve({}, style), "");

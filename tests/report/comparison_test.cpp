@@ -105,8 +105,8 @@ TEST(Comparison, SaysWhereReturnsDoNotCompare) {
 TEST(Comparison, OfOneSeedSaysThatItHasNoInterval) {
   const test::TemporaryFolder folder;
   const Comparison c = compare_runs({write_run(folder, "a", {480}), write_run(folder, "b", {490})});
-  const std::string text = comparison_text(c, {});
-  EXPECT_NE(text.find("seed 1: n = 1, no interval"), std::string::npos) << text;
+  const std::string text = comparison_text(c, {.columns = 200});
+  EXPECT_NE(text.find("seed 1 (n = 1, no interval), 100 steps\n"), std::string::npos) << text;
   EXPECT_NE(text.find("+10.0 (n = 1, no interval)"), std::string::npos) << text;
   EXPECT_EQ(text.find("95 %:"), std::string::npos) << text;
   EXPECT_EQ(text.find("Welch"), std::string::npos) << text;
