@@ -32,7 +32,8 @@ TEST(TwoGroups, TheOtherWayRoundIsTheOtherSign) {
 }
 
 TEST(TwoGroups, IsScipysAndRliables) {
-  for (const auto& c : cupg_test::golden_json("comparison_scipy.json").at("groups")) {
+  const auto golden = cupg_test::golden_json("comparison_scipy.json");
+  for (const auto& c : golden.at("groups")) {
     const auto x = c.at("x").get<std::vector<double>>(), y = c.at("y").get<std::vector<double>>();
     SCOPED_TRACE(testing::Message() << x.size() << " and " << y.size());
     const GroupDifference d = compare_groups(x, y, c.at("paired"));

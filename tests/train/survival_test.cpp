@@ -144,7 +144,8 @@ TEST(LogRank, OfNoEventsSaysNothing) {
 }
 
 TEST(LogRank, IsScipys) {
-  for (const auto& c : cupg_test::golden_json("comparison_scipy.json").at("log_rank")) {
+  const auto golden = cupg_test::golden_json("comparison_scipy.json");
+  for (const auto& c : golden.at("log_rank")) {
     const auto durations = [&](const char* times, const char* events) {
       std::vector<Duration> all;
       for (std::size_t i = 0; i < c.at(times).size(); ++i) all.push_back({c.at(times)[i].get<double>(), c.at(events)[i].get<bool>()});
