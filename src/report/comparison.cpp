@@ -165,7 +165,9 @@ void find_range(Comparison& c) {
     for (const AgentResult& agent : run.agents)
       if (agent.final_return) take(*agent.final_return);
   }
-  if (!(c.top > c.bottom)) c.bottom = std::isfinite(c.bottom) ? c.bottom - 1 : 0, c.top = c.bottom + 2;
+  if (!(c.top >= c.bottom)) c.bottom = c.top = 0;  // nothing is there
+  if (const double least = 1e-6 * std::max(std::abs(c.bottom), std::abs(c.top)); c.top - c.bottom <= least)
+    c.bottom -= 1 + least, c.top += 1 + least;
 }
 
 }  // namespace

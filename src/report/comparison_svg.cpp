@@ -34,15 +34,17 @@ struct Axis {
   double at(double x) const { return from + (x - low) / (high - low) * (to - from); }
 };
 
-/// Round numbers, at most seven of them.
+/// Round numbers, some five of them.
 std::vector<double> ticks(const Axis& axis) {
-  constexpr double kMost = 6;
-  const double rough = (axis.high - axis.low) / kMost, power = std::pow(10, std::floor(std::log10(rough)));
+  constexpr int kMost = 7;
+  const double rough = (axis.high - axis.low) / (kMost - 1), power = std::pow(10, std::floor(std::log10(rough)));
   double step = 10 * power;
   for (const double factor : {5.0, 2.0, 1.0})
     if (factor * power >= rough * (1 - 1e-9)) step = factor * power;
+  const double first = std::ceil(axis.low / step - 1e-9);
   std::vector<double> all;
-  for (double i = std::ceil(axis.low / step - 1e-9); i * step <= axis.high + 1e-9 * step; ++i) all.push_back(i * step + 0.0);  // no -0
+  for (int i = 0; i < kMost; ++i)
+    if (const double tick = (first + i) * step; tick <= axis.high + 1e-9 * step) all.push_back(tick + 0.0);  // no -0
   return all;
 }
 

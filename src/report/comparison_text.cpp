@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 
 #include "src/api/text.hpp"
 #include "src/report/comparison.hpp"
@@ -16,14 +17,23 @@ namespace {
 /// Of the first run, the second ...: what ESC [ ... m takes.
 constexpr std::array<int, kMostCompared> kColors{34, 33, 35, 32, 36, 31, 94, 90};
 
-std::string figure(double x) { return std::abs(x) < 1e7 ? fmt::format("{:.1f}", x) : fmt::format("{:.4g}", x); }
-std::string signed_figure(double x) { return (x >= 0 ? "+" : "") + figure(x); }
+using ToText = std::function<std::string(double)>;
+
+/// A return: with so many decimals that a thousandth of what returns can be shows.
+ToText figures_of(const Comparison& c) {
+  const int decimals = std::clamp(3 - static_cast<int>(std::floor(std::log10(c.top - c.bottom))), 1, 9);
+  return [decimals](double x) { return std::abs(x) < 1e7 ? fmt::format("{:.{}f}", x, decimals) : fmt::format("{:.4g}", x); };
+}
+/// The difference of two.
+ToText signed_figures_of(const Comparison& c) {
+  return [figure = figures_of(c)](double x) { return (x >= 0 ? "+" : "") + figure(x); };
+}
 std::string two_decimals(double x) { return fmt::format("{:.2f}", x); }
 std::string percent(double x) { return fmt::format("{:.0f} %", 100 * x); }
 std::string p_value(double p) { return p < 1e-300 ? "p < 1e-300" : fmt::format("p = {:.2g}", p); }
 
 /// A value and its interval in a table.
-std::string cell(const Estimate& e, std::string (*text)(double), const char* none) {
+std::string cell(const Estimate& e, const ToText& text, const char* none) {
   const std::string value = e.value ? text(*e.value) : none;
   if (!e.ci95_low && !e.ci95_high) return value;
   return fmt::format("{} [{}, {}]", value, e.ci95_low ? text(*e.ci95_low) : "-", e.ci95_high ? text(*e.ci95_high) : "-");
@@ -100,6 +110,7 @@ std::string curves(const Comparison& c, const ComparisonStyle& style) {
 }
 
 std::string runs_table(const Comparison& c, const ComparisonStyle& style) {
+  const ToText figure = figures_of(c);
   std::vector<std::vector<std::string>> rows{{"", "n", "return (IQM)", "worst", "solved", "steps to solve"}};
   for (const ComparedRun& run : c.runs) {
     const Summary& s = run.summary;
@@ -117,7 +128,7 @@ std::string profiles_table(const Comparison& c, const ComparisonStyle& style) {
   std::sort(taus.begin(), taus.end());
   taus.erase(std::unique(taus.begin(), taus.end()), taus.end());
   std::vector<std::vector<std::string>> rows{{""}};
-  for (const double tau : taus) rows[0].push_back("> " + figure(tau));
+  for (const double tau : taus) rows[0].push_back("> " + fmt::format("{:g}", tau));
   for (const ComparedRun& run : c.runs) {
     if (run.summary.measured == 0) continue;
     auto& row = rows.emplace_back(1, colored(run, style));
@@ -126,11 +137,13 @@ std::string profiles_table(const Comparison& c, const ComparisonStyle& style) {
   return wrapped("  performance profile: agents with a final return\n", style.columns) + table(rows, style.columns);
 }
 
-std::string described(const Estimate& e, const GroupDifference& d, std::string (*text)(double)) {
+std::string described(const Estimate& e, const GroupDifference& d, const ToText& text) {
   return e.value ? describe_estimate(e, std::min(d.n_x, d.n_y), text) : "not measured";
 }
 
-std::string difference_text(const ComparedRun& run, const ComparedRun& first, const RunDifference& difference) {
+std::string difference_text(const Comparison& c, std::size_t i) {
+  const ComparedRun &run = c.runs[i + 1], &first = c.runs[0];
+  const RunDifference& difference = c.differences[i];
   const GroupDifference& d = difference.returns;
   std::string text = fmt::format("{} against {}, ", run.label, first.label);
   if (difference.same_seeds) {
@@ -140,13 +153,13 @@ std::string difference_text(const ComparedRun& run, const ComparedRun& first, co
   } else {
     text += fmt::format("not paired: the seeds differ ({} and {} agents)\n", format_count(d.n_x), format_count(d.n_y));
   }
-  text += figure_line("mean difference", described(d.difference, d, signed_figure));
+  text += figure_line("mean difference", described(d.difference, d, signed_figures_of(c)));
   text += figure_line(fmt::format("P({} > {})", run.label, first.label).c_str(), described(d.probability, d, two_decimals));
   if (d.n_x > 1 && d.n_y > 1) {
     const std::string none = "not defined: neither has any spread";
     text += figure_line("Welch's t-test", d.welch_p ? p_value(*d.welch_p) : none);
     text += figure_line("detectable", d.detectable_difference
-                                          ? fmt::format("a difference of {} (80 % power at 5 %)", figure(*d.detectable_difference))
+                                          ? fmt::format("a difference of {} (80 % power at 5 %)", figures_of(c)(*d.detectable_difference))
                                           : none);
   }
   if (difference.log_rank_p) text += figure_line("steps to solve", p_value(*difference.log_rank_p) + " (log-rank test)");
@@ -162,8 +175,7 @@ std::string comparison_text(const Comparison& c, const ComparisonStyle& style) {
   std::string text = legend(c, style);
   if (const std::string drawn = curves(c, style); !drawn.empty()) text += "\n" + drawn;
   text += "\n" + runs_table(c, style) + "\n" + profiles_table(c, style);
-  for (std::size_t i = 0; i < c.differences.size(); ++i)
-    text += "\n" + wrapped(difference_text(c.runs[i + 1], c.runs[0], c.differences[i]), style.columns);
+  for (std::size_t i = 0; i < c.differences.size(); ++i) text += "\n" + wrapped(difference_text(c, i), style.columns);
   std::string notes;
   if (c.differences.size() > 1)
     notes += fmt::format("{} comparisons with A: nothing here is corrected for their number.\n", c.differences.size());
@@ -175,9 +187,11 @@ std::string comparison_text(const Comparison& c, const ComparisonStyle& style) {
 std::string comparison_lines(const Comparison& c) {
   std::string text;
   for (std::size_t i = 0; i < c.differences.size(); ++i) {
-    const GroupDifference& d = c.differences[i].returns;
-    text += fmt::format("{} against {}: mean difference {}{}\n", one_line(c.runs[i + 1].name), one_line(c.runs[0].name),
-                        described(d.difference, d, signed_figure), d.welch_p ? ", " + p_value(*d.welch_p) : "");
+    const RunDifference& difference = c.differences[i];
+    const GroupDifference& d = difference.returns;
+    text += fmt::format("{} against {}: mean difference {}{}{}\n", one_line(c.runs[i + 1].name), one_line(c.runs[0].name),
+                        described(d.difference, d, signed_figures_of(c)), d.welch_p ? ", Welch's " + p_value(*d.welch_p) : "",
+                        difference.log_rank_p ? ", steps to solve: " + p_value(*difference.log_rank_p) : "");
   }
   return text;
 }

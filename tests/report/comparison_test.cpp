@@ -110,6 +110,8 @@ TEST(Comparison, OfOneSeedSaysThatItHasNoInterval) {
   EXPECT_NE(text.find("+10.0 (n = 1, no interval)"), std::string::npos) << text;
   EXPECT_EQ(text.find("95 %:"), std::string::npos) << text;
   EXPECT_EQ(text.find("Welch"), std::string::npos) << text;
+  EXPECT_NE(comparison_text(compare_runs({write_run(folder, "c", {480, 500}), folder.path() / "a"}), {}).find("-10.0 (n = 1, no interval)"),
+            std::string::npos);
   EXPECT_NE(comparison_svg(c).find("n = 1, no interval"), std::string::npos);
   EXPECT_EQ(comparison_svg(c).find("<polygon"), std::string::npos) << "no band";
   const auto json = comparison_json(c);
@@ -222,6 +224,18 @@ TEST(ComparisonText, FitsTheTerminal) {
                     std::max<int>(columns, line.find(folder.path().string()) == std::string::npos ? 0 : static_cast<int>(longest)))
               << columns << ": " << line;
       }
+}
+
+TEST(ComparisonText, ShowsSmallReturnsAndLargeOnes) {
+  const test::TemporaryFolder folder;
+  const auto told = [&](const char* x, const char* y) {
+    folder.write("x.csv", fmt::format("seed,step,return\n1,10,{0}\n2,10,{0}\n3,10,{1}\n", x, y));
+    return comparison_text(compare_runs({folder.path() / "x.csv", folder.path() / "x.csv"}), {});
+  };
+  EXPECT_NE(told("0.75", "0.5").find("0.6667 [0.5000, 0.7500]"), std::string::npos) << told("0.75", "0.5");
+  EXPECT_NE(told("1e15", "-1e15").find("[-1e+15, 1e+15]"), std::string::npos) << told("1e15", "-1e15");
+  for (const char* x : {"1e15", "999999999999999.75", "0", "-1e-300"})
+    EXPECT_FALSE(told(x, x).empty() || comparison_svg(compare_runs({folder.path() / "x.csv", folder.path() / "x.csv"})).empty()) << x;
 }
 
 /// What python3 says of the text as XML; empty where it reads it.
