@@ -167,9 +167,10 @@ std::string comparison_svg(const Comparison& c) {
     row += kLegendRow;
   }
   const auto plain = [](double x) { return fmt::format("{:g}", x); };
-  svg += frame(
-      steps, returns, "environment steps", "mean return of the training episodes",
-      [](double x) { return x < 1000 ? fmt::format("{:g}", x) : format_rate(x); }, plain);
+  const auto counts = [](double x) {
+    return x >= 1e6 ? fmt::format("{:g} M", x / 1e6) : x >= 1000 ? fmt::format("{:g} k", x / 1000) : fmt::format("{:g}", x);
+  };
+  svg += frame(steps, returns, "environment steps", "mean return of the training episodes", counts, plain);
   if (c.environment != nullptr) {
     const double y = returns.at(c.environment->reward_threshold);
     svg += fmt::format("<line x1=\"{0}\" y1=\"{2:.1f}\" x2=\"{1}\" y2=\"{2:.1f}\" stroke=\"#555\" stroke-dasharray=\"2 4\"/>\n", steps.from,
