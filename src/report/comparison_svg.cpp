@@ -44,7 +44,7 @@ std::vector<double> ticks(const Axis& axis) {
   const double first = std::ceil(axis.low / step - 1e-9);
   std::vector<double> all;
   for (int i = 0; i < kMost; ++i)
-    if (const double tick = (first + i) * step; tick <= axis.high + 1e-9 * step) all.push_back(tick + 0.0);  // no -0
+    if (const double tick = (first + i) * step; tick <= axis.high + 1e-9 * step) all.push_back(tick);
   return all;
 }
 
