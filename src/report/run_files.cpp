@@ -28,10 +28,7 @@ Json read_object(const fs::path& path, std::size_t most_bytes) {
 
 std::vector<Column> read_curves(const fs::path& file) { return read_table(read_file(file, kMostCurveBytes), file.string()); }
 
-fs::path curve_file(const fs::path& run) {
-  std::error_code failed;
-  return run / (fs::exists(run / "metrics.csv", failed) ? "metrics.csv" : "curve.csv");
-}
+fs::path curve_file(const fs::path& run) { return run / "metrics.csv"; }
 
 void expect_folder(const fs::path& run) {
   std::error_code failed;

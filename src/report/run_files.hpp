@@ -16,7 +16,7 @@ nlohmann::ordered_json read_object(const std::filesystem::path& path, std::size_
 
 /// A file of curves.
 std::vector<Column> read_curves(const std::filesystem::path& file);
-/// That of a run: its metrics.csv or, where there is none, its curve.csv.
+/// That of a run.
 std::filesystem::path curve_file(const std::filesystem::path& run);
 
 /// Throws Error (usage) unless it is a folder.

@@ -46,7 +46,7 @@ std::filesystem::path write_run(const test::TemporaryFolder& folder, const std::
   std::string csv = "seed,env_steps,seconds,mean_return,episodes\n";
   for (std::size_t i = 0; i < returns.size(); ++i)
     for (const int steps : {50, 100}) csv += fmt::format("{},{},0.1,{},3\n", first_seed + i, steps, steps + 10 * static_cast<int>(i));
-  folder.write(name + "/curve.csv", csv);
+  folder.write(name + "/metrics.csv", csv);
   return path;
 }
 
