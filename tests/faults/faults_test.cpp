@@ -75,7 +75,7 @@ State state_of(const TemporaryFolder& folder, const std::string& run) {
       EXPECT_NO_THROW(load_policy(entry.path()));
     } else if (name == "checkpoint.safetensors") {
       EXPECT_NO_THROW(checkpoint_config(folder.read(run + "/" + name)));
-    } else if (name == "config.toml" || name.starts_with("metrics.") || name == "receipt.json") {
+    } else if (name == "config.toml" || name == "metrics.csv" || name == "metrics.jsonl" || name == "receipt.json") {
       EXPECT_TRUE(folder.read(run + "/" + name).ends_with("\n")) << name;
     } else {
       EXPECT_TRUE(name == "result.json" || name.ends_with(".part")) << name;
