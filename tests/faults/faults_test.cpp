@@ -393,7 +393,7 @@ TEST(Containers, ThatShareAFolderHaveRunsOfTheirOwn) {
         << round << ": " << folder.read("a.err") << folder.read("b.err");
     EXPECT_EQ(state_of(folder, run), State::whole) << round;
     EXPECT_EQ(state_of(folder, run + "-2"), State::whole) << round;
-    EXPECT_EQ(folder.list().size(), 4u + 1 + 2 * 7) << round;
+    EXPECT_EQ(folder.list().size(), 4u + 1 + 2 * 8) << round;
   }
 }
 
