@@ -65,9 +65,12 @@ UnfinishedFolder::~UnfinishedFolder() {
   if (mark_ >= 0 && kept_.empty()) give_back();
 }
 
-/// Whether nothing would be lost with it.
-bool UnfinishedFolder::is_left_over(const std::string& name) const {
-  return is_part(name) || std::find(logs_.begin(), logs_.end(), name) != logs_.end();
+bool UnfinishedFolder::is_log(const std::string& name) const { return std::find(logs_.begin(), logs_.end(), name) != logs_.end(); }
+
+/// Whether nothing would be lost with these. Logs are somebody else's where nothing says that a training wrote them.
+bool UnfinishedFolder::is_left_over(const std::vector<std::string>& names) const {
+  const bool trained = std::find(names.begin(), names.end(), mark()) != names.end();
+  return std::all_of(names.begin(), names.end(), [&](const std::string& name) { return is_part(name) || (trained && is_log(name)); });
 }
 
 void UnfinishedFolder::remove_log(const std::string& name) {
@@ -80,7 +83,8 @@ void UnfinishedFolder::remove_logs() {
 
 /// Removes what is this process's own, and nothing else.
 void UnfinishedFolder::give_back() {
-  if (mark_ >= 0 && !was_there_ && is_there()) remove_logs();
+  if (has_logs_ && is_there()) remove_logs();
+  has_logs_ = false;
   for (const std::string& name : written_)
     if (name != last_) ::unlinkat(folder_, (name + ".part").c_str(), 0);
   // who finds neither could not tell that it is unfinished
@@ -111,15 +115,15 @@ std::string UnfinishedFolder::claim(const fs::path& path) {
     std::vector<std::string> names;
     code = list_names(folder_, names);
     if (code != 0) continue;
-    const auto left_over = [this](const std::string& name) { return is_left_over(name); };
-    if (!std::all_of(names.begin(), names.end(), left_over)) return give_back(), "exists and is not empty";
+    if (!is_left_over(names)) return give_back(), "exists and is not empty";
     std::string why;
     code = lock_mark(why);
     if (!why.empty()) return give_back(), why;
     if (code != 0) continue;
     // what is there now is another's, or left by a dead process
     if (code = list_names(folder_, names); code != 0) break;
-    if (!std::all_of(names.begin(), names.end(), left_over)) return give_back(), "exists and is not empty";
+    if (!is_left_over(names)) return give_back(), "exists and is not empty";
+    has_logs_ = true;
     remove_logs();
     code = clean(names);
   }
@@ -203,7 +207,7 @@ void UnfinishedFolder::write_now(const std::string& name, std::string_view bytes
   }
   if (code != 0) fail_to_write(path() / name, code);
   sync_file(folder_);  // what cannot be synced (some network folders) is not an error
-  if (!is_left_over(name) && std::find(kept_.begin(), kept_.end(), name) == kept_.end()) kept_.push_back(name);
+  if (!is_log(name) && std::find(kept_.begin(), kept_.end(), name) == kept_.end()) kept_.push_back(name);
 }
 
 void UnfinishedFolder::append(const std::string& name, std::string_view bytes) {

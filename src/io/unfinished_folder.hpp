@@ -51,7 +51,8 @@ class UnfinishedFolder {
   void note_failure(const std::string& name, int code);
   void give_back();
 
-  bool is_left_over(const std::string& name) const;
+  bool is_log(const std::string& name) const;
+  bool is_left_over(const std::vector<std::string>& names) const;
   void remove_logs();
 
   std::string last_;
@@ -59,6 +60,7 @@ class UnfinishedFolder {
   std::filesystem::path path_;
   Descriptor folder_, mark_;
   bool was_there_ = false;                   ///< with something in it
+  bool has_logs_ = false;                    ///< that would be this process's own
   std::vector<std::filesystem::path> made_;  ///< folders that were not there, outermost first
   std::vector<std::string> written_, removed_, kept_;
   std::string failed_name_;

@@ -281,6 +281,9 @@ TEST_F(UnfinishedFolderTest, LogsOfADeadProcessAreInNobodysWay) {
   EXPECT_EQ(run_.claim("run"), "is being written by another process");
   fs::create_directory("else");
   folder_.write("else/log", "a file of somebody's");
+  UnfinishedFolder other("last", {"log", "below"});
+  EXPECT_EQ(other.claim("else"), "exists and is not empty") << "nothing says that a training wrote it";
+  EXPECT_EQ(folder_.read("else/log"), "a file of somebody's");
   EXPECT_EQ(run_.claim("else"), "exists and is not empty") << "who does not know of logs";
 }
 
