@@ -183,13 +183,9 @@ __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
       EpisodeCounts all = state.episodes;
       add_counts(all, tally);
       next = look_at(agents, slot, state, all);
+      if (agents.watch[slot].measured == 1) next = Next::pause;  // for a kernel whose numbers would crowd this one's registers
     }
     __syncthreads();
-    if (agents.watch[slot].measured == 1) {
-      const float* const rows = out.data + static_cast<std::int64_t>(first_row(0)) * f.floats();
-      measure_packed<Env, Act, Shared>(agents, slot, state, measured_rows(agents, rows), weights, shared + at.scratch);
-      __syncthreads();
-    }
     if (next == Next::check) {
       play_check<Env, Act, Shared>(agents, plan, weights, slot, shared + at.scratch, next);
       __syncthreads();
@@ -207,6 +203,9 @@ __global__ void __launch_bounds__(kPopulationWarps* kWarp, 3)
     copy(optimizer.first_moment, home.first_moment, home.count);
     copy(optimizer.second_moment, home.second_moment, home.count);
   }
+  if constexpr (SharedRows)
+    if (agents.watch[slot].measured == 1)
+      copy(out.data, agents.rows + row_index(agents, slot, 0) * f.floats(), measured_warps(agents.warps) * steps * f.floats());
   const bool finite = parameters_finite(optimizer.parameters, agents.plan.parameters);
   if (threadIdx.x == 0) {
     add_counts(state.episodes, tally);

@@ -156,8 +156,11 @@ class CudaEngine final : public Engine {
     constexpr std::int64_t kSteps = 1 << 25;
     const std::int64_t steps = std::int64_t{count} * agents_.envs * agents_.capacity * every;
     std::int64_t looks = std::clamp<std::int64_t>(kSteps / steps, 1, kMostLooks);
-    if (!shape_.large_batch)
-      return launch_population(stream_, environment_.id, agents_, shape_.population, static_cast<int>(looks * every), count);
+    if (!shape_.large_batch) {
+      launch_population(stream_, environment_.id, agents_, shape_.population, static_cast<int>(looks * every), count);
+      if (shape_.population.fused) launch_measure(stream_, environment_.id, agents_, count);
+      return;
+    }
     constexpr std::int64_t kLaunches = 8;  // a paused agent's kernels return at once, but are launched
     looks = std::min(looks, waits_for_count() ? 1 : kLaunches);
     for (std::int64_t k = 1; k <= looks * every; ++k) {
@@ -324,7 +327,7 @@ class CudaEngine final : public Engine {
       Watch& mine = host_watch_[agents[i]];
       mine = watches[i];
       mine.last = states_.told(agents[i]);
-      mine.looks = 0;
+      mine.looks = mine.measured = 0;
     }
     runtime::upload(stream_, arrays_.watch.data(), host_watch_.data(), host_watch_.size());
     watched_ = !agents.empty();

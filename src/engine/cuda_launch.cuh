@@ -213,7 +213,7 @@ std::size_t population_bytes(const TiledAgents& a, const PopulationShape& shape)
 }
 
 int row_warps(const Agents& a, const PopulationShape& shape) {
-  return !shape.fused ? a.warps : shape.shared_rows ? 0 : kept_warps(a, shape.block_warps);
+  return !shape.fused ? a.warps : shape.shared_rows ? measured_warps(a.warps) : kept_warps(a, shape.block_warps);
 }
 
 PopulationShape population_shape(const DeviceProperties& device, int environment, const TiledAgents& a) {

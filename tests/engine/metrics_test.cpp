@@ -20,33 +20,39 @@ using namespace cupg_test;
 using cupg::Config;
 using cupg::Metrics;
 
+double wide(float x) { return static_cast<double>(x); }
+
 /// The figures of the agent's last update.
 template <class Agent>
 Metrics by_definition(const Agent& agent, const Config& config) {
   const std::size_t steps = static_cast<std::size_t>(config.horizon), n = std::min<std::size_t>(agent.samples.size(), 128 * steps);
+  const double count = static_cast<double>(n), low = 1 - wide(config.objective.clip), high = 1 + wide(config.objective.clip);
+  const cupg::reference::Network<double> network(config.network());
+  const std::vector<double> parameters(agent.parameters.begin(), agent.parameters.end());
   double policy = 0, entropy = 0, kl = 0, clipped = 0, squares = 0, mean_target = 0, mean_residual = 0;
   for (std::size_t i = 0; i < n; ++i) {
-    mean_target += agent.samples[i].target / static_cast<double>(n);
-    mean_residual += (agent.samples[i].target - agent.samples[i].value) / static_cast<double>(n);
+    mean_target += wide(agent.samples[i].target) / count;
+    mean_residual += (wide(agent.samples[i].target) - wide(agent.samples[i].value)) / count;
   }
   double target_variance = 0, residual_variance = 0;
   for (std::size_t i = 0; i < n; ++i) {
     const auto& s = agent.samples[i];
+    const double advantage = wide(s.advantage), target = wide(s.target);
+    const std::vector<double> observation(std::begin(s.observation), std::end(s.observation));
     double z[2], value;
-    agent.network().forward_logits(agent.parameters.data(), s.observation, z, value);
+    network.forward_logits(parameters.data(), observation.data(), z, value);
     const double log_sum = std::log(std::exp(z[0]) + std::exp(z[1])), log_p[2] = {z[0] - log_sum, z[1] - log_sum};
-    const double ratio = std::exp(log_p[s.action] - s.log_probability), low = 1 - double{config.objective.clip},
-                 high = 1 + double{config.objective.clip};
+    const double ratio = std::exp(log_p[s.action] - wide(s.log_probability));
     entropy -= std::exp(log_p[0]) * log_p[0] + std::exp(log_p[1]) * log_p[1];
     kl += ratio - 1 - std::log(ratio);
     clipped += ratio < low || ratio > high ? 1 : 0;
-    policy -= config.algorithm == "ppo" ? std::min(ratio * s.advantage, std::clamp(ratio, low, high) * s.advantage)
-                                        : s.advantage * log_p[s.action];
-    squares += (value - s.target) * (value - s.target);
-    target_variance += std::pow(s.target - mean_target, 2);
-    residual_variance += std::pow(s.target - s.value - mean_residual, 2);
+    const bool has_ratio = config.algorithm == "ppo";
+    policy -= has_ratio ? std::min(ratio * advantage, std::clamp(ratio, low, high) * advantage) : advantage * log_p[s.action];
+    squares += (value - target) * (value - target);
+    target_variance += std::pow(target - mean_target, 2);
+    residual_variance += std::pow(target - wide(s.value) - mean_residual, 2);
   }
-  const auto mean = [n](double sum) { return static_cast<float>(sum / static_cast<double>(n)); };
+  const auto mean = [count](double sum) { return static_cast<float>(sum / count); };
   Metrics m;
   m.policy_loss = mean(policy);
   m.entropy = mean(entropy);
@@ -60,28 +66,27 @@ Metrics by_definition(const Agent& agent, const Config& config) {
 
 template <class Objective>
 void expect_definitions(const Config& config) {
-  cupg::reference::Agent<cupg::CartPole, Objective, double> agent(config, cupg::find_environment(config.environment));
+  cupg::reference::Agent<cupg::CartPole, Objective, float> agent(config, cupg::find_environment(config.environment));
   agent.reset(7);
   for (int k = 0; k < 5; ++k) {
     cupg::EpisodeTally tally;
     std::int64_t steps = 0;
     ASSERT_TRUE(agent.update(tally, steps));
   }
-  const Metrics want = by_definition(agent, config);
+  const Metrics want = by_definition(agent, config), got = agent.metrics();
   std::vector<float> wanted;
   cupg::each_metric(want, [&](const char*, float x) { wanted.push_back(x); });
   std::size_t i = 0;
-  const Metrics got = agent.metrics();
   cupg::each_metric(got, [&](const char* name, float x) {
     const float y = wanted[i++];
     if (std::string_view(name) == "gradient_norm" || std::string_view(name) == "learning_rate") return;  // of the step, below
     ASSERT_EQ(std::isnan(x), std::isnan(y)) << config.algorithm << " " << name;
-    // the polynomials are right to 2 ulp of a float
+    // sums of some thousand floats
     if (!std::isnan(x)) {
-      EXPECT_NEAR(double{x}, double{y}, 2e-6 * std::max(1.0, std::abs(double{y}))) << config.algorithm << " " << name;
+      EXPECT_NEAR(wide(x), wide(y), 1e-5 * std::max(1.0, wide(std::abs(y)))) << config.algorithm << " " << name;
     }
   });
-  EXPECT_GT(got.approx_kl, 1e-6) << "the update has moved the policy";
+  EXPECT_GT(got.approx_kl, 1e-4f) << "the update has moved the policy";
 }
 
 TEST(Metrics, AreWhatTheirDefinitionsSay) {
@@ -111,8 +116,8 @@ TEST(Metrics, TheStepsAreThoseOfTheLastOptimizerStep) {
   const std::vector<float> before = parameters(*engine);
   const Metrics first = measured_updates(*engine, c, 1)[0].metrics;
   double squares = 0;
-  for (std::size_t i = 0; i < before.size(); ++i) squares += std::pow(double{before[i]} - double{engine->parameters(0)[i]}, 2);
-  EXPECT_NEAR(double{first.gradient_norm}, std::sqrt(squares) / double{c.optimizer.learning_rate}, 1e-4);
+  for (std::size_t i = 0; i < before.size(); ++i) squares += std::pow(wide(before[i]) - wide(engine->parameters(0)[i]), 2);
+  EXPECT_NEAR(wide(first.gradient_norm), std::sqrt(squares) / wide(c.optimizer.learning_rate), 1e-4);
   EXPECT_EQ(first.learning_rate, c.optimizer.learning_rate);
   EXPECT_EQ(measured_updates(*engine, c, 2)[0].metrics.learning_rate, c.optimizer.learning_rate / 2);
 }

@@ -269,7 +269,7 @@ inline void expect_close(const cupg::Metrics& want, const cupg::Metrics& got) {
     const float y = figures[i++];
     EXPECT_EQ(std::isnan(x), std::isnan(y)) << name;
     if (std::isnan(x)) return;
-    EXPECT_NEAR(double{x}, double{y}, 1e-6 + 1e-3 * std::abs(double{y})) << name;
+    EXPECT_NEAR(static_cast<double>(x), static_cast<double>(y), 1e-6 + 1e-3 * static_cast<double>(std::abs(y))) << name;
   });
 }
 
