@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -17,6 +18,8 @@
 
 namespace cupg {
 namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 using cupg_test::message_of;
 
@@ -87,7 +90,7 @@ TEST(Comparison, OfOtherSeedsIsNotPaired) {
 
 TEST(Comparison, LeavesOutPairsThatAreNotMeasured) {
   const test::TemporaryFolder folder;
-  const Comparison c = compare_runs({write_run(folder, "a", {500, 480, NAN, 10}), write_run(folder, "b", {490, NAN, 100, 20})});
+  const Comparison c = compare_runs({write_run(folder, "a", {500, 480, kNan, 10}), write_run(folder, "b", {490, kNan, 100, 20})});
   EXPECT_TRUE(c.differences[0].same_seeds);
   EXPECT_EQ(c.differences[0].returns.n_x, 2);
   EXPECT_DOUBLE_EQ(*c.differences[0].returns.difference.value, 0) << "-10 and 10";
@@ -258,7 +261,7 @@ TEST(ComparisonSvg, IsWellFormedWhateverTheNames) {
   const std::string name = "<b>&\"'\x01\x1b[2J\xff\xe2\x82" + std::string(150, 'x') + "\xc3\xa9.csv";
   folder.write(name, "seed,step,return\n1,10,7\n1,20,8\n2,10,9\n3,5,-3\n");
   folder.write("flat.csv", "seed,step,return\n1,0,0\n");
-  const auto a = write_run(folder, "a", {500, 480, NAN, 20}), b = write_run(folder, "b", {1}), c = write_run(folder, "c", {NAN});
+  const auto a = write_run(folder, "a", {500, 480, kNan, 20}), b = write_run(folder, "b", {1}), c = write_run(folder, "c", {kNan});
   for (const auto& paths : std::vector<std::vector<std::filesystem::path>>{
            {a, b}, {folder.path() / name, folder.path() / "flat.csv"}, {a, a, a, a, a, a, a, a}, {folder.path() / "flat.csv", a}, {c, a}}) {
     const std::string svg = comparison_svg(compare_runs(paths));
