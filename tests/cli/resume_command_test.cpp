@@ -113,7 +113,7 @@ TEST(ResumeCommand, ASecondSignalLeavesAtOnceAndTheCheckpointStays) {
 TEST(ResumeCommand, TheMetricsOfAKilledRunAreThoseOfOneThatWasNot) {
   if (cupg_test::kSanitized) GTEST_SKIP() << "a second's training is too short";
   const TemporaryFolder folder;
-  const std::vector<std::string> settings{"--steps",   "3e8", "--no-stop-when-solved", "--quiet", "--checkpoint-seconds", "0",
+  const std::vector<std::string> settings{"--steps",   "5e8", "--no-stop-when-solved", "--quiet", "--checkpoint-seconds", "0",
                                           "--threads", "1"};
   std::vector<std::string> words{"train", "--run", "killed"};
   words.insert(words.end(), settings.begin(), settings.end());
