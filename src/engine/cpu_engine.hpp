@@ -199,6 +199,8 @@ class CpuEngine final : public Engine {
   Moments moments_of_samples(Workspace& w, const std::uint32_t* order, std::uint32_t count);
   /// The order of an epoch's minibatches.
   const std::uint32_t* order_of(const Agent& a, Workspace& w, int epoch) const;
+  /// Samples to a row, with their targets, whether records have them or not; as CpuOps::gather_row.
+  void gather(const Workspace& w, const std::uint32_t* index, int count, int ahead, float* row) const;
   /// Into w.gradient; returns the sum of the estimates of KL.
   float rows_gradient(const Agent& a, Workspace& w, const Loss& loss, int epoch, int member);
   float gathered_gradient(const Agent& a, Workspace& w, const std::uint32_t* order, std::uint32_t count, const Loss& loss, int member);
@@ -209,8 +211,8 @@ class CpuEngine final : public Engine {
   // ---- cpu_metrics.cpp
   /// Of the update that has just been made, before which the agent had `done` behind it.
   Metrics measure(Agent& a, Workspace& w, int member, const TrainingLength& done);
-  /// The rows of a measured warp, from samples.
-  void gather_measured(Workspace& w, int warp);
+  /// The rows of a measured warp, so many, from samples.
+  void gather_measured(Workspace& w, int warp, std::int64_t count);
   /// The rows' outputs by the present weights, where the network is a library's.
   void library_outputs(const Agent& a, Workspace& w, int member);
 

@@ -222,10 +222,20 @@ float CpuEngine::rows_gradient(const Agent& a, Workspace& w, const Loss& loss, i
   return finish_gradient(w, layout_.warps);
 }
 
+void CpuEngine::gather(const Workspace& w, const std::uint32_t* index, int count, int ahead, float* row) const {
+  const SampleRow at = layout_.features.sample;
+  const int fields = layout_.way == Way::samples ? at.fields() : layout_.record_fields;
+  ops_.gather_row(w.samples.data(), fields, layout_.record, index, count, ahead, row);
+  if (at.target() < fields) return;
+  for (int l = 0; l < kWarp; ++l) {
+    const float advantage = row[at.advantage() * kWarp + l];
+    row[at.target() * kWarp + l] = advantage_.has_value ? advantage + row[at.value() * kWarp + l] : advantage;
+  }
+}
+
 float CpuEngine::gathered_gradient(const Agent& a, Workspace& w, const std::uint32_t* order, std::uint32_t count, const Loss& loss,
                                    int member) {
   const RowFeatures f = layout_.features;
-  const SampleRow at = f.sample;
   const int partials = static_cast<int>((count + kPartialSamples - 1) / kPartialSamples);
   each_part(partials, member, [&](int partial, ThreadMemory& m) {
     const int begin = partial * kPartialSamples, here = std::min(kPartialSamples, static_cast<int>(count) - begin),
@@ -235,12 +245,7 @@ float CpuEngine::gathered_gradient(const Agent& a, Workspace& w, const std::uint
                 ahead = std::min(kWarp, static_cast<int>(count) - first - lanes);
       float* const row = m.rows + t * f.floats();
       m.used.data()[t] = lanes_in_use(here, t);
-      ops_.gather_row(w.samples.data(), layout_.record_fields, layout_.record, order + first, lanes, ahead, row);
-      if (at.target() < layout_.record_fields) continue;
-      for (int l = 0; l < kWarp; ++l) {
-        const float advantage = row[at.advantage() * kWarp + l];
-        row[at.target() * kWarp + l] = advantage_.has_value ? advantage + row[at.value() * kWarp + l] : advantage;
-      }
+      gather(w, order + first, lanes, ahead, row);
     }
     sum_rows(a, m, m.rows.data(), m.used.data(), rows, Known::nothing, loss, w.partials + std::int64_t{partial} * layout_.partial);
   });

@@ -21,7 +21,7 @@ Metrics CpuEngine::measure(Agent& a, Workspace& w, int member, const TrainingLen
   each_part(warps, member, [&](int warp, ThreadMemory&) {
     alignas(64) float lanes[kWarp];
     alignas(64) static constexpr float kZeros[kWarp] = {};
-    if (gathered) gather_measured(w, warp);
+    if (gathered) gather_measured(w, warp, count_of(warp));
     for (const int k : {0, 1}) {
       const int feature = k == 0 ? f.sample.target() : f.sample.value();
       ops_.row_moments(rows_of(warp) + feature * kWarp, f.floats(), used_of(warp), count_of(warp), kZeros, false, lanes);
@@ -71,29 +71,18 @@ void CpuEngine::library_outputs(const Agent& a, Workspace& w, int member) {
   }
 }
 
-void CpuEngine::gather_measured(Workspace& w, int warp) {
-  const RowFeatures f = layout_.features;
-  const SampleRow at = f.sample;
+void CpuEngine::gather_measured(Workspace& w, int warp, std::int64_t count) {
   const int lanes = std::min(kWarp, config_.envs - warp * kWarp);
-  const auto length = [&](int l) { return w.lengths[static_cast<std::size_t>(warp * kWarp + l)]; };
-  for (std::int64_t t = 0, used = ~std::int64_t{0}; used != 0; ++t) {
-    std::uint32_t index[kWarp];
-    used = 0;
+  for (std::int64_t row = warp * layout_.capacity, t = 0; t < count; ++row, ++t) {
+    std::uint32_t index[kWarp], used = 0;
     for (int l = 0; l < lanes; ++l) {
-      const bool there = t < length(l);
-      used |= std::int64_t{there} << l;
-      index[l] = static_cast<std::uint32_t>((warp * kWarp + l) * layout_.capacity + (there ? t : 0));
+      const std::int64_t environment = warp * kWarp + l;
+      const bool there = t < w.lengths[static_cast<std::size_t>(environment)];
+      used |= static_cast<std::uint32_t>(there) << l;
+      index[l] = static_cast<std::uint32_t>(environment * layout_.capacity + (there ? t : 0));
     }
-    if (used == 0) break;
-    float* const row = w.rows + (warp * layout_.capacity + t) * f.floats();
-    w.used.data()[warp * layout_.capacity + t] = static_cast<std::uint32_t>(used);
-    const int fields = layout_.way == Way::samples ? at.fields() : layout_.record_fields;
-    ops_.gather_row(w.samples.data(), fields, layout_.record, index, lanes, 0, row);
-    if (at.target() < fields) continue;
-    for (int l = 0; l < kWarp; ++l) {
-      const float advantage = row[at.advantage() * kWarp + l];
-      row[at.target() * kWarp + l] = advantage_.has_value ? advantage + row[at.value() * kWarp + l] : advantage;
-    }
+    w.used.data()[row] = used;
+    gather(w, index, lanes, 0, w.rows + row * layout_.features.floats());
   }
 }
 

@@ -128,17 +128,9 @@ class CudaEngine final : public Engine {
   }
 
   void update_measured(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports) override {
-    update(agents, updates - 1, reports);
-    for (std::size_t i = 0; i < agents.size(); ++i) {
-      if (!reports[i].finite) continue;
-      UpdateReport last;
-      update(agents.subspan(i, 1), 1, std::span(&last, 1));
-      reports[i].episodes += last.episodes;
-      reports[i].updates += last.updates;
-      reports[i].env_steps += last.env_steps;
-      reports[i].finite = last.finite;
-      reports[i].parameters_finite = last.parameters_finite;
-      if (last.finite && last.updates > 0) reports[i].metrics = library_->measure();
+    for (std::size_t i = 0; i < agents.size(); ++i) {  // whose samples the next one's take the place of
+      update(agents.subspan(i, 1), updates, reports.subspan(i, 1));
+      if (reports[i].finite && reports[i].updates > 0) reports[i].metrics = library_->measure();
     }
   }
 
