@@ -13,8 +13,8 @@ namespace cupg {
 inline constexpr int kMostLooks = 64;
 /// Updates between two points of a learning curve at least.
 inline constexpr int kCurveUpdates = 4;
-/// Updates between two that are measured at least, where that takes a pass over all samples of an update of one pass: less than 2 % of
-/// them.
+/// Updates between two that are measured at least, where that takes a pass over all samples of an update of one pass (what it costs:
+/// docs/metrics.md).
 inline constexpr int kMeasuredUpdates = 32;
 /// Episodes of a check.
 inline constexpr int kCheckEpisodes = 100;
