@@ -124,7 +124,10 @@ __global__ void __launch_bounds__(kOptimizerThreads)
   const int slot = a.chosen[blockIdx.x];
   AgentState& state = a.state[slot];
   if (state.halted != 0) return;
-  if (state.stopped == 0 && !optimizer_block(a, slot, number, spacing, gradient, kl)) return;
+  if (state.stopped != 0)
+    __syncthreads();  // all have read `halted`, which thread 0 sets below
+  else if (!optimizer_block(a, slot, number, spacing, gradient, kl))
+    return;
   if (number.minibatch + 1 < a.minibatches || number.epoch + 1 < a.epochs || threadIdx.x != 0) return;
   if (end_update(a, slot) != Next::train) state.halted = kPaused;
 }
