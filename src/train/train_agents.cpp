@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "cupg/environment.hpp"
+#include "src/engine/warp_memory.hpp"
 #include "src/train/curve_recorder.hpp"
 
 namespace cupg {
@@ -52,7 +53,10 @@ class Loop {
     watch_.stops = config_.stop_when_solved ? 1 : 0;
     watch_.batch = config_.collect == Collect::episodes ? 0 : batch_;
     watch_.curve.spacing = kCurveUpdates * batch_;
-    const std::int64_t measured = std::min(config_.envs, kMeasuredEnvs) * std::int64_t{kMeasuredUpdates};
+    // a tiled network is measured in lanes, of which few environments leave most empty
+    const int envs = std::min(config_.envs, kMeasuredEnvs);
+    const bool lanes = network_kind(config_.network()) == NetworkKind::tiled;
+    const std::int64_t measured = (lanes ? warps_of(envs) * kWarp : envs) * std::int64_t{kMeasuredUpdates};
     watch_.curve.measured_spacing = measured / (std::int64_t{config_.envs} * config_.epochs) * batch_;
   }
 
