@@ -13,7 +13,7 @@ build_packages=(g++ cmake ninja-build libhwy-dev libcli11-dev libtomlplusplus-de
 gradcheck_packages=(libginac-dev libadolc-dev)
 # Both have clang-format-14, whose opinion on our sources counts; later versions have others.
 # shellcheck disable=SC2034
-test_packages=(libgtest-dev libbenchmark-dev libmpfr-dev librandom123-dev zlib1g-dev libboost-context-dev zsh fish mandoc bash-completion clang libclang-rt-dev clang-tidy clang-format-14 python3 python3-venv)
+test_packages=(libgtest-dev libbenchmark-dev libmpfr-dev librandom123-dev zlib1g-dev libboost-context-dev libopenmpi-dev openmpi-bin iproute2 zsh fish mandoc bash-completion clang libclang-rt-dev clang-tidy clang-format-14 python3 python3-venv)
 # Runs the page of `cupg report`. Ubuntu has it as a snap alone: there that test is skipped, or takes another Chromium that is in the path.
 if grep -qsx 'ID=debian' /etc/os-release; then test_packages+=(chromium); fi
 

@@ -10,6 +10,7 @@
 #include "src/cli/commands.hpp"
 #include "src/cli/out_of_memory.hpp"
 #include "src/cli/terminal.hpp"
+#include "src/train/over_ranks.hpp"
 
 namespace cupg::cli {
 namespace {
@@ -64,6 +65,28 @@ int run(int argc, const char* const* argv) {
   }
 }
 
+/// Several processes: rank 0 is the command, the others train for it.
+int run_as_rank(int argc, const char* const* argv) {
+  try {
+    Ranks::join();
+  } catch (const Error& e) {
+    return fail(e.what(), status_of(e.kind()));
+  }
+  Ranks* const ranks = Ranks::mine();
+  if (ranks == nullptr) return run(argc, argv);
+  int status = kFinished;
+  if (ranks->rank() == 0) {
+    status = run(argc, argv);
+    if (ranks->busy) ranks->abort(status);
+    dismiss(*ranks);
+  } else {
+    catch_interrupts("", "");
+    serve(*ranks, interrupted);
+  }
+  ranks->leave();
+  return status;
+}
+
 }  // namespace
 }  // namespace cupg::cli
 
@@ -71,7 +94,7 @@ int main(int argc, char** argv) {
   // a file size limit is then an error of write() like a full disk, and does not kill the process
   std::signal(SIGXFSZ, SIG_IGN);
   try {
-    if (cupg::cli::reserve_memory()) return cupg::cli::run(argc, argv);
+    if (cupg::cli::reserve_memory()) return (cupg::Ranks::started() ? cupg::cli::run_as_rank : cupg::cli::run)(argc, argv);
   } catch (const std::bad_alloc&) {  // a message's, too
   }
   return cupg::cli::fail_without_memory("fewer envs, seeds or episodes, or a shorter horizon");

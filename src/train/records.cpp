@@ -13,16 +13,26 @@ bool goes_on(const AgentRecord& record, const Config& config) {
   return record.progress->snapshot.taken < config.steps && record.progress->snapshot.updates < config.updates();
 }
 
-Records::Records(const Config& config, std::map<int, AgentRecord> begun, double seconds)
-    : config_(config), seconds_before_(seconds), records_(std::move(begun)) {
+std::vector<int> Records::to_train(const Config& config, const std::map<int, AgentRecord>& begun) {
+  std::vector<int> numbers;
   for (int number = 0; number < config.seeds; ++number) {
-    const auto at = records_.find(number);
-    if (at == records_.end() || goes_on(at->second, config)) {
-      numbers_.push_back(number);
-      if (at != records_.end() && at->second.progress) before_.steps += at->second.progress->snapshot.taken;
+    const auto at = begun.find(number);
+    if (at == begun.end() || goes_on(at->second, config)) numbers.push_back(number);
+  }
+  return numbers;
+}
+
+Records::Records(const Config& config, std::map<int, AgentRecord> begun, double seconds)
+    : Records(config, begun, seconds, to_train(config, begun)) {}
+
+Records::Records(const Config& config, std::map<int, AgentRecord> begun, double seconds, std::vector<int> numbers)
+    : config_(config), seconds_before_(seconds), numbers_(std::move(numbers)), records_(std::move(begun)) {
+  for (const auto& [number, record] : records_) {
+    if (goes_on(record, config)) {
+      if (record.progress) before_.steps += record.progress->snapshot.taken;
     } else {
       before_.ended += 1;
-      const AgentResult& result = *at->second.result;
+      const AgentResult& result = *record.result;
       before_.solved += result.solved_env_steps > 0;
       before_.steps += result.env_steps;
       before_.steps_left += config.steps - std::min(config.steps, result.env_steps);
@@ -47,6 +57,11 @@ const AgentProgress* Records::begun(int number) {
 
 void Records::end(int number, AgentRecord record) {
   if (record.result->outcome == Outcome::interrupted && record.result->updates == 0) return;
+  const std::lock_guard lock(mutex_);
+  records_[number] = std::move(record);
+}
+
+void Records::add(int number, AgentRecord record) {
   const std::lock_guard lock(mutex_);
   records_[number] = std::move(record);
 }

@@ -23,9 +23,17 @@ bool goes_on(const AgentRecord& record, const Config& config);
 /// time to time all is written as a checkpoint.
 class Records {
  public:
-  /// `begun`: as a checkpoint has them, with the wall time up to it. Agents go on that have not ended, or whose limits are further now.
+  /// `begun`: as a checkpoint has them, with the wall time up to it. `numbers`: the agents to be trained here, of to_train(); others are
+  /// kept as they are.
+  Records(const Config& config, std::map<int, AgentRecord> begun, double seconds, std::vector<int> numbers);
+  /// All of them are trained here.
   explicit Records(const Config& config, std::map<int, AgentRecord> begun = {}, double seconds = 0);
   ~Records();
+
+  /// Agents that have not ended, or whose limits are further now.
+  static std::vector<int> to_train(const Config& config, const std::map<int, AgentRecord>& begun);
+  /// Agents to be trained here.
+  int size() const { return static_cast<int>(numbers_.size()); }
 
   /// The number of the next agent to be trained, or -1 where there is none left.
   int take();
@@ -34,6 +42,9 @@ class Records {
   const AgentProgress* begun(int number);
   /// The agent has ended; one that was interrupted before its first update is forgotten.
   void end(int number, AgentRecord record);
+
+  /// What another process tells of an agent.
+  void add(int number, AgentRecord record);
 
   /// `write` receives a checkpoint about every so many seconds, in a thread of its own; it is due when every worker has told where its
   /// agents are.

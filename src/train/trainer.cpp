@@ -12,17 +12,19 @@
 #include "src/engine/settings.hpp"
 #include "src/engine/team.hpp"
 #include "src/io/options.hpp"
+#include "src/train/over_ranks.hpp"
 #include "src/train/resume.hpp"
 #include "src/train/search_agents.hpp"
 #include "src/train/statistics.hpp"
 #include "src/train/train_agents.hpp"
+#include "src/train/train_records.hpp"
 
 namespace cupg {
 
-namespace {
-
-TrainResult train_records(const Config& config, Records& records, const TrainHooks& hooks) {
-  const ThreadPlan threads = plan_threads(config);
+TrainResult train_records(const Config& config, Records& records, const TrainHooks& hooks, const std::function<void()>& gather) {
+  Config here = config;
+  here.seeds = std::max(1, records.size());
+  const ThreadPlan threads = plan_threads(here);
   Team workers(threads.workers);
   std::vector<std::unique_ptr<Engine>> engines;
   for (int w = 0; w < threads.workers; ++w) engines.push_back(make_engine(config, threads.slots, threads.each));
@@ -47,12 +49,21 @@ TrainResult train_records(const Config& config, Records& records, const TrainHoo
     }
   });
   records.finish_writing();
+  if (gather) gather();
   result.seconds = records.seconds();
   result.checkpoint = records.checkpoint();
   result.agents = records.take_results();
   for (const AgentResult& a : result.agents) result.env_steps += a.env_steps;
   result.summary = summarize(result.agents);
   return result;
+}
+
+namespace {
+
+TrainResult train_all(const Config& config, std::map<int, AgentRecord> begun, double seconds, const TrainHooks& hooks) {
+  if (Ranks* const ranks = Ranks::mine()) return train_over_ranks(*ranks, config, std::move(begun), seconds, hooks);
+  Records records(config, std::move(begun), seconds);
+  return train_records(config, records, hooks);
 }
 
 /// What may differ from the checkpoint: what changes no bits, and how far the training goes.
@@ -81,8 +92,7 @@ TrainResult train(const Config& config, const TrainHooks& hooks) {
   const IeeeArithmetic ieee;
   check(config);
   if (searches(config)) return train_by_search(config, hooks.stop);
-  Records records(config);
-  return train_records(config, records, hooks);
+  return train_all(config, {}, 0, hooks);
 }
 
 TrainResult resume(const Config& config, Checkpoint checkpoint, const TrainHooks& hooks) {
@@ -94,8 +104,7 @@ TrainResult resume(const Config& config, Checkpoint checkpoint, const TrainHooks
       for (const CurvePoint& point : ended ? record.result->curve : record.progress->curve.points())
         hooks.point(config.seed + static_cast<std::uint64_t>(number), point);
   }
-  Records records(config, std::move(checkpoint.records), checkpoint.seconds);
-  return train_records(config, records, hooks);
+  return train_all(config, std::move(checkpoint.records), checkpoint.seconds, hooks);
 }
 
 TrainResult resume(const Config& config, const std::string& checkpoint, const TrainHooks& hooks) {

@@ -1,0 +1,69 @@
+// libcupg_mpi.so: processes that mpirun has started, by MPI, behind src/train/ranks_plugin.h.
+//
+// A message is its length, whose tag is the kind, and then its bytes, on a communicator of their own, in pieces that an int can count.
+#include <mpi.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "src/train/ranks_plugin.h"
+
+namespace {
+
+MPI_Comm heads, bodies;
+constexpr std::size_t kPiece = std::size_t{1} << 30;
+
+/// f(offset, count) for every piece.
+template <class F>
+void each_piece(std::size_t count, F f) {
+  for (std::size_t at = 0; at < count; at += kPiece) f(at, static_cast<int>(std::min(kPiece, count - at)));
+}
+
+const char* join(int* rank, int* size) {
+  int provided = 0;
+  if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided) != MPI_SUCCESS) return "MPI could not be started";
+  if (provided < MPI_THREAD_SERIALIZED) return "this MPI serves one thread alone; expected MPI_THREAD_SERIALIZED";
+  MPI_Comm_dup(MPI_COMM_WORLD, &heads);
+  MPI_Comm_dup(MPI_COMM_WORLD, &bodies);
+  MPI_Comm_rank(MPI_COMM_WORLD, rank);
+  MPI_Comm_size(MPI_COMM_WORLD, size);
+  return nullptr;
+}
+
+void send(int to, int kind, const void* bytes, std::size_t count) {
+  const std::uint64_t length = count;
+  MPI_Send(&length, 1, MPI_UINT64_T, to, kind, heads);
+  each_piece(count, [&](std::size_t at, int n) { MPI_Send(static_cast<const char*>(bytes) + at, n, MPI_BYTE, to, 0, bodies); });
+}
+
+int probe(int* from, int* kind, std::size_t* count) {
+  int there = 0;
+  MPI_Status status;
+  MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, heads, &there, &status);
+  if (there == 0) return 0;
+  std::uint64_t length = 0;
+  MPI_Recv(&length, 1, MPI_UINT64_T, status.MPI_SOURCE, status.MPI_TAG, heads, MPI_STATUS_IGNORE);
+  *from = status.MPI_SOURCE;
+  *kind = status.MPI_TAG;
+  *count = length;
+  return 1;
+}
+
+void receive(int from, void* bytes, std::size_t count) {
+  each_piece(count,
+             [&](std::size_t at, int n) { MPI_Recv(static_cast<char*>(bytes) + at, n, MPI_BYTE, from, 0, bodies, MPI_STATUS_IGNORE); });
+}
+
+void leave() {
+  MPI_Comm_free(&heads);
+  MPI_Comm_free(&bodies);
+  MPI_Finalize();
+}
+
+void abort(int status) { MPI_Abort(MPI_COMM_WORLD, status); }
+
+constexpr CupgRanksPlugin kPlugin{CUPG_RANKS_ABI, join, send, probe, receive, leave, abort};
+
+}  // namespace
+
+extern "C" __attribute__((visibility("default"))) const CupgRanksPlugin* cupg_ranks_plugin(void) { return &kPlugin; }

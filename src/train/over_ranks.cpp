@@ -1,0 +1,289 @@
+#include "src/train/over_ranks.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <exception>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+#include "cupg/error.hpp"
+#include "src/io/checkpoint.hpp"
+#include "src/io/version.hpp"
+#include "src/train/train_records.hpp"
+
+namespace cupg {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+enum Kind {
+  kJob,       ///< to a rank: agents to train
+  kDismiss,   ///< to a rank: there will be no more
+  kProgress,  ///< from a rank: a Progress
+  kPoint,     ///< ... a SeededPoint
+  kPart,      ///< ... a checkpoint of its agents
+  kDone,      ///< ... the last one: they have ended
+  kFailed,    ///< ... an Error instead
+};
+
+/// All ranks run one build: what has no pointers goes as it lies in memory.
+template <class T>
+std::string_view bytes_of(const T& x) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  return {reinterpret_cast<const char*>(&x), sizeof x};
+}
+template <class T>
+T from_bytes(std::string_view bytes) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  T x;
+  if (bytes.size() != sizeof x) throw Error(ErrorKind::runtime, "ranks: a message of another version of cupg; expected one build on all");
+  std::memcpy(&x, bytes.data(), sizeof x);
+  return x;
+}
+
+struct SeededPoint {
+  std::uint64_t seed;
+  CurvePoint point;
+};
+
+/// A line of JSON, and bytes.
+std::string with_head(const nlohmann::json& head, std::string_view bytes) { return head.dump() + "\n" + std::string(bytes); }
+std::pair<nlohmann::json, std::string_view> head_and_bytes(std::string_view message) {
+  const std::size_t end = message.find('\n');
+  return {nlohmann::json::parse(message.substr(0, end)), message.substr(end + 1)};
+}
+
+/// What rank 0 knows of the others.
+class Others {
+ public:
+  Others(Ranks& ranks, Records& records, const TrainHooks& hooks) : ranks_(ranks), records_(records), hooks_(hooks) {
+    progress_.resize(static_cast<std::size_t>(ranks.size()));
+    done_.assign(static_cast<std::size_t>(ranks.size()), false);
+    done_[0] = true;
+  }
+  ~Others() { stop_listening(); }
+  Others(const Others&) = delete;
+  Others& operator=(const Others&) = delete;
+
+  void listen() {
+    listener_ = std::thread([this] {
+      while (!ends_) {
+        try {
+          bool any = false;
+          while (std::optional<Ranks::Message> m = ranks_.receive()) any = true, take(*m);
+          if (!any) std::this_thread::sleep_for(1ms);
+        } catch (...) {
+          const std::lock_guard lock(mutex_);
+          if (!failure_) failure_ = std::current_exception();
+        }
+      }
+    });
+  }
+
+  /// This process's hooks, called in turn with what the others tell.
+  TrainHooks own_hooks() {
+    TrainHooks own = hooks_;
+    if (hooks_.progress)
+      own.progress = [this](const Progress& p) {
+        const std::lock_guard lock(mutex_);
+        progress_[0] = p;
+        tell();
+      };
+    if (hooks_.point)
+      own.point = [this](std::uint64_t seed, const CurvePoint& point) {
+        const std::lock_guard lock(mutex_);
+        hooks_.point(seed, point);
+      };
+    own.stop = [this] { return failed_ || (hooks_.stop && hooks_.stop()); };
+    return own;
+  }
+
+  /// Waits until all have told the end of their agents; where the training is stopped, for a second more, since a launcher that ends a job
+  /// gives its processes no longer.
+  void gather() {
+    Clock::time_point written = Clock::now(), told_to_stop = Clock::time_point::max();
+    while (!all_done() && !failed_) {
+      std::this_thread::sleep_for(1ms);
+      if (hooks_.stop && hooks_.stop() && told_to_stop == Clock::time_point::max()) told_to_stop = Clock::now();
+      if (told_to_stop != Clock::time_point::max() && Clock::now() - told_to_stop > 600ms) break;
+      if (hooks_.checkpoint && new_part_ && Clock::now() - written > std::chrono::duration<double>(hooks_.checkpoint_seconds)) {
+        new_part_ = false;
+        hooks_.checkpoint(records_.checkpoint());
+        written = Clock::now();
+      }
+    }
+    stop_listening();
+    if (failure_) std::rethrow_exception(failure_);
+    ranks_.busy = !all_done();
+  }
+
+  int threads() const { return threads_; }
+
+ private:
+  void stop_listening() {
+    ends_ = true;
+    if (listener_.joinable()) listener_.join();
+  }
+  bool all_done() {
+    const std::lock_guard lock(mutex_);
+    return std::find(done_.begin(), done_.end(), false) == done_.end();
+  }
+
+  void take(const Ranks::Message& m) {
+    const std::lock_guard lock(mutex_);
+    switch (m.kind) {
+      case kProgress:
+        progress_[static_cast<std::size_t>(m.from)] = from_bytes<Progress>(m.bytes);
+        tell();
+        return;
+      case kPoint: {
+        const auto [seed, point] = from_bytes<SeededPoint>(m.bytes);
+        hooks_.point(seed, point);
+        return;
+      }
+      case kPart: return add(m.bytes);
+      case kDone: {
+        const auto [head, bytes] = head_and_bytes(m.bytes);
+        threads_ += head.at("threads").get<int>();
+        if (!bytes.empty()) add(bytes);
+        done_[static_cast<std::size_t>(m.from)] = true;
+        return;
+      }
+      default: failed_ = true; throw Error(static_cast<ErrorKind>(m.bytes.at(0)), fmt::format("rank {}: {}", m.from, m.bytes.substr(1)));
+    }
+  }
+
+  void add(std::string_view bytes) {
+    for (auto& [number, record] : decode_checkpoint(bytes, "ranks").records) records_.add(number, std::move(record));
+    new_part_ = true;
+  }
+
+  /// Of all ranks: each counts its own agents, from the same limit down.
+  void tell() {
+    Progress all = progress_[0];
+    if (all.steps_limit == 0 || !hooks_.progress) return;  // it has not begun itself
+    for (std::size_t r = 1; r < progress_.size(); ++r) {
+      const Progress& p = progress_[r];
+      if (p.steps_limit == 0) continue;
+      all.env_steps += p.env_steps - p.steps_before;
+      all.steps_limit -= limit_ - p.steps_limit;
+      all.agents_running += p.agents_running;
+      all.agents_done += p.agents_done;
+      all.agents_solved += p.agents_solved;
+      if (!all.mean_return) all.mean_return = p.mean_return;
+    }
+    hooks_.progress(all);
+  }
+
+ public:
+  std::int64_t limit_ = 0;  ///< config.steps * config.seeds
+
+ private:
+  Ranks& ranks_;
+  Records& records_;
+  const TrainHooks& hooks_;
+  std::mutex mutex_;
+  std::vector<Progress> progress_;  ///< [ranks] the last that each told
+  std::vector<bool> done_;          ///< [ranks]
+  int threads_ = 0;
+  std::atomic<bool> ends_{false}, failed_{false}, new_part_{false};
+  std::exception_ptr failure_;
+  std::thread listener_;
+};
+
+/// Trains a job, and tells rank 0.
+void work(Ranks& ranks, std::string_view message, const std::function<bool()>& stop) {
+  const auto [head, bytes] = head_and_bytes(message);
+  if (const std::string theirs = head.at("version"); theirs != version())
+    throw Error(ErrorKind::runtime, fmt::format("version {}; expected that of rank 0, {}", version(), theirs));
+  Checkpoint job = decode_checkpoint(bytes, "ranks");
+  job.config.device = head.at("device").get<Device>();
+  job.config.isa = head.at("isa").get<Isa>();
+  job.config.math = head.at("math").get<Math>();
+  job.config.threads = head.at("threads").get<int>();
+
+  const auto tell = [&](int kind, std::string_view told) { ranks.send(0, kind, told); };
+  TrainHooks hooks;
+  hooks.stop = stop;
+  hooks.initial_return = head.at("initial_return").get<bool>();
+  if (head.at("progress").get<bool>()) hooks.progress = [&](const Progress& p) { tell(kProgress, bytes_of(p)); };
+  if (head.at("points").get<bool>())
+    hooks.point = [&](std::uint64_t seed, const CurvePoint& point) { tell(kPoint, bytes_of(SeededPoint{seed, point})); };
+  if (head.at("checkpoints").get<bool>()) {
+    hooks.checkpoint_seconds = head.at("checkpoint_seconds").get<double>();
+    hooks.checkpoint = [&](const std::string& part) { tell(kPart, part); };
+  }
+  Records records(job.config, std::move(job.records), job.seconds, head.at("numbers").get<std::vector<int>>());
+  const TrainResult result = train_records(job.config, records, hooks);
+  tell(kDone, with_head({{"threads", result.threads}}, result.checkpoint));
+}
+
+}  // namespace
+
+TrainResult train_over_ranks(Ranks& ranks, const Config& config, std::map<int, AgentRecord> begun, double seconds,
+                             const TrainHooks& hooks) {
+  std::vector<std::vector<int>> numbers(static_cast<std::size_t>(ranks.size()));
+  std::size_t dealt = 0;
+  for (const int number : Records::to_train(config, begun)) numbers[dealt++ % numbers.size()].push_back(number);
+
+  std::vector<int> own = numbers[0];
+  for (int r = 1; r < ranks.size(); ++r) {
+    const std::vector<int>& its = numbers[static_cast<std::size_t>(r)];
+    std::map<int, AgentRecord> its_records;
+    for (const int number : its)
+      if (const auto at = begun.find(number); at != begun.end()) its_records.insert(*at);
+    const nlohmann::json head = {{"version", version()},
+                                 {"device", config.device},
+                                 {"isa", config.isa},
+                                 {"math", config.math},
+                                 {"threads", config.threads},
+                                 {"initial_return", hooks.initial_return},
+                                 {"progress", hooks.progress != nullptr},
+                                 {"points", hooks.point != nullptr},
+                                 {"checkpoints", hooks.checkpoint != nullptr},
+                                 {"checkpoint_seconds", hooks.checkpoint_seconds},
+                                 {"numbers", its}};
+    ranks.busy = true;
+    ranks.send(r, kJob, with_head(head, encode_checkpoint(config, seconds, its_records)));
+  }
+
+  Records records(config, std::move(begun), seconds, std::move(own));
+  Others others(ranks, records, hooks);
+  others.limit_ = config.steps * config.seeds;
+  others.listen();
+  TrainResult result = train_records(config, records, others.own_hooks(), [&] { others.gather(); });
+  result.threads += others.threads();
+  return result;
+}
+
+void serve(Ranks& ranks, const std::function<bool()>& stop) {
+  while (!stop()) {
+    const std::optional<Ranks::Message> m = ranks.receive();
+    if (!m) {
+      std::this_thread::sleep_for(1ms);
+      continue;
+    }
+    if (m->kind == kDismiss) return;
+    try {
+      work(ranks, m->bytes, stop);
+    } catch (const Error& e) {
+      ranks.send(0, kFailed, static_cast<char>(e.kind()) + std::string(e.what()));
+    } catch (const std::exception& e) {
+      ranks.send(0, kFailed, static_cast<char>(ErrorKind::runtime) + std::string(e.what()));
+    }
+  }
+}
+
+void dismiss(Ranks& ranks) {
+  for (int r = 1; r < ranks.size(); ++r) ranks.send(r, kDismiss, "");
+}
+
+}  // namespace cupg

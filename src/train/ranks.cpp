@@ -1,0 +1,67 @@
+#include "src/train/ranks.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <memory>
+#include <thread>
+
+#include "cupg/error.hpp"
+#include "src/engine/plugin.hpp"
+
+namespace cupg {
+namespace {
+
+std::unique_ptr<Ranks> joined;
+
+}  // namespace
+
+bool Ranks::started() {
+  const char* const size = std::getenv("OMPI_COMM_WORLD_SIZE");
+  return size != nullptr ? std::string_view(size) != "1" : std::getenv("PMIX_RANK") != nullptr;
+}
+
+void Ranks::join() {
+  const Plugin library =
+      open_plugin({.file = "libcupg_mpi.so",
+                   .needed = "several processes",
+                   .package = "libopenmpi3 or libopenmpi3t64 (where cupg was built without it: libopenmpi-dev, and build again)"},
+                  CUPG_RANKS_SYMBOL);
+  const CupgRanksPlugin* const table = library.get<CupgRanksPluginFunction>()();
+  if (table == nullptr || table->abi != CUPG_RANKS_ABI)
+    throw Error(ErrorKind::missing, fmt::format("{}: it belongs to another version of cupg; expected one with interface {}",
+                                                library.path().string(), CUPG_RANKS_ABI));
+  joined.reset(new Ranks(*table));
+  if (const char* const problem = table->join(&joined->rank_, &joined->size_); problem != nullptr)
+    throw Error(ErrorKind::runtime, fmt::format("ranks: {}", problem));
+}
+
+Ranks* Ranks::mine() { return joined != nullptr && joined->size() > 1 ? joined.get() : nullptr; }
+
+void Ranks::send(int to, int kind, std::string_view bytes) {
+  const std::lock_guard lock(mutex_);
+  plugin_.send(to, kind, bytes.data(), bytes.size());
+}
+
+std::optional<Ranks::Message> Ranks::receive() {
+  const std::lock_guard lock(mutex_);
+  Message m;
+  std::size_t count = 0;
+  if (plugin_.probe(&m.from, &m.kind, &count) == 0) return {};
+  m.bytes.resize(count);
+  plugin_.receive(m.from, m.bytes.data(), count);
+  return m;
+}
+
+/// A library that waits by itself keeps a processor busy.
+Ranks::Message Ranks::wait() {
+  using namespace std::chrono_literals;
+  for (auto pause = 10us;; pause = std::min<std::chrono::microseconds>(2 * pause, 1ms)) {
+    if (std::optional<Message> m = receive()) return std::move(*m);
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+}  // namespace cupg
