@@ -1,5 +1,5 @@
 // Processes that were started side by side, on one machine or many, to share a command's work: rank 0 runs the command, the others train
-// for it (train_over_ranks.hpp).
+// for it (src/train/over_ranks.hpp).
 #pragma once
 #include <mutex>
 #include <optional>
