@@ -2,6 +2,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <random>
 
 #include "cupg/policy.hpp"
 #include "tests/cuda/cuda_engines.hpp"
@@ -117,6 +118,30 @@ TEST_P(CudaEngine, AgentsOfTheirOwnHyperparametersHaveTheCpusBits) {
     for (const int a : agents) EXPECT_TRUE(same_bits(cpu->parameters(a), cuda->parameters(a))) << algorithm << ", agent " << a;
     EXPECT_FALSE(same_bits(cuda->parameters(0), cuda->parameters(1)));
     EXPECT_FALSE(same_bits(cuda->parameters(0), cuda->parameters(2)));
+  }
+}
+
+TEST_P(CudaEngine, AgentsAtRandomPlacesAmongThousandsHaveTheBitsThatTheyHaveAlone) {
+  Config c = plain_config();
+  c.envs = 32;
+  c.horizon = 2;
+  const int agents = GetParam() == CudaForm::population ? scaled(2048, 200) : scaled(64, 8);
+  const auto all = make(c, agents);
+  const auto seed_of = [](int agent) { return 0x7000000 + static_cast<std::uint64_t>(agent); };
+  std::vector<int> numbers;
+  for (int a = 0; a < agents; ++a) numbers.push_back(a), all->reset(a, seed_of(a));
+  std::vector<UpdateReport> reports(numbers.size());
+  all->update(numbers, 3, reports);
+  std::mt19937 random(3);
+  for (int i = 0; i < 16; ++i) {
+    const int place = static_cast<int>(random() % static_cast<unsigned>(agents));
+    const auto alone = cpu_engine(c, cupg::Isa::automatic, 1, 1);
+    alone->reset(0, seed_of(place));
+    std::vector<UpdateReport> report(1);
+    alone->update(std::vector{0}, 3, report);
+    EXPECT_TRUE(same_bits(alone->parameters(0), all->parameters(place))) << name() << ", place " << place;
+    EXPECT_EQ(report[0].episodes.episodes, reports[static_cast<std::size_t>(place)].episodes.episodes) << place;
+    count_comparison("update", "cuda engine");
   }
 }
 

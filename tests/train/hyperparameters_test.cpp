@@ -1,12 +1,17 @@
 // Agents of one run that each have hyperparameters of their own: the bits that they have alone.
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <map>
+#include <random>
+
 #include "cupg/error.hpp"
 #include "cupg/trainer.hpp"
 #include "tests/support/bits.hpp"
 #include "tests/support/engines.hpp"
 #include "tests/support/message_of.hpp"
 #include "tests/support/own_hyperparameters.hpp"
+#include "tests/support/scale.hpp"
 
 namespace {
 
@@ -52,6 +57,44 @@ TEST(Hyperparameters, EachAgentHasTheBitsThatItHasAlone) {
       EXPECT_TRUE(same_bits(cupg::train(alone).agents[0].parameters, together.agents[i].parameters)) << c.algorithm << ", agent " << i;
     }
     EXPECT_FALSE(same_bits(together.agents[0].parameters, together.agents[1].parameters));
+  }
+}
+
+/// Whatever becomes of the others: some are solved, some diverge, most go on.
+TEST(Hyperparameters, AmongTwoThousandEachAgentHasTheBitsThatItHasAlone) {
+  std::mt19937 random(7);
+  Config c;
+  c.seeds = scaled(2048, 200);
+  c.steps = 60'000;
+  c.agents.assign(static_cast<std::size_t>(c.seeds), cupg::hyperparameters(c));
+  for (cupg::Hyperparameters& own : c.agents) {
+    const auto among = [&](float low, float high) { return std::uniform_real_distribution<float>(low, high)(random); };
+    own.learning_rate = random() % 16 == 0 ? 1e37f : std::exp(among(-7, -1));
+    own.max_grad_norm = own.learning_rate > 1 ? 0 : among(0.2f, 9);
+    own.gamma = among(0.9f, 1);
+    own.entropy_coef = among(0, 0.05f);
+  }
+  c.threads = 2;
+  const cupg::TrainResult together = cupg::train(c);
+  ASSERT_EQ(std::ssize(together.agents), c.seeds);
+  std::map<cupg::Outcome, int> outcomes;
+  for (const cupg::AgentResult& agent : together.agents) outcomes[agent.outcome] += 1;
+  for (const cupg::Outcome outcome : {cupg::Outcome::solved, cupg::Outcome::finished, cupg::Outcome::diverged})
+    EXPECT_GT(outcomes[outcome], c.seeds / 50) << static_cast<int>(outcome);
+  for (int i = 0; i < 24; ++i) {
+    const std::size_t place = random() % c.agents.size();
+    Config alone = c;
+    alone.seed = c.seed + place;
+    alone.seeds = 1;
+    alone.agents = {c.agents[place]};
+    const cupg::AgentResult want = cupg::train(alone).agents[0], &got = together.agents[place];
+    EXPECT_TRUE(same_bits(want.parameters, got.parameters)) << place;
+    EXPECT_TRUE(same_bits(want.best_parameters, got.best_parameters)) << place;
+    EXPECT_EQ(want.outcome, got.outcome) << place;
+    EXPECT_EQ(want.solved_env_steps, got.solved_env_steps) << place;
+    EXPECT_EQ(want.env_steps, got.env_steps) << place;
+    EXPECT_EQ(want.final_return, got.final_return) << place;
+    EXPECT_EQ(want.curve.size(), got.curve.size()) << place;
   }
 }
 
