@@ -173,6 +173,7 @@ void CpuEngine::update_all(std::span<const int> agents, std::int64_t updates, st
     library_->begin();
     for (std::size_t i = 0; i < agents.size(); ++i) update_agent(at(agents[i]), updates, reports[i], workspaces_[0], 0, measured);
   } else if (agents.size() == 1) {
+    admit_guests();
     crew_.lead([&] { update_agent(at(agents[0]), updates, reports[0], workspaces_[0], 0, measured); });
   } else {
     std::atomic<std::size_t> next{0};
@@ -186,6 +187,27 @@ void CpuEngine::update_all(std::span<const int> agents, std::int64_t updates, st
     Agent& a = at(agents[i]);
     if (layout_.kind == NetworkKind::tiled) network_->pack(a.parameters.data(), a.weights.data());
     reports[i].parameters_finite = all_finite(parameters(agents[i]));
+  }
+}
+
+bool CpuEngine::help(const std::function<bool()>& over) {
+  if (library_ || agents_.size() != 1 || layout_.warps < 2) return false;
+  crew_.help(over);
+  return true;
+}
+
+/// Each has memory of its own. Where there is none, they wait in vain.
+void CpuEngine::admit_guests() {
+  const int size = crew_.size();
+  if (size == std::ssize(memory_)) return;
+  try {
+    while (std::ssize(memory_) < size) {
+      ThreadMemory m;
+      m.each(layout_, []<class T>(AlignedArray<T>& array, std::int64_t elements) { array = AlignedArray<T>(elements); });
+      memory_.push_back(std::move(m));
+    }
+    crew_.admit(size);
+  } catch (const std::bad_alloc&) {
   }
 }
 

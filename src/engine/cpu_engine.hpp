@@ -78,6 +78,7 @@ class CpuEngine final : public Engine {
   std::string device() const override { return "cpu"; }
   std::string isa() const override { return isa_name(ops_); }
   std::string math() const override { return library_ ? "gemm" : "exact"; }
+  bool help(const std::function<bool()>& over) override;
   int threads() const override { return team_.size(); }
 
  private:
@@ -157,6 +158,7 @@ class CpuEngine final : public Engine {
   /// The derivatives in this instruction set: a built-in objective's from the ops, another's from where it was registered.
   static ObjectiveRows loss_of(const ObjectiveInfo& objective, const CpuOps& ops);
 
+  void admit_guests();
   void update_all(std::span<const int> agents, std::int64_t updates, std::span<UpdateReport> reports, bool measured);
   void update_agent(Agent& a, std::int64_t updates, UpdateReport& report, Workspace& w, int member, bool measured);
   void pack(Agent& a);

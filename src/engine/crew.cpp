@@ -1,5 +1,7 @@
 #include "src/engine/crew.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <thread>
 #include <utility>
 
@@ -11,7 +13,7 @@ constexpr int kSpins = 2000;  // looks at what another thread is about to change
 }  // namespace
 
 void Crew::lead(const std::function<void()>& f) {
-  if (team_.size() == 1) return f();
+  if (std::max(team_.size(), admitted_.load()) == 1) return f();
   /// Lets the helpers go, however f ends.
   struct Lead {
     Crew& crew;
@@ -19,6 +21,10 @@ void Crew::lead(const std::function<void()>& f) {
     ~Lead() { crew.open_ = crew.leading_ = false; }
   };
   open_ = true;
+  if (team_.size() == 1) {
+    const Lead lead(*this);
+    return f();
+  }
   team_.run([&](int member) {
     if (member == 0) {
       const Lead lead(*this);
@@ -32,6 +38,17 @@ void Crew::lead(const std::function<void()>& f) {
       }
     }
   });
+}
+
+void Crew::help(const std::function<bool()>& over) {
+  const int member = team_.size() + guests_++;
+  for (int idle = 0; !over();) {
+    if (open_ && member < admitted_ && take(member)) {
+      idle = 0;
+    } else if (++idle > kSpins) {
+      std::this_thread::sleep_for(std::chrono::microseconds(20));
+    }
+  }
 }
 
 void Crew::each(int count, int member, const std::function<void(int, int)>& f) {

@@ -70,6 +70,13 @@ class Engine {
   /// Agents go on from there; numbers[i] as of reset(). The snapshots have the sizes of kept_sizes().
   virtual void load(std::span<const int> agents, std::span<const Snapshot> snapshots, std::span<const int> numbers) = 0;
 
+  /// The calling thread, which trains nobody any more, helps with the updates of the engine's only agent until over(). False, at once,
+  /// where there is nothing that it could do.
+  virtual bool help(const std::function<bool()>& over) {
+    (void)over;
+    return false;
+  }
+
   virtual std::string device() const = 0;
   virtual std::string isa() const = 0;
   /// "exact" where the bits are promised; "gemm" where a library multiplies matrices in its own order, "gemm, tf32" where it

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 
 #include "cupg/error.hpp"
@@ -40,12 +41,21 @@ TrainResult train_records(const Config& config, Records& records, const TrainHoo
   for (const std::unique_ptr<Engine>& engine : engines) engine->stop_when([&reporter] { return reporter.stop(); });
   if (hooks.checkpoint) records.write_every(hooks.checkpoint_seconds, threads.workers, hooks.checkpoint);
   records.start();
+  std::vector<std::atomic<bool>> ended(engines.size());
   workers.run([&](int worker) {
+    const auto mine = static_cast<std::size_t>(worker);
     try {
-      train_agents(*engines[static_cast<std::size_t>(worker)], threads.slots, config, records, reporter, hooks.initial_return, {}, worker);
+      train_agents(*engines[mine], threads.slots, config, records, reporter, hooks.initial_return, {}, worker);
     } catch (...) {
       reporter.give_up();
+      ended[mine] = true;
       throw;
+    }
+    ended[mine] = true;
+    // there is no agent left to begin: help those who still train one
+    for (std::size_t i = 1; i < engines.size(); ++i) {
+      const std::size_t other = (mine + i) % engines.size();
+      if (!engines[other]->help([&] { return ended[other].load(); })) return;
     }
   });
   records.finish_writing();

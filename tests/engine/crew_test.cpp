@@ -71,6 +71,36 @@ TEST(Crew, HelpersHelp) {
   EXPECT_EQ(seen.size(), 2u);
 }
 
+TEST_P(Crews, GuestsHelpOnceTheyAreAdmitted) {
+  Team team(GetParam());
+  Crew crew(team);
+  std::atomic<bool> over{false};
+  std::vector<std::thread> guests;
+  for (int g = 0; g < 2; ++g) guests.emplace_back([&] { crew.help([&] { return over.load(); }); });
+  while (crew.size() < team.size() + 2) std::this_thread::yield();
+  const auto members_of = [&](bool wait) {
+    std::mutex mutex;
+    std::set<int> members;
+    crew.lead([&] {
+      do
+        crew.each(64, 0, [&](int, int member) {
+          const std::lock_guard lock(mutex);
+          members.insert(member);
+        });
+      while (wait && std::ssize(members) < team.size() + 2);
+    });
+    return members;
+  };
+  const std::set<int> before = members_of(false);
+  EXPECT_LT(*before.rbegin(), team.size());
+  crew.admit(crew.size());
+  const std::set<int> after = members_of(true);
+  EXPECT_EQ(*after.rbegin(), team.size() + 1);
+  over = true;
+  for (std::thread& guest : guests) guest.join();
+  EXPECT_LT(*members_of(false).rbegin(), team.size());
+}
+
 TEST_P(Crews, CarryWhatAnItemThrowsToTheLeader) {
   Team team(GetParam());
   Crew crew(team);

@@ -60,6 +60,25 @@ TEST(Hyperparameters, EachAgentHasTheBitsThatItHasAlone) {
   }
 }
 
+/// Whoever helps with its updates: threads that have no agent left do.
+TEST(Hyperparameters, AnAgentThatOutlivesTheOthersHasTheBitsThatItHasAlone) {
+  for (const char* const algorithm : {"a2c", "ppo"}) {
+    Config c = plain_config();
+    c.algorithm = algorithm;
+    c.envs = 300;
+    c.horizon = 20;
+    if (c.algorithm == "ppo") c.epochs = 2, c.minibatches = 3;
+    c.update_limit = scaled(60, 10);
+    c.stop_when_solved = false;
+    c.seeds = 3;
+    c.threads = 2;
+    const cupg::TrainResult together = cupg::train(c);
+    c.seed = c.seed + 2;
+    c.seeds = c.threads = 1;
+    EXPECT_TRUE(same_bits(cupg::train(c).agents[0].parameters, together.agents[2].parameters)) << algorithm;
+  }
+}
+
 /// Whatever becomes of the others: some are solved, some diverge, most go on.
 TEST(Hyperparameters, AmongTwoThousandEachAgentHasTheBitsThatItHasAlone) {
   std::mt19937 random(7);
