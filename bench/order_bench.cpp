@@ -103,7 +103,7 @@ void lanes(benchmark::State& state, Isa isa) {
   for (auto _ : state) {
     for (int t = 0; t < kRows; ++t)
       ops.gather_row(records.data(), at.done(), kRecord, index + t * kWarp, kWarp, t + 1 < kRows ? kWarp : 0, rows + t * f.floats());
-    ops.small_forward(environment, plan, packed.data(), rows.data(), kRows, hidden.data());
+    ops.rows_forward(environment, plan, packed.data(), rows.data(), kRows, hidden.data(), nullptr);
     ops.objective(kPpo)({.count = kWarp,
                          .coefficients = kCoefficients,
                          .scale = 1.0f / kSamples,

@@ -23,7 +23,7 @@ ONE_EPOCH_16 = ONE_EPOCH | dict(agent_kwargs=dict(activation="relu", hidden_laye
 
 THROUGHPUT = [  # settings, seeds, iterations a call, the row of ours that does the same work
     (ONE_EPOCH_16, 1, 4, "a2c 16 separate"), (ONE_EPOCH, 1, 2, "a2c 64,64 separate"), (LARGE_BATCH, 1, 1, None),
-    (CLEANRL, 1, 50, "cleanrl-ppo"), (CLEANRL, 8, 10, "cleanrl-ppo, 8 seeds")]
+    (CLEANRL, 1, 50, "cleanrl-ppo"), (CLEANRL, 8, 10, "cleanrl-ppo, 8 seeds"), (CLEANRL, 32, 3, "cleanrl-ppo, 32 seeds")]
 SOLVE = {  # settings, most environment steps, iterations between checks
     "rejax": (REJAX, 500_000, 4), "cleanrl": (CLEANRL, 500_000, 20)}
 VERSION = versions("rejax", "gymnax", "jax")

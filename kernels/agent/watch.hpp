@@ -81,14 +81,12 @@ struct Watch {
   CUPG_FN std::int64_t to_go() const { return every < updates - last.updates ? every : updates - last.updates; }
   /// Whether a look is taken after that update.
   CUPG_FN bool looks_after(std::int64_t update) const { return every > 0 && (update == updates || update % every == 0); }
+  /// Environment steps taken after that update, or up to it where that is not known before.
+  CUPG_FN std::int64_t taken_after(std::int64_t update) const { return last.taken + (update - last.updates) * batch; }
   /// Whether the curve has a point after that update, if an episode has ended.
-  CUPG_FN bool may_have_point(std::int64_t update) const {
-    return looks_after(update) && last.taken + (update - last.updates) * batch >= curve.next;
-  }
+  CUPG_FN bool may_have_point(std::int64_t update) const { return looks_after(update) && taken_after(update) >= curve.next; }
   /// Whether that update is to be measured: known before it, as its samples must be kept.
-  CUPG_FN bool measures(std::int64_t update) const {
-    return may_have_point(update) && last.taken + (update - last.updates) * batch >= curve.next_measured;
-  }
+  CUPG_FN bool measures(std::int64_t update) const { return may_have_point(update) && taken_after(update) >= curve.next_measured; }
   /// ... the one before the next look.
   CUPG_FN bool measures_next() const { return measures(last.updates + to_go()); }
 

@@ -10,7 +10,7 @@ void CpuEngine::sum_rows(const Agent& a, ThreadMemory& m, float* rows, const std
   const NetworkPlan& plan = network_->plan();
   const bool keep = layout_.hidden > 0, stale = known == Known::nothing || (known == Known::outputs && plan.tanh && keep);
   if (stale) {
-    ops_.small_forward(environment_.id, plan, a.weights.data(), rows, count, keep ? m.hidden.data() : nullptr);
+    ops_.rows_forward(environment_.id, plan, a.weights.data(), rows, count, keep ? m.hidden.data() : nullptr, nullptr);
     known = keep ? Known::activations : Known::outputs;
   }
   ObjectiveArgs o = row_objective_args(f, rows, stale);

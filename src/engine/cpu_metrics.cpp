@@ -38,7 +38,7 @@ Metrics CpuEngine::measure(Agent& a, Workspace& w, int member, const TrainingLen
   each_part(warps, member, [&](int warp, ThreadMemory& m) {
     float* const rows = rows_of(warp);
     const std::int64_t count = count_of(warp);
-    if (network_) ops_.rows_forward(environment_.id, network_->plan(), a.weights.data(), rows, count, m.evaluate.data());
+    if (network_) ops_.rows_forward(environment_.id, network_->plan(), a.weights.data(), rows, count, nullptr, m.evaluate.data());
     ObjectiveArgs o = row_objective_args(f, rows, true);
     o.loss = o.kl;
     o.coefficients = {0, 0, c.clip, c.value_clip};

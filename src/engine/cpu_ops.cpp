@@ -72,21 +72,13 @@ void moments_of_rows(const float* x, int stride, const std::uint32_t* used, std:
   }
 }
 
-void forward_small(int environment, const NetworkPlan& plan, const float* weights, float* rows, std::int64_t count, float* hidden) {
+void forward_rows(int environment, const NetworkPlan& plan, const float* weights, float* rows, std::int64_t count, float* hidden,
+                  float* scratch) {
   with_environment(environment, [&]<class Env>() {
     with_network(plan.tanh, plan.shared, [&]<class Act, bool Shared>() {
       constexpr int O = Env::kObservations, P = policy_outputs(Env::kActions);
-      hidden != nullptr ? small_forward<Act, O, P, Shared, true, Wide>(plan, weights, rows, count, hidden)
-                        : small_forward<Act, O, P, Shared, false, Wide>(plan, weights, rows, count, hidden);
-    });
-  });
-}
-
-void forward_rows(int environment, const NetworkPlan& plan, const float* weights, float* rows, std::int64_t count, float* scratch) {
-  with_environment(environment, [&]<class Env>() {
-    with_network(plan.tanh, plan.shared, [&]<class Act, bool Shared>() {
-      small_forward<Act, Env::kObservations, policy_outputs(Env::kActions), Shared, false, Wide>(plan, weights, rows, count, nullptr,
-                                                                                                 scratch);
+      hidden != nullptr ? rows_forward<Act, O, P, Shared, true, Wide>(plan, weights, rows, count, hidden, scratch)
+                        : rows_forward<Act, O, P, Shared, false, Wide>(plan, weights, rows, count, hidden, scratch);
     });
   });
 }
@@ -337,7 +329,6 @@ constexpr CpuOps kOps{.isa = CUPG_NAME(CUPG_TARGET),
                       .rollout = rollout,
                       .row_advantages = advantages_of_rows,
                       .row_moments = moments_of_rows,
-                      .small_forward = forward_small,
                       .rows_forward = forward_rows,
                       .metrics = metrics_of_rows,
                       .small_backward = backward_small,

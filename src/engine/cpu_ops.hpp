@@ -54,10 +54,10 @@ struct CpuOps {
   /// sums[32]: each lane's sum of (x - center[lane]), or of its square, over rows `stride` floats apart.
   void (*row_moments)(const float* x, int stride, const std::uint32_t* used, std::int64_t rows, const float* center, bool square,
                       float* sums);
-  /// hidden: null where nobody wants the activations.
-  void (*small_forward)(int environment, const NetworkPlan&, const float* weights, float* rows, std::int64_t count, float* hidden);
-  /// The same of tiled networks too, with packed weights as evaluations read them; scratch has kEvaluateScratch floats.
-  void (*rows_forward)(int environment, const NetworkPlan&, const float* weights, float* rows, std::int64_t count, float* scratch);
+  /// hidden: null where nobody wants the activations. Tiled networks too, by their packed weights: those need scratch, kEvaluateScratch
+  /// floats, and keep no activations.
+  void (*rows_forward)(int environment, const NetworkPlan&, const float* weights, float* rows, std::int64_t count, float* hidden,
+                       float* scratch);
   /// lanes [kMetricSums][32]
   void (*metrics)(const MetricArgs&, float* lanes);
   void (*small_backward)(int environment, const SmallArgs&);

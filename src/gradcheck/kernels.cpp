@@ -95,7 +95,7 @@ std::vector<float> small_gradient_of(const Frozen& f, const CpuOps& ops) {
     for (int t = 0; t < held; ++t)
       ops.gather_row(samples.data(), at.fields(), at.stride(), index.data() + begin + t * kWarp, std::min(kWarp, here - t * kWarp), 0,
                      rows + t * features.floats());
-    ops.small_forward(environment, plan, packed.data(), rows.data(), held, nullptr);
+    ops.rows_forward(environment, plan, packed.data(), rows.data(), held, nullptr, nullptr);
     std::uint32_t used[kPartialRows];
     for (int t = 0; t < held; ++t) used[t] = lanes_in_use(here, t);
     ObjectiveArgs loss = row_objective_args(features, rows.data(), true);

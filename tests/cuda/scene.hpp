@@ -341,7 +341,7 @@ struct Scene {
         used.assign(all, all + cupg::rows_of_warp(agents, slot, p));
       }
       const auto count = static_cast<std::int64_t>(used.size());
-      if (stale) ops.small_forward(environment, network.plan(), packed(slot), data, count, nullptr);
+      if (stale) ops.rows_forward(environment, network.plan(), packed(slot), data, count, nullptr, nullptr);
       for (std::int64_t t = 0; t < count; ++t) {
         float* const row = data + t * features.floats();
         for (int l = 0; l < kWarp; ++l) {  // a lane at a time, since an episode may have moments of its own

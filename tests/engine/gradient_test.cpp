@@ -222,7 +222,7 @@ Guarded<float> partial_of(const Batch& batch, const Way& way) {
       rows.at(t, at.action(), lane) = cupg::bits_float(batch.action[i]);
     }
   }
-  ops.small_forward(id, plan, packed.data(), rows.data.data(), count, rows.activations());
+  ops.rows_forward(id, plan, packed.data(), rows.data.data(), count, rows.activations(), nullptr);
   for (std::int64_t t = 0; t < count; ++t)  // whatever the network says of idle lanes
     for (int lane = 0; lane < kWarp; ++lane)
       for (int k = 0; k < f.outputs && !Rows::bit(rows.used, t, lane); ++k) rows.at(t, f.output() + k, lane) = way.idle;

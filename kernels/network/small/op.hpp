@@ -165,8 +165,7 @@ inline void small_backward(const SmallArgs& a) {
 /// Outputs of `count` rows with these weights, and with Keep their activations, [count][hidden_units][32]. scratch: as tower_forward, for
 /// networks that are not small.
 template <class Act, int O, int P, bool Shared, bool Keep, class S>
-inline void small_forward(const NetworkPlan& plan, const float* weights, float* rows, std::int64_t count, float* hidden,
-                          float* scratch = nullptr) {
+inline void rows_forward(const NetworkPlan& plan, const float* weights, float* rows, std::int64_t count, float* hidden, float* scratch) {
   constexpr RowFeatures f{{O}, P + 1};
   const int units = hidden_units(plan);
   for (std::int64_t t = 0; t < count; ++t)
