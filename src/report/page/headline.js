@@ -32,6 +32,13 @@ function figures() {
     add('solved', estimate(summary.solved_fraction, summary.solved_fraction_ci95, percent));
     add('return, interquartile mean', estimate(summary.iqm, summary.ci95, x => x.toFixed(1)));
     add('steps until half had solved it', estimate(steps.median, steps.ci95, count));
+    const lie = isObject(summary.tolerance) ? summary.tolerance : {};
+    const between = (ends, text) => {
+      const [low, high] = Array.isArray(ends) ? ends.map(number) : [null, null];
+      return low === null ? null : high === null ? `${text(low)} or more` : `${text(low)} to ${text(high)}`;
+    };
+    const steps90 = between(lie.steps_to_solve, count), return90 = between(lie.final_return, figure);
+    if (steps90 !== null) add('steps of 90 % of the agents', [steps90, return90 === null ? null : `their return: ${return90}`]);
     if (number(summary.worst) !== null) add('return of the worst agent', [figure(summary.worst), null]);
   } else {
     const agent = data.agents[0] || {};
