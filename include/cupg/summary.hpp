@@ -35,14 +35,14 @@ inline constexpr std::array<double, 5> kSolvedShares{0.25, 0.5, 0.75, 0.95, 0.99
 /// Statistics over the agents of one training. Returns do not compare settings where agents stop as soon as they have solved the
 /// environment: all end at its threshold. Steps to solve do.
 struct Summary {
-  int n = 0;                    ///< agents
-  int measured = 0;             ///< of them those with a final return, from which `iqm`, `worst` and `holding_fraction` are
-  int censored = 0;             ///< of them those that never solved it: finished, interrupted, or diverged
-  Estimate iqm;                 ///< of the final returns: mean of the middle half, scipy.stats.trim_mean(x, 0.25); expanded percentile bootstrap
-  std::optional<double> worst;  ///< lowest final return
+  int n = 0;         ///< agents
+  int measured = 0;  ///< of them those with a final return, from which `iqm`, `worst` and `holding_fraction` are
+  int censored = 0;  ///< of them those that never solved it: finished, interrupted, or diverged
+  Estimate iqm;      ///< of the final returns: mean of the middle half, scipy.stats.trim_mean(x, 0.25); expanded percentile bootstrap
+  std::optional<double> worst;         ///< lowest final return
   ToleranceInterval return_tolerance;  ///< of the final returns
-  Estimate solved_fraction;     ///< that solved it at any check; Wilson's interval, null where one was interrupted before
-  Estimate holding_fraction;    ///< of the measured ones, whose last policy is solved
+  Estimate solved_fraction;            ///< that solved it at any check; Wilson's interval, null where one was interrupted before
+  Estimate holding_fraction;           ///< of the measured ones, whose last policy is solved
   /// Environment steps by which a share of the agents, kSolvedShares, has solved it. An unsolved agent counts up to its last step, a
   /// diverged one for ever. The interval is the curve's, cut at the share (Brookmeyer and Crowley).
   std::array<Estimate, kSolvedShares.size()> steps_to_solve;

@@ -74,10 +74,11 @@ std::string describe_range(const ToleranceInterval& t, const std::function<std::
 /// Where most agents lie.
 std::string tolerance(const Summary& s) {
   const std::string name = fmt::format("{:g} % of agents", 100 * kToleranceShare);
-  if (s.n < kToleranceAgents) return figure_line(name.c_str(), fmt::format("too few to tell where they lie ({} are needed)", kToleranceAgents));
+  if (s.n < kToleranceAgents)
+    return figure_line(name.c_str(), fmt::format("too few to tell where they lie ({} are needed)", kToleranceAgents));
   std::string text = "steps " + describe_range(s.steps_tolerance, [](double x) { return format_count(std::llround(x)); });
   if (s.return_tolerance.low) text += ", return " + describe_range(s.return_tolerance, one_decimal);
-  return figure_line(name.c_str(), text + " (95 % confidence)");
+  return figure_line(name.c_str(), text + " (95 %)");
 }
 
 }  // namespace
@@ -88,7 +89,9 @@ std::string describe_estimate(const Estimate& e, int n, const std::function<std:
   const std::string value = e.value ? text(*e.value) : "not reached";
   if (n == 1) return value + " (n = 1, no interval)";
   if (e.ci95_low && e.ci95_high) return fmt::format("{} (95 %: {} to {})", value, text(*e.ci95_low), text(*e.ci95_high));
-  return value + (e.ci95_low ? fmt::format(" (95 %: from {} on)", text(*e.ci95_low)) : e.value ? " (no interval: too few agents, or no spread)" : "");
+  return value + (e.ci95_low ? fmt::format(" (95 %: from {} on)", text(*e.ci95_low))
+                  : e.value  ? " (no interval: too few agents, or no spread)"
+                             : "");
 }
 
 std::string describe_outcome(const Config& config, const TrainResult& result) {

@@ -1,7 +1,8 @@
 // Two groups of agents, compared by their final returns x and y.
 //
 //   difference      mean x - mean y
-//   P(X > Y)        (#{x_i > y_j} + #{x_i = y_j} / 2) / (n_x n_y)      Mann and Whitney, 1947; "probability of improvement" in Agarwal et al.,
+//   P(X > Y)        (#{x_i > y_j} + #{x_i = y_j} / 2) / (n_x n_y)      Mann and Whitney, 1947; "probability of improvement" in Agarwal et
+//   al.,
 //                   "Deep reinforcement learning at the edge of the statistical precipice", 2021
 //                   Its 95 % interval is Wilson's, as of N independent pairs that would have its variance P (1 - P) / N: by the spread of
 //                   each agent's share of wins, v_a / n_x + v_b / n_y (Mee, 1990), or, where that would be fewer, as Newcombe (2006,

@@ -364,6 +364,25 @@ TEST(Summary, TellsStepsToSolveAndThatReturnsOfStoppedAgentsDoNotCompare) {
   EXPECT_NE(on.find("solved at its end      100.0 %"), std::string::npos) << on;
 }
 
+TEST(Summary, SaysWhereMostAgentsLie) {
+  Config config;
+  config.seeds = 12;
+  const auto says = [&](const TrainResult& result, const char* what) {
+    return describe_training(config, result).find(what) != std::string::npos;
+  };
+  EXPECT_TRUE(says(agents(12, 12), "90 % of agents         too few to tell where they lie (46 are needed)\n"));
+  config.seeds = 100;
+  TrainResult result = agents(100, 100);
+  EXPECT_TRUE(says(result, "90 % of agents         steps 2,000,000 to 98,000,000, return 481.0 to 577.0 (95 %)\n"));
+  EXPECT_TRUE(says(agents(100, 97), "90 % of agents         steps 2,000,000 or more, return 481.0 to 577.0 (95 %)\n"));
+  EXPECT_EQ(train_json(config, agents(100, 97))["summary"]["tolerance"].dump(),
+            R"({"share":0.9,"confidence":0.95,"least_agents":46,"final_return":[481.0,577.0],"steps_to_solve":[2000000.0,null]})");
+  for (AgentResult& agent : result.agents) agent.final_return.reset();
+  result.summary = summarize(result.agents);
+  EXPECT_TRUE(says(result, "90 % of agents         steps 2,000,000 to 98,000,000 (95 %)\n"));
+  EXPECT_TRUE(train_json(config, agents(45, 45))["summary"]["tolerance"]["final_return"].is_null());
+}
+
 TEST(Summary, SaysWhereThereIsNoInterval) {
   TrainResult result = agents(2, 1);
   result.agents[1].outcome = Outcome::interrupted;
