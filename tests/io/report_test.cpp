@@ -231,7 +231,7 @@ TEST(Json, HasNullForWhatWasNotMeasured) {
 
 TEST(Json, HasStepsToSolveAndTheCurveOfTheUnsolved) {
   TrainResult result;
-  for (const std::int64_t steps : {100, 200, 300, 400}) {
+  for (const std::int64_t steps : {100, 200, 300, 400, 400}) {
     AgentResult& agent = result.agents.emplace_back();
     agent.final_return = 490;
     agent.env_steps = steps;
@@ -240,14 +240,15 @@ TEST(Json, HasStepsToSolveAndTheCurveOfTheUnsolved) {
   result.summary = summarize(result.agents);
   const auto json = cupg_test::parse_json(dump_line(train_json({}, result)));
   const auto& steps = json["summary"]["steps_to_solve"];
-  EXPECT_EQ(steps["median"], 300);  // 3/4 left at 100; 3/8 at 300, as the one of 200 was censored
+  EXPECT_EQ(steps["median"], 400);  // 4/5 left at 100; 2/3 of these at 300, as the one of 200 was censored; nobody at 400
   EXPECT_EQ(steps["censored"], 1);
   EXPECT_EQ(steps["ci95"], nlohmann::json::array({100, nullptr}));
-  EXPECT_EQ(steps["shares"]["25"]["env_steps"], 100);
+  EXPECT_EQ(steps["shares"]["25"]["env_steps"], 300);
+  EXPECT_TRUE(steps["shares"]["25"]["ci95"].is_null()) << "five may all be later";
   ASSERT_EQ(json["survival"].size(), 3u);
   EXPECT_EQ(json["survival"][1]["env_steps"], 300);
-  EXPECT_EQ(json["survival"][1]["at_risk"], 2);
-  EXPECT_EQ(json["survival"][1]["unsolved"], 0.375);
+  EXPECT_EQ(json["survival"][1]["at_risk"], 3);
+  EXPECT_DOUBLE_EQ(json["survival"][1]["unsolved"].get<double>(), 0.8 * 2 / 3);
   EXPECT_TRUE(json["survival"][2]["ci95"].is_null()) << "nobody is left";
 }
 
