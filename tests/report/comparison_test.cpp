@@ -212,6 +212,22 @@ TEST(PerformanceProfile, IsRliables) {
   }
 }
 
+TEST(ComparisonText, SaysWhereTheIntervalOfAMeanMayNotHold) {
+  const test::TemporaryFolder folder;
+  const auto says = [&](int n) {
+    std::vector<double> returns;
+    for (int i = 0; i < n; ++i) returns.push_back(400 + i);
+    const auto run = write_run(folder, fmt::format("of-{}", n), returns),
+               other = write_run(folder, fmt::format("other-{}", n), returns, false, 2);
+    return comparison_text(compare_runs({run, other}), {.columns = 200}).find("the interval of a mean difference is too narrow") !=
+           std::string::npos;
+  };
+  EXPECT_TRUE(says(2));
+  EXPECT_TRUE(says(49));
+  EXPECT_FALSE(says(50));
+  EXPECT_FALSE(says(1)) << "it has none";
+}
+
 TEST(ComparisonText, FitsTheTerminal) {
   const test::TemporaryFolder folder;
   folder.write("other.csv", "seed,step,return\n1,10,7\n2,90,-123456.5\n");
