@@ -37,9 +37,11 @@ Json run_json(const Comparison& c, const ComparedRun& run) {
   }
   const auto ours = [&](auto value) { return run.csv ? Json(nullptr) : Json(value); };
   Json summary = summary_json(run.summary);
-  if (run.csv)  // nobody knows when they solved it
+  if (run.csv) {  // nobody knows when they solved it
     for (const char* key : {"solved_fraction", "solved_fraction_ci95", "holding_fraction", "holding_fraction_ci95", "steps_to_solve"})
       summary[key] = nullptr;
+    summary["tolerance"]["steps_to_solve"] = nullptr;
+  }
   return {{"label", std::string(1, run.label)},
           {"run", run.name},
           {"csv", run.csv},

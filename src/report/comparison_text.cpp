@@ -179,6 +179,11 @@ std::string comparison_text(const Comparison& c, const ComparisonStyle& style) {
   std::string notes;
   if (c.differences.size() > 1)
     notes += fmt::format("{} comparisons with A: nothing here is corrected for their number.\n", c.differences.size());
+  constexpr int kFewForAMean = 50;  // measured: docs/statistics.md
+  if (std::any_of(c.differences.begin(), c.differences.end(), [](const RunDifference& d) {
+        return d.returns.difference.ci95_low && std::min(d.returns.n_x, d.returns.n_y) < kFewForAMean;
+      }))
+    notes += fmt::format("Of fewer than {} agents with skewed returns, the interval of a mean difference is too narrow.\n", kFewForAMean);
   if (std::any_of(c.runs.begin(), c.runs.end(), [](const ComparedRun& run) { return run.csv; }))
     notes += "The final return of an agent of a CSV file is the mean of the last tenth of its rows; that of ours is of greedy episodes.\n";
   return text + (notes.empty() ? "" : "\n" + wrapped(notes, style.columns));

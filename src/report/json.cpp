@@ -70,6 +70,14 @@ Json steps_to_solve_json(const Summary& s) {
   return {{"median", number(median.value)}, {"ci95", interval(median)}, {"censored", s.censored}, {"shares", std::move(shares)}};
 }
 
+Json tolerance_json(const Summary& s) {
+  return {{"share", kToleranceShare},
+          {"confidence", 0.95},
+          {"least_agents", kToleranceAgents},
+          {"final_return", interval(s.return_tolerance.low, s.return_tolerance.high)},
+          {"steps_to_solve", interval(s.steps_tolerance.low, s.steps_tolerance.high)}};
+}
+
 Json survival_json(const Summary& s) {
   Json curve = Json::array();
   for (const SurvivalPoint& p : s.survival)
@@ -92,6 +100,7 @@ Json summary_json(const Summary& s) {
           {"iqm", number(s.iqm.value)},
           {"ci95", interval(s.iqm)},
           {"worst", number(s.worst)},
+          {"tolerance", tolerance_json(s)},
           {"solved_fraction", number(s.solved_fraction.value)},
           {"solved_fraction_ci95", interval(s.solved_fraction)},
           {"holding_fraction", number(s.holding_fraction.value)},

@@ -66,6 +66,21 @@ std::string steps_to_solve(const Summary& s) {
   return text + (shares.empty() ? "" : figure_line("", shares + " % by " + by));
 }
 
+std::string describe_range(const ToleranceInterval& t, const std::function<std::string(double)>& text) {
+  if (!t.low) return "unknown";
+  return text(*t.low) + (t.high ? " to " + text(*t.high) : " or more");
+}
+
+/// Where most agents lie.
+std::string tolerance(const Summary& s) {
+  const std::string name = fmt::format("{:g} % of agents", 100 * kToleranceShare);
+  if (s.n < kToleranceAgents)
+    return figure_line(name.c_str(), fmt::format("too few to tell where they lie ({} are needed)", kToleranceAgents));
+  std::string text = "steps " + describe_range(s.steps_tolerance, [](double x) { return format_count(std::llround(x)); });
+  if (s.return_tolerance.low) text += ", return " + describe_range(s.return_tolerance, one_decimal);
+  return figure_line(name.c_str(), text + " (95 %)");
+}
+
 }  // namespace
 
 std::string figure_line(const char* name, const std::string& value) { return fmt::format("  {:<22} {}\n", name, value); }
@@ -74,7 +89,9 @@ std::string describe_estimate(const Estimate& e, int n, const std::function<std:
   const std::string value = e.value ? text(*e.value) : "not reached";
   if (n == 1) return value + " (n = 1, no interval)";
   if (e.ci95_low && e.ci95_high) return fmt::format("{} (95 %: {} to {})", value, text(*e.ci95_low), text(*e.ci95_high));
-  return value + (e.ci95_low ? fmt::format(" (95 %: from {} on)", text(*e.ci95_low)) : e.value ? " (too few agents for an interval)" : "");
+  return value + (e.ci95_low ? fmt::format(" (95 %: from {} on)", text(*e.ci95_low))
+                  : e.value  ? " (no interval: too few agents, or no spread)"
+                             : "");
 }
 
 std::string describe_outcome(const Config& config, const TrainResult& result) {
@@ -113,6 +130,7 @@ std::string describe_training(const Config& config, const TrainResult& result) {
   text += steps_to_solve(s);
   text += describe_returns(result);
   if (s.worst) text += figure_line("worst return", one_decimal(*s.worst));
+  text += tolerance(s);
   if (config.stop_when_solved && s.censored < s.n)
     text += figure_line("", "of agents that stop when solved: to compare settings,") +
             figure_line("", "take their steps to solve, not their returns");

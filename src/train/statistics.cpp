@@ -8,6 +8,7 @@
 #include "kernels/math/philox.hpp"
 #include "kernels/metrics/quantiles.hpp"
 #include "src/train/intervals.hpp"
+#include "src/train/tolerance.hpp"
 
 namespace cupg {
 
@@ -23,33 +24,47 @@ double quantile(std::vector<double> values, double q) {
   return quantile_of_sorted(std::ssize(values), q, [&](std::int64_t rank) { return values[static_cast<std::size_t>(rank)]; });
 }
 
-void draw_resample(std::uint32_t r, std::uint32_t group, std::span<int> times) {
+namespace {
+
+constexpr std::uint32_t kResamples = 2000;
+
+/// How often resample number `r` draws each value.
+void draw_resample(std::uint32_t r, std::span<int> times) {
   constexpr std::uint64_t kKey = 0x626f6f74;
   const std::size_t n = times.size();
   std::fill(times.begin(), times.end(), 0);
-  for (std::size_t i = 0; i < n; ++i) {
-    const std::uint64_t word = philox4x32(static_cast<std::uint32_t>(i), r, group, 0, kKey).word[0];
-    times[(word * n) >> 32] += 1;
+  for (std::size_t i = 0; i < n; i += 4) {
+    const auto drawn = philox4x32(static_cast<std::uint32_t>(i / 4), r, 0, 0, kKey);
+    for (std::size_t j = 0; j < 4 && i + j < n; ++j) times[(std::uint64_t{drawn.word[j]} * n) >> 32] += 1;
   }
 }
 
+}  // namespace
+
 Estimate bootstrap(std::vector<double> values, const std::function<double(std::span<const double>)>& statistic) {
+  constexpr std::size_t kFewest = 6, kFewestAlike = 11;
   if (values.empty()) return {};
   std::sort(values.begin(), values.end());
   const std::size_t n = values.size();
   Estimate e{statistic(values), {}, {}};
-  if (n < 2) return e;
+  if (n < kFewest || (n < kFewestAlike && values.front() == values.back())) return e;
 
   std::vector<double> statistics, sample(n);
   std::vector<int> times(n);  // that each value is drawn, so that a sample comes out sorted
   for (std::uint32_t r = 0; r < kResamples; ++r) {
-    draw_resample(r, 0, times);
+    draw_resample(r, times);
     auto end = sample.begin();
     for (std::size_t i = 0; i < n; ++i) end = std::fill_n(end, times[i], values[i]);
     statistics.push_back(statistic(sample));
   }
-  e.ci95_low = quantile(statistics, 0.025);
-  e.ci95_high = quantile(statistics, 0.975);
+  std::sort(statistics.begin(), statistics.end());
+  const auto at = [&](double q) {
+    return quantile_of_sorted(kResamples, q, [&](std::int64_t rank) { return statistics[static_cast<std::size_t>(rank)]; });
+  };
+  const double freedom = static_cast<double>(n - 1), z = student_t975(freedom) * std::sqrt(static_cast<double>(n) / freedom);
+  const double tail = std::erfc(z / std::sqrt(2)) / 2;  // that a normal number is above z
+  e.ci95_low = at(tail);
+  e.ci95_high = at(1 - tail);
   return e;
 }
 
@@ -89,11 +104,13 @@ Summary summarize(const std::vector<AgentResult>& agents) {
   if (agents.empty()) return s;
   s.measured = static_cast<int>(returns.size());
   s.iqm = bootstrap(returns, interquartile_mean);
+  s.return_tolerance = tolerance_interval(returns);
   if (!returns.empty()) s.worst = *std::min_element(returns.begin(), returns.end());
 
   s.censored = s.n - static_cast<int>(seconds.size());
   s.solved_fraction = fraction(std::ssize(seconds), s.n, all_ended);
   s.holding_fraction = fraction(holds, s.measured, true);
+  s.steps_tolerance = tolerance_interval(durations);
   s.survival = kaplan_meier(std::move(durations));
   for (std::size_t i = 0; i < kSolvedShares.size(); ++i) s.steps_to_solve[i] = survival_quantile(s.survival, kSolvedShares[i]);
   if (seconds.empty()) return s;

@@ -43,7 +43,8 @@ Estimate survival_quantile(const std::vector<SurvivalPoint>& curve, double q) {
   };
   Estimate e;
   e.value = first([](const SurvivalPoint& p) { return std::optional(p.unsolved); });
-  if (curve.empty() || curve.front().at_risk < 2) return e;
+  // all may be later than the quantile, and then no end of the interval holds it
+  if (curve.empty() || std::pow(1 - q, curve.front().at_risk) > 0.05) return e;
   // the lower end of S gets there first; where nobody is left it is 0, and the upper end is unknown
   e.ci95_low = first([](const SurvivalPoint& p) { return p.unsolved > 0 ? p.ci95_low : 0.0; });
   e.ci95_high = first([](const SurvivalPoint& p) { return p.ci95_high; });

@@ -231,7 +231,7 @@ TEST(Json, HasNullForWhatWasNotMeasured) {
 
 TEST(Json, HasStepsToSolveAndTheCurveOfTheUnsolved) {
   TrainResult result;
-  for (const std::int64_t steps : {100, 200, 300, 400}) {
+  for (const std::int64_t steps : {100, 200, 300, 400, 400}) {
     AgentResult& agent = result.agents.emplace_back();
     agent.final_return = 490;
     agent.env_steps = steps;
@@ -240,14 +240,15 @@ TEST(Json, HasStepsToSolveAndTheCurveOfTheUnsolved) {
   result.summary = summarize(result.agents);
   const auto json = cupg_test::parse_json(dump_line(train_json({}, result)));
   const auto& steps = json["summary"]["steps_to_solve"];
-  EXPECT_EQ(steps["median"], 300);  // 3/4 left at 100; 3/8 at 300, as the one of 200 was censored
+  EXPECT_EQ(steps["median"], 400);  // 4/5 left at 100; 2/3 of these at 300, as the one of 200 was censored; nobody at 400
   EXPECT_EQ(steps["censored"], 1);
   EXPECT_EQ(steps["ci95"], nlohmann::json::array({100, nullptr}));
-  EXPECT_EQ(steps["shares"]["25"]["env_steps"], 100);
+  EXPECT_EQ(steps["shares"]["25"]["env_steps"], 300);
+  EXPECT_TRUE(steps["shares"]["25"]["ci95"].is_null()) << "five may all be later";
   ASSERT_EQ(json["survival"].size(), 3u);
   EXPECT_EQ(json["survival"][1]["env_steps"], 300);
-  EXPECT_EQ(json["survival"][1]["at_risk"], 2);
-  EXPECT_EQ(json["survival"][1]["unsolved"], 0.375);
+  EXPECT_EQ(json["survival"][1]["at_risk"], 3);
+  EXPECT_DOUBLE_EQ(json["survival"][1]["unsolved"].get<double>(), 0.8 * 2 / 3);
   EXPECT_TRUE(json["survival"][2]["ci95"].is_null()) << "nobody is left";
 }
 
@@ -362,6 +363,25 @@ TEST(Summary, TellsStepsToSolveAndThatReturnsOfStoppedAgentsDoNotCompare) {
   const std::string on = describe_training(config, agents(12, 12));
   EXPECT_EQ(on.find("to compare settings"), std::string::npos) << on;
   EXPECT_NE(on.find("solved at its end      100.0 %"), std::string::npos) << on;
+}
+
+TEST(Summary, SaysWhereMostAgentsLie) {
+  Config config;
+  config.seeds = 12;
+  const auto says = [&](const TrainResult& result, const char* what) {
+    return describe_training(config, result).find(what) != std::string::npos;
+  };
+  EXPECT_TRUE(says(agents(12, 12), "90 % of agents         too few to tell where they lie (46 are needed)\n"));
+  config.seeds = 100;
+  TrainResult result = agents(100, 100);
+  EXPECT_TRUE(says(result, "90 % of agents         steps 2,000,000 to 98,000,000, return 481.0 to 577.0 (95 %)\n"));
+  EXPECT_TRUE(says(agents(100, 97), "90 % of agents         steps 2,000,000 or more, return 481.0 to 577.0 (95 %)\n"));
+  EXPECT_EQ(train_json(config, agents(100, 97))["summary"]["tolerance"].dump(),
+            R"({"share":0.9,"confidence":0.95,"least_agents":46,"final_return":[481.0,577.0],"steps_to_solve":[2000000.0,null]})");
+  for (AgentResult& agent : result.agents) agent.final_return.reset();
+  result.summary = summarize(result.agents);
+  EXPECT_TRUE(says(result, "90 % of agents         steps 2,000,000 to 98,000,000 (95 %)\n"));
+  EXPECT_TRUE(train_json(config, agents(45, 45))["summary"]["tolerance"]["final_return"].is_null());
 }
 
 TEST(Summary, SaysWhereThereIsNoInterval) {

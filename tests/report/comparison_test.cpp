@@ -212,6 +212,22 @@ TEST(PerformanceProfile, IsRliables) {
   }
 }
 
+TEST(ComparisonText, SaysWhereTheIntervalOfAMeanMayNotHold) {
+  const test::TemporaryFolder folder;
+  const auto says = [&](int n) {
+    std::vector<double> returns;
+    for (int i = 0; i < n; ++i) returns.push_back(400 + i);
+    const auto run = write_run(folder, fmt::format("of-{}", n), returns),
+               other = write_run(folder, fmt::format("other-{}", n), returns, false, 2);
+    return comparison_text(compare_runs({run, other}), {.columns = 200}).find("the interval of a mean difference is too narrow") !=
+           std::string::npos;
+  };
+  EXPECT_TRUE(says(2));
+  EXPECT_TRUE(says(49));
+  EXPECT_FALSE(says(50));
+  EXPECT_FALSE(says(1)) << "it has none";
+}
+
 TEST(ComparisonText, FitsTheTerminal) {
   const test::TemporaryFolder folder;
   folder.write("other.csv", "seed,step,return\n1,10,7\n2,90,-123456.5\n");
@@ -233,10 +249,10 @@ TEST(ComparisonText, FitsTheTerminal) {
 TEST(ComparisonText, ShowsSmallReturnsAndLargeOnes) {
   const test::TemporaryFolder folder;
   const auto told = [&](const char* x, const char* y) {
-    folder.write("x.csv", fmt::format("seed,step,return\n1,10,{0}\n2,10,{0}\n3,10,{1}\n", x, y));
+    folder.write("x.csv", fmt::format("seed,step,return\n1,10,{0}\n2,10,{0}\n3,10,{1}\n4,10,{0}\n5,10,{0}\n6,10,{1}\n", x, y));
     return comparison_text(compare_runs({folder.path() / "x.csv", folder.path() / "x.csv"}), {});
   };
-  EXPECT_NE(told("0.75", "0.5").find("0.6667 [0.5000, 0.7500]"), std::string::npos) << told("0.75", "0.5");
+  EXPECT_NE(told("0.75", "0.5").find("0.6875 [0.5000, 0.7500]"), std::string::npos) << told("0.75", "0.5");
   EXPECT_NE(told("1e15", "-1e15").find("[-1e+15, 1e+15]"), std::string::npos) << told("1e15", "-1e15");
   for (const char* x : {"1e15", "999999999999999.75", "0", "-1e-300"}) {
     EXPECT_NE(told(x, x).find("n  return (IQM)"), std::string::npos) << told(x, x);

@@ -168,6 +168,8 @@ class Page(unittest.TestCase):
         self.assertLess((folder / "report.html").stat().st_size, 1_000_000)
         url = self.open(folder)
         self.assertIn("1,000 agents solved CartPole-v1", self.run_js("by('outcome').textContent"))
+        lie = json.loads((folder / "result.json").read_text())["summary"]["tolerance"]["steps_to_solve"]
+        self.assertIn(f"90 % of agents: {lie[0]:,.0f} to {lie[1]:,.0f} (95 %)", self.run_js("by('figures').textContent"))
         self.expect_quiet(url)
 
     def test_says_what_the_result_says(self):

@@ -31,8 +31,15 @@ function figures() {
   if (several) {
     add('solved', estimate(summary.solved_fraction, summary.solved_fraction_ci95, percent));
     add('return, interquartile mean', estimate(summary.iqm, summary.ci95, x => x.toFixed(1)));
-    add('steps until half had solved it', estimate(steps.median, steps.ci95, count));
-    if (number(summary.worst) !== null) add('return of the worst agent', [figure(summary.worst), null]);
+    // where 90 % of all agents lie, with 95 % confidence
+    const lie = isObject(summary.tolerance) ? summary.tolerance : {};
+    const most = (ends, text) => {
+      const [low, high] = Array.isArray(ends) ? ends.map(number) : [null, null];
+      return low === null ? null : `90 % of agents: ${text(low)} ${high === null ? 'or more' : `to ${text(high)}`} (95 %)`;
+    };
+    const [half, interval] = estimate(steps.median, steps.ci95, count);
+    add('steps until half had solved it', [half, [interval, most(lie.steps_to_solve, count)].filter(x => x !== null).join('; ') || null]);
+    if (number(summary.worst) !== null) add('return of the worst agent', [figure(summary.worst), most(lie.final_return, figure)]);
   } else {
     const agent = data.agents[0] || {};
     if (number(agent.initial_return) !== null) add('return before training', [figure(agent.initial_return), null]);
