@@ -136,6 +136,7 @@ class Loop {
     run.start -= std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::chrono::duration<double>(progress.seconds));
     know_best(run);
     see_whether_due(run);
+    if (run.watch.solved != 0) reporter_.solved();
   }
 
   /// Agents that are due for a check wait for it; the others train on meanwhile.
@@ -245,6 +246,7 @@ class Loop {
     if (solved && result.solved_env_steps == 0) {
       result.solved_env_steps = result.env_steps;
       result.solved_seconds = seconds_since(r.start);
+      reporter_.solved();
       r.ended = r.ended || config_.stop_when_solved;
     }
     if (figure.complete) {
@@ -371,11 +373,15 @@ void Reporter::point(std::uint64_t seed, const CurvePoint& point) {
   if (hooks_.point) hooks_.point(seed, point);
 }
 
+void Reporter::solved() {
+  const std::lock_guard lock(mutex_);
+  progress_.agents_solved += 1;
+}
+
 void Reporter::done(const AgentResult& agent, std::int64_t steps_left) {
   const std::lock_guard lock(mutex_);
   progress_.agents_running -= 1;
   progress_.agents_done += 1;
-  progress_.agents_solved += agent.solved_env_steps > 0;
   progress_.steps_limit -= steps_left;
   if (hooks_.progress && seconds_since(last_) >= 0.1) tell();
 }

@@ -31,6 +31,8 @@ class Reporter {
   void begin_agent();
   void add(std::int64_t steps, const EpisodeTally& episodes);
   void point(std::uint64_t seed, const CurvePoint& point);
+  /// An agent has solved its environment for the first time.
+  void solved();
   /// An agent has ended that many steps before its limit.
   void done(const AgentResult& agent, std::int64_t steps_left);
   /// What earlier processes did.
