@@ -32,7 +32,7 @@ class Reporter {
   void add(std::int64_t steps, const EpisodeTally& episodes);
   void point(std::uint64_t seed, const CurvePoint& point);
   /// An agent has ended that many steps before its limit.
-  void done(const AgentResult& agent, std::int64_t steps_left);
+  void done(int number, const AgentResult& agent, std::int64_t steps_left);
   /// What earlier processes did.
   void begin(const Records& records) {
     progress_.agents_done = records.before().ended, progress_.agents_solved = records.before().solved;
