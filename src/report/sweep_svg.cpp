@@ -61,7 +61,7 @@ std::string short_figure(const Config& config, double figure) {
 }
 
 std::string what_is_drawn(const Sweep& s) {
-  const std::string figure = by_steps(s.config()) ? "mean steps to solve, limited to the budget" : "interquartile mean of the final returns";
+  const std::string figure = by_steps(s.config()) ? "mean steps to solve (unsolved: the limit)" : "interquartile mean of the final returns";
   return fmt::format("{} over {} seeds a point, after at most {} steps", figure, s.config().seeds, format_count(s.result.rungs[0].steps));
 }
 std::string title_of(const Sweep& s) {

@@ -204,8 +204,7 @@ std::string sweep_budget_text(const SweepPlan& plan, const std::vector<SweepPoin
 }
 
 std::string sweep_text(const Sweep& s, const SweepStyle& style) {
-  std::string text = fmt::format("  {}\n", has_heat_map(s.plan) ? "" : "");
-  text = has_heat_map(s.plan) ? heat_map(s, style) : marginals(s, style);
+  std::string text = has_heat_map(s.plan) ? heat_map(s, style) : marginals(s, style);
   const std::uint64_t first = s.config().seed + static_cast<std::uint64_t>(s.config().seeds);
   text += "\n" + wrapped(fmt::format("  the best {} of {} points by seeds {} to {}; figures of seeds {} to {}, [95 % interval]\n",
                                      s.result.reports.size(), format_count(std::ssize(s.points)), s.config().seed, first - 1, first,

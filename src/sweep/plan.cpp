@@ -103,6 +103,15 @@ bool is_drawn(const SweepPlan& plan) {
   return std::any_of(plan.axes.begin(), plan.axes.end(), [](const SweepAxis& a) { return a.draw != SweepAxis::Draw::list; });
 }
 
+/// Of whole numbers each has its share, the ends too: those that round to it.
+OptionValue drawn_from_range(const SweepAxis& axis, double u) {
+  if (axis.option->type != OptionType::count) return value_at(axis, u);
+  SweepAxis wide = axis;
+  wide.low -= 0.5, wide.high += 0.5;
+  const auto whole = std::get<std::int64_t>(value_at(wide, u));
+  return std::clamp(whole, static_cast<std::int64_t>(axis.low), static_cast<std::int64_t>(axis.high));
+}
+
 /// A number in (0, 1).
 double drawn(const SweepPlan& plan, std::size_t axis, std::size_t point) {
   constexpr std::uint32_t kSweep = 0x73776570;  // no purpose of a training's
@@ -114,7 +123,7 @@ double drawn(const SweepPlan& plan, std::size_t axis, std::size_t point) {
 OptionValue drawn_value(const SweepPlan& plan, std::size_t axis, std::size_t point) {
   const SweepAxis& a = plan.axes[axis];
   const double u = drawn(plan, axis, point);
-  if (a.draw != SweepAxis::Draw::list) return value_at(a, u);
+  if (a.draw != SweepAxis::Draw::list) return drawn_from_range(a, u);
   return a.values[static_cast<std::size_t>(u * static_cast<double>(a.values.size()))];
 }
 

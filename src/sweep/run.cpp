@@ -48,7 +48,7 @@ class SweepLoop {
       std::vector<SweepScore> scores(points_.size());
       const SweepRung& rung = result.rungs[0];
       for (std::size_t i = 0; i < rung.points.size(); ++i) scores[static_cast<std::size_t>(rung.points[i])] = rung.scores[i];
-      result.sensitive = sensitivity(plan_, points_, scores);
+      result.sensitive = sensitivity(plan_, points_, scores, result.reports[0]);
     }
     result.agents = static_cast<std::int64_t>(rows_.size());
     result.env_steps = rows_.env_steps();

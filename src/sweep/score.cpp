@@ -99,10 +99,10 @@ bool is_near(const Config& config, double figure, double best) {
   return figure - least >= kShare * (best - least);
 }
 
-Sensitivity sensitivity(const SweepPlan& plan, const std::vector<SweepPoint>& points, const std::vector<SweepScore>& scores) {
+Sensitivity sensitivity(const SweepPlan& plan, const std::vector<SweepPoint>& points, const std::vector<SweepScore>& scores,
+                        const SweepReport& best) {
   Sensitivity s;
   s.settings = static_cast<int>(points.size());
-  const auto best = std::min_element(scores.begin(), scores.end(), [&](const auto& a, const auto& b) { return is_better(plan.config, a, b); });
   const bool grid = plan.settings.points == 0;
   std::vector<std::size_t> references;
   if (grid)
@@ -111,7 +111,7 @@ Sensitivity sensitivity(const SweepPlan& plan, const std::vector<SweepPoint>& po
       s.references.push_back(value_text(axis, axis.values[references.back()]));
     }
   for (std::size_t p = 0; p < points.size(); ++p) {
-    if (!is_near(plan.config, scores[p].figure, best->figure)) continue;
+    if (static_cast<int>(p) != best.point && !is_near(plan.config, scores[p].figure, best.score.figure)) continue;
     ++s.near;
     if (!grid) continue;
     int tuned = 0;

@@ -36,13 +36,15 @@ SweepReport report_of(const Config& config, std::int64_t steps, int point, const
 bool overlap(const Estimate& a, const Estimate& b);
 
 struct Sensitivity {
-  int settings = 0, near = 0;           ///< points, and those within 5 % of the best
-  std::optional<int> needed;            ///< effective number of hyperparameters; nothing but of a grid
+  int settings = 0, near = 0;           ///< points, and those within 5 % of the best, itself included
+  std::optional<int> needed;            ///< fewest settings that must be tuned to get there; of a grid alone
   std::vector<std::string> references;  ///< [axes] the value that each has where it is not tuned
 };
 /// Within 5 % of the best: at most its steps / 0.95; of returns at least 95 % of the way from the least possible one to it.
 bool is_near(const Config& config, double figure, double best);
-/// `scores`: of every point, by its number.
-Sensitivity sensitivity(const SweepPlan& plan, const std::vector<SweepPoint>& points, const std::vector<SweepScore>& scores);
+/// `scores`: of every point, by its number; `best`: the one that was selected, as the seeds that report have it: as those that selected it
+/// have it, it is the luckiest of all, and few others would be near.
+Sensitivity sensitivity(const SweepPlan& plan, const std::vector<SweepPoint>& points, const std::vector<SweepScore>& scores,
+                        const SweepReport& best);
 
 }  // namespace cupg

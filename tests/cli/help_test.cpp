@@ -17,7 +17,7 @@ namespace {
 using test::run_cupg;
 
 const std::vector<std::string> kCommands{"train",  "resume", "eval",      "export",    "play", "report",     "compare",
-                                         "verify", "bench",  "reproduce", "gradcheck", "info", "completion", "help"};
+                                         "sweep",  "verify", "bench",  "reproduce", "gradcheck", "info", "completion", "help"};
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
