@@ -14,8 +14,21 @@ struct Sweep {
   SweepResult result;
 
   const Config& config() const { return plan.config; }
-  /// Of every point, by its number, after the first rung: the last one at which all were.
-  std::vector<SweepScore> scores() const;
+};
+
+/// What the pictures show: a figure of every point after the first rung, the last one at which all were.
+struct SweepDrawing {
+  explicit SweepDrawing(const Sweep& sweep);
+  /// 0 for the worst and 1 for the best figure: of steps by their logarithm.
+  double goodness(double figure) const;
+  std::string text(double figure) const;
+
+  bool steps;  ///< to solve; otherwise returns: after a first rung of several, few have solved
+  const char* name;
+  std::vector<SweepScore> scores;  ///< [points]
+  std::vector<double> figures;     ///< [points]
+  std::size_t best;                ///< a point
+  double best_figure = 0, worst_figure = 0;
 };
 
 struct SweepStyle {
@@ -37,19 +50,6 @@ std::string sweep_line(const Sweep& sweep);
 nlohmann::ordered_json sweep_json(const Sweep& sweep);
 /// A row a point.
 std::string points_csv(const Sweep& sweep);
-
-/// Where 0 is the worst and 1 the best figure: of steps by their logarithm.
-class GoodnessScale {
- public:
-  explicit GoodnessScale(const Sweep& sweep);
-  double at(double figure) const;
-  double best() const { return best_; }
-  double worst() const { return worst_; }
-
- private:
-  bool steps_;
-  double best_, worst_;
-};
 
 /// Two lists: a heat map; otherwise curves over each setting.
 bool has_heat_map(const SweepPlan& plan);

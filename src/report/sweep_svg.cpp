@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -32,11 +33,14 @@ std::string color(double goodness) {
 }
 
 /// The picture follows the page: dark where that is.
-std::string begin(double width, double height, const std::string& title, const std::string& below) {
+std::string begin(double width, double height, const std::string& title, const std::vector<std::string>& below) {
+  std::string lines;
+  for (std::size_t i = 0; i < below.size(); ++i)
+    lines += fmt::format("<text class=\"quiet\" x=\"24\" y=\"{}\">{}</text>\n", 48 + 18 * i, xml_escaped(below[i]));
   return fmt::format(
              "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" viewBox=\"0 0 {0:.0f} {1:.0f}\" "
              "font-family=\"sans-serif\" font-size=\"13\" role=\"img\">\n<title>{2}</title>\n<desc>{3}</desc>\n",
-             width, height, xml_escaped(title), xml_escaped(below)) +
+             width, height, xml_escaped(title), xml_escaped(fmt::format("{}", fmt::join(below, "; ")))) +
          "<style>\n"
          ".page { fill: #ffffff } text { fill: #222222 } .quiet { fill: #555555 } .grid { stroke: #e2e2e2 } .frame { fill: none; stroke: "
          "#888888 }\n"
@@ -47,21 +51,25 @@ std::string begin(double width, double height, const std::string& title, const s
          ".line { stroke: #56b4e9 } .band { fill: #56b4e9 } .dot { fill: #56b4e9 } .best { stroke: #ffa040 }\n"
          "}\n</style>\n" +
          fmt::format("<rect class=\"page\" width=\"{:.0f}\" height=\"{:.0f}\"/>\n", width, height) +
-         fmt::format("<text x=\"24\" y=\"28\" font-size=\"15\" font-weight=\"bold\">{}</text>\n<text class=\"quiet\" x=\"24\" y=\"48\">{}</text>\n",
-                     xml_escaped(title), xml_escaped(below));
+         fmt::format("<text x=\"24\" y=\"28\" font-size=\"15\" font-weight=\"bold\">{}</text>\n", xml_escaped(title)) + lines;
 }
 
 std::string text(double x, double y, const char* anchor, const std::string& what, const char* style = "") {
   return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\"{}>{}</text>\n", x, y, anchor, style, xml_escaped(what));
 }
 
+/// 12,000 as 12 k: of a tick.
+std::string tick_figure(const SweepDrawing& d, double figure) {
+  if (!d.steps || figure < 1000) return fmt::format("{:g}", figure);
+  return figure < 1e6 ? fmt::format("{:g} k", figure / 1000) : fmt::format("{:g} M", figure / 1e6);
+}
 /// 12,345 as 12.3 k, where there is little room.
-std::string short_figure(const Config& config, double figure) {
-  return by_steps(config) ? format_rate(figure) : fmt::format("{:.3g}", figure);
+std::string short_figure(const SweepDrawing& d, double figure) {
+  return d.steps ? format_rate(figure) : fmt::format("{:.3g}", figure);
 }
 
-std::string what_is_drawn(const Sweep& s) {
-  const std::string figure = by_steps(s.config()) ? "mean steps to solve (unsolved: the limit)" : "interquartile mean of the final returns";
+std::string what_is_drawn(const Sweep& s, const SweepDrawing& d) {
+  const std::string figure = d.steps ? "mean steps to solve (unsolved: the limit)" : "interquartile mean of the final returns";
   return fmt::format("{} over {} seeds a point, after at most {} steps", figure, s.config().seeds, format_count(s.result.rungs[0].steps));
 }
 std::string title_of(const Sweep& s) {
@@ -77,24 +85,22 @@ std::string heat_map(const Sweep& s) {
   for (const OptionValue& v : down.values) label = std::max(label, 7.5 * columns_of(value_text(down, v)));
   const double left = 52 + label, right = left + cell * columns, bottom = kTop + tall * rows;
   const double width = std::max(right + kRight, 620.0), height = bottom + 84;
-  const std::vector<SweepScore> scores = s.scores();
-  const GoodnessScale scale(s);
-  const auto best = static_cast<std::size_t>(s.result.rungs[0].points[0]);
+  const SweepDrawing d(s);
 
-  std::string svg = begin(width, height, title_of(s), what_is_drawn(s)), mark;
+  std::string svg = begin(width, height, title_of(s), {what_is_drawn(s, d)}), mark;
   for (std::size_t r = 0; r < down.values.size(); ++r) {
     const double y = kTop + tall * static_cast<double>(r);
     if (tall >= 12 || r % 4 == 0) svg += text(left - 8, y + tall / 2 + 4, "end", value_text(down, down.values[r]));
     for (std::size_t c = 0; c < across.values.size(); ++c) {
       const std::size_t p = r * across.values.size() + c;
-      const double x = left + cell * static_cast<double>(c), goodness = scale.at(scores[p].figure);
+      const double x = left + cell * static_cast<double>(c), goodness = d.goodness(d.figures[p]);
       svg += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"{}\"><title>{}: {}, {} of {} solved</title></rect>\n",
                          x, y, cell + 0.3, tall + 0.3, color(goodness), xml_escaped(point_text(s.plan, s.points[p])),
-                         sweep_figure(s.config(), scores[p].figure), scores[p].solved, scores[p].agents);
+                         d.text(d.figures[p]), d.scores[p].solved, d.scores[p].agents);
       if (cell >= 46 && tall >= 18)
         svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\" font-size=\"11\" style=\"fill:{}\">{}</text>\n", x + cell / 2,
-                           y + tall / 2 + 4, goodness < 0.6 ? "#ffffff" : "#000000", short_figure(s.config(), scores[p].figure));
-      if (p == best) {  // seen on every color: white in black
+                           y + tall / 2 + 4, goodness < 0.6 ? "#ffffff" : "#000000", short_figure(d, d.figures[p]));
+      if (p == d.best) {  // seen on every color: white in black
         for (const auto& [stroke, thickness] : {std::pair("#000000", 5), std::pair("#ffffff", 2)})
           mark += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\"/>\n", x,
                               y, cell, tall, stroke, thickness);
@@ -119,9 +125,9 @@ std::string heat_map(const Sweep& s) {
   for (int i = 0; i < kParts; ++i)
     svg += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"16\" height=\"{:.2f}\" fill=\"{}\"/>\n", right + 24, kTop + i * step, step + 0.3,
                        color(1 - (i + 0.5) / kParts));
-  svg += text(right + 46, kTop + 10, "start", sweep_figure(s.config(), scale.best()));
-  svg += text(right + 46, kTop + scale_height, "start", sweep_figure(s.config(), scale.worst()));
-  svg += text(left, bottom + 68, "start", fmt::format("framed: the best, {}", point_text(s.plan, s.points[best])), " class=\"quiet\"");
+  svg += text(right + 46, kTop + 10, "start", d.text(d.best_figure));
+  svg += text(right + 46, kTop + scale_height, "start", d.text(d.worst_figure));
+  svg += text(left, bottom + 68, "start", fmt::format("framed: the best, {}", point_text(s.plan, s.points[d.best])), " class=\"quiet\"");
   return svg + "</svg>\n";
 }
 
@@ -132,7 +138,8 @@ std::vector<double> ticks(bool log, double low, double high) {
     for (double power = std::pow(10, std::floor(std::log10(low))); power <= high; power *= 10)
       for (const double factor : {1.0, 2.0, 5.0})
         if (factor * power >= low && factor * power <= high) all.push_back(factor * power);
-    return all;
+    if (all.size() > 1) return all;
+    all.clear();
   }
   const double rough = (high - low) / 5, power = std::pow(10, std::floor(std::log10(rough)));
   const double step = rough / power <= 1 ? power : rough / power <= 2 ? 2 * power : rough / power <= 5 ? 5 * power : 10 * power;
@@ -141,11 +148,10 @@ std::vector<double> ticks(bool log, double low, double high) {
 }
 
 std::string curves(const Sweep& s) {
-  constexpr double kWidth = 760, kLeft = 84, kRight = 24, kPanel = 210, kTop = 76, kGap = 84;
-  const bool log = by_steps(s.config());
-  const std::vector<SweepScore> scores = s.scores();
-  double low = INFINITY, high = -INFINITY;
-  for (const SweepScore& score : scores) low = std::min(low, score.figure), high = std::max(high, score.figure);
+  constexpr double kWidth = 760, kLeft = 84, kRight = 24, kPanel = 210, kTop = 92, kGap = 84;
+  const SweepDrawing d(s);
+  const bool log = d.steps;
+  double low = std::min(d.best_figure, d.worst_figure), high = std::max(d.best_figure, d.worst_figure);
   if (log) {
     low *= 0.9, high *= 1.1;
   } else {
@@ -158,15 +164,16 @@ std::string curves(const Sweep& s) {
   };
   const double height = kTop + static_cast<double>(s.plan.axes.size()) * (kPanel + kGap);
   std::string svg = begin(kWidth, height, title_of(s),
-                          what_is_drawn(s) + "; line: median over the other settings, band: quartiles, dots: points");
+                          {what_is_drawn(s, d), s.plan.axes.size() > 1 ? "line: median over the other settings, band: quartiles, dots: points, ring: the best median"
+                                                                    : "line: median, band: quartiles, dots: points, ring: the best median"});
   for (std::size_t a = 0; a < s.plan.axes.size(); ++a) {
     const double top = kTop + static_cast<double>(a) * (kPanel + kGap), bottom = top + kPanel, right = kWidth - kRight;
     for (const double tick : ticks(log, low, high)) {
       const double y = height_of(tick, top);
       svg += fmt::format("<line class=\"grid\" x1=\"{1}\" y1=\"{0:.1f}\" x2=\"{2}\" y2=\"{0:.1f}\"/>\n", y, kLeft, right);
-      svg += text(kLeft - 8, y + 4, "end", short_figure(s.config(), tick));
+      svg += text(kLeft - 8, y + 4, "end", tick_figure(d, tick));
     }
-    const std::vector<MarginalLevel> levels = marginal(s.plan, s.points, scores, a);
+    const std::vector<MarginalLevel> levels = marginal(s.plan, s.points, d.figures, d.steps, a);
     const double each = (right - kLeft) / static_cast<double>(levels.size());
     std::string line, band, back, dots;
     double last = -1e9;
@@ -190,7 +197,7 @@ std::string curves(const Sweep& s) {
     svg += fmt::format("<rect class=\"frame\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>\n", kLeft, top, right - kLeft, kPanel);
     svg += text((kLeft + right) / 2, bottom + 42, "middle", std::string(s.plan.axes[a].option->name), " font-weight=\"bold\"");
     svg += fmt::format("<text transform=\"translate(22 {:.1f}) rotate(-90)\" text-anchor=\"middle\">{}</text>\n", (top + bottom) / 2,
-                       log ? "steps to solve" : "return (IQM)");
+                       d.name);
   }
   return svg + "</svg>\n";
 }

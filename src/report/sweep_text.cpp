@@ -64,6 +64,11 @@ std::string sensitivity_text(const Sweep& s) {
   return text + figure_line("must be tuned", fmt::format("{} of {} (from {})", *x.needed, s.plan.axes.size(), references));
 }
 
+/// Where the pictures are not of the end.
+std::string after_first_rung(const Sweep& s) {
+  return s.result.rungs.size() > 1 ? fmt::format(" after {} steps", format_count(s.result.rungs[0].steps)) : "";
+}
+
 // ---- pictures in characters ------------------------------------------------------------------------------------------
 
 /// Viridis (van der Walt and Smith, 2015), in the colors that terminals of 256 have.
@@ -92,20 +97,20 @@ std::string shade(double goodness, int width, bool best, const SweepStyle& style
 
 std::string heat_map(const Sweep& s, const SweepStyle& style) {
   const SweepAxis &down = s.plan.axes[0], &across = s.plan.axes[1];
-  const std::vector<SweepScore> scores = s.scores();
-  const GoodnessScale scale(s);
-  const auto best = static_cast<std::size_t>(s.result.rungs[0].points[0]);
-  int label = columns_of(down.option->name);
+  const SweepDrawing d(s);
+  int label = 0;
   for (const OptionValue& v : down.values) label = std::max(label, columns_of(value_text(down, v)));
   const auto n = static_cast<int>(across.values.size());
   const int width = std::min(8, (style.columns - label - 3) / n);
   if (width < 1) return fmt::format("  (no room for a heat map of {} columns: {} has it)\n", n, sweep_picture_name(s.plan));
-  std::string text;
+  std::string text = wrapped(fmt::format("  {} of each point{}, {} down, {} across\n", d.name, after_first_rung(s), down.option->name,
+                                         across.option->name),
+                             style.columns);
   for (std::size_t row = 0; row < down.values.size(); ++row) {
     text += fmt::format("  {:>{}} ", value_text(down, down.values[row]), label);
     for (std::size_t c = 0; c < across.values.size(); ++c) {
       const std::size_t p = row * across.values.size() + c;
-      text += shade(scale.at(scores[p].figure), width, p == best, style);
+      text += shade(d.goodness(d.figures[p]), width, p == d.best, style);
     }
     text += "\n";
   }
@@ -120,55 +125,78 @@ std::string heat_map(const Sweep& s, const SweepStyle& style) {
     labels.resize(static_cast<std::size_t>(at), ' ');
     labels += value;
   }
-  text += indent + labels + "\n" + indent + std::string(across.option->name) + "\n";
+  text += indent + labels + "\n";
   std::string legend;
   for (int i = 0; i <= 9; ++i) legend += shade(i / 9.0, 2, false, style);
-  return fmt::format("  {} of each point, {} down, {} across{}\n", figure_name(s.config()), down.option->name, across.option->name,
-                     s.result.rungs.size() > 1 ? fmt::format(", after {} steps", format_count(s.result.rungs[0].steps)) : "") +
-         text +
-         fmt::format("  {} {} {}   {} is the best\n", sweep_figure(s.config(), scale.worst()), legend, sweep_figure(s.config(), scale.best()),
-                     style.unicode ? "\u25c6" : "X");
+  return text + fmt::format("  {} {} {}   {} is the best\n", d.text(d.worst_figure), legend, d.text(d.best_figure), style.unicode ? "\u25c6" : "X");
+}
+
+/// `bar`: of a level's goodness, in a last column that takes the room that is left.
+std::string level_table(std::vector<std::vector<std::string>> rows, const std::vector<double>& goodness, const SweepStyle& style) {
+  constexpr int kLeast = 6, kMost = 30;
+  int width = 2;
+  for (std::size_t c = 0; c < rows[0].size(); ++c) {
+    int widest = 0;
+    for (const auto& row : rows) widest = std::max(widest, columns_of(row[c]));
+    width += widest + 2;
+  }
+  const int room = std::min(kMost, style.columns - width);
+  if (room < kLeast) return text_table(rows, style.columns);
+  rows[0].emplace_back();
+  for (std::size_t i = 0; i < goodness.size(); ++i) {
+    std::string bar;
+    for (int k = 0; k < static_cast<int>(std::lround(goodness[i] * room)); ++k) bar += style.unicode ? "\u2588" : "#";
+    rows[i + 1].push_back(std::move(bar));
+  }
+  return text_table(rows, style.columns);
 }
 
 std::string marginals(const Sweep& s, const SweepStyle& style) {
-  const GoodnessScale scale(s);
-  const std::vector<SweepScore> scores = s.scores();
-  const auto figure = [&](double x) { return sweep_figure(s.config(), x); };
-  const int bar = std::clamp(style.columns - 60, 8, 30);
-  std::string text = fmt::format("  {}: median [quartiles] and best over the other settings\n", figure_name(s.config()));
+  const SweepDrawing d(s);
+  const bool alone = s.plan.axes.size() == 1 && s.plan.axes[0].draw == SweepAxis::Draw::list;  // a point each
+  std::string text = wrapped(fmt::format("  {} of each point{}{}\n", d.name, after_first_rung(s),
+                                         alone ? "" : ": median [quartiles] and best of those with a value"),
+                             style.columns);
   for (std::size_t a = 0; a < s.plan.axes.size(); ++a) {
-    std::vector<std::vector<std::string>> rows{{std::string(s.plan.axes[a].option->name), "points", "", "best", ""}};
-    for (const MarginalLevel& level : marginal(s.plan, s.points, scores, a)) {
-      const auto full = static_cast<int>(std::lround(scale.at(level.middle) * bar));
-      std::string drawn;
-      for (int i = 0; i < full; ++i) drawn += style.unicode ? "\u2588" : "#";
-      rows.push_back({level.label, format_count(std::ssize(level.figures)),
-                      fmt::format("{} [{}, {}]", figure(level.middle), figure(level.low), figure(level.high)), figure(level.best), drawn});
+    std::vector<std::vector<std::string>> rows{{std::string(s.plan.axes[a].option->name), "points", "median", "best"}};
+    if (alone) rows[0] = {rows[0][0], ""};
+    std::vector<double> goodness;
+    for (const MarginalLevel& level : marginal(s.plan, s.points, d.figures, d.steps, a)) {
+      auto& row = rows.emplace_back(1, level.label);
+      if (alone) {
+        row.push_back(d.text(level.middle));
+      } else {
+        row.insert(row.end(), {format_count(std::ssize(level.figures)),
+                               fmt::format("{} [{}, {}]", d.text(level.middle), d.text(level.low), d.text(level.high)), d.text(level.best)});
+      }
+      goodness.push_back(d.goodness(level.middle));
     }
-    text += text_table(rows, style.columns);
+    text += level_table(std::move(rows), goodness, style);
   }
   return text;
 }
 
 }  // namespace
 
-std::vector<SweepScore> Sweep::scores() const {
-  std::vector<SweepScore> all(points.size());
-  const SweepRung& rung = result.rungs[0];
-  for (std::size_t i = 0; i < rung.points.size(); ++i) all[static_cast<std::size_t>(rung.points[i])] = rung.scores[i];
-  return all;
+SweepDrawing::SweepDrawing(const Sweep& s)
+    : steps(by_steps(s.config()) && s.result.rungs.size() == 1),
+      name(steps ? "steps to solve" : "return (IQM)"),
+      scores(s.points.size()),
+      best(static_cast<std::size_t>(s.result.rungs[0].points[0])) {
+  const SweepRung& rung = s.result.rungs[0];
+  for (std::size_t i = 0; i < rung.points.size(); ++i) scores[static_cast<std::size_t>(rung.points[i])] = rung.scores[i];
+  for (const SweepScore& score : scores) figures.push_back(steps ? score.figure : score.mean_return);
+  const auto [least, most] = std::minmax_element(figures.begin(), figures.end());
+  best_figure = steps ? *least : *most, worst_figure = steps ? *most : *least;
 }
 
-GoodnessScale::GoodnessScale(const Sweep& sweep) : steps_(by_steps(sweep.config())) {
-  const SweepRung& rung = sweep.result.rungs[0];  // ranked
-  best_ = rung.scores.front().figure, worst_ = rung.scores.back().figure;
-}
-
-double GoodnessScale::at(double figure) const {
-  const auto along = [&](double x) { return steps_ ? -std::log(x) : x; };
-  const double low = along(worst_), high = along(best_);
+double SweepDrawing::goodness(double figure) const {
+  const auto along = [&](double x) { return steps ? -std::log(x) : x; };
+  const double low = along(worst_figure), high = along(best_figure);
   return high > low ? std::clamp((along(figure) - low) / (high - low), 0.0, 1.0) : 1.0;
 }
+
+std::string SweepDrawing::text(double figure) const { return steps ? format_count(std::llround(figure)) : fmt::format("{:.1f}", figure); }
 
 bool has_heat_map(const SweepPlan& plan) {
   return plan.axes.size() == 2 && plan.axes[0].draw == SweepAxis::Draw::list && plan.axes[1].draw == SweepAxis::Draw::list;

@@ -40,19 +40,19 @@ std::vector<std::pair<std::string, std::vector<std::size_t>>> levels_of(const Sw
 
 }  // namespace
 
-std::vector<MarginalLevel> marginal(const SweepPlan& plan, const std::vector<SweepPoint>& points, const std::vector<SweepScore>& scores,
-                                    std::size_t axis) {
+std::vector<MarginalLevel> marginal(const SweepPlan& plan, const std::vector<SweepPoint>& points, const std::vector<double>& figures,
+                                    bool fewer, std::size_t axis) {
   std::vector<MarginalLevel> all;
   for (const auto& [label, members] : levels_of(plan, points, axis)) {
     if (members.empty()) continue;
     MarginalLevel& level = all.emplace_back();
     level.label = label;
-    for (const std::size_t p : members) level.figures.push_back(scores[p].figure);
+    for (const std::size_t p : members) level.figures.push_back(figures[p]);
     level.middle = quantile(level.figures, 0.5);
     level.low = quantile(level.figures, 0.25);
     level.high = quantile(level.figures, 0.75);
-    level.best = by_steps(plan.config) ? *std::min_element(level.figures.begin(), level.figures.end())
-                                       : *std::max_element(level.figures.begin(), level.figures.end());
+    level.best = fewer ? *std::min_element(level.figures.begin(), level.figures.end())
+                       : *std::max_element(level.figures.begin(), level.figures.end());
   }
   return all;
 }

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "src/sweep/score.hpp"
+#include "src/sweep/plan.hpp"
 
 namespace cupg {
 
@@ -14,9 +14,9 @@ struct MarginalLevel {
   std::vector<double> figures;             ///< of the points
 };
 
-/// Of a list each value; of a range its points in kMarginalBins groups of neighbors.
-std::vector<MarginalLevel> marginal(const SweepPlan& plan, const std::vector<SweepPoint>& points, const std::vector<SweepScore>& scores,
-                                    std::size_t axis);
+/// Of a list each value; of a range its points in kMarginalBins groups of neighbors. `figures`: [points]; `fewer`: the least is the best.
+std::vector<MarginalLevel> marginal(const SweepPlan& plan, const std::vector<SweepPoint>& points, const std::vector<double>& figures,
+                                    bool fewer, std::size_t axis);
 inline constexpr std::size_t kMarginalBins = 8;
 
 }  // namespace cupg

@@ -7,6 +7,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <thread>
 
 #include "tests/cli/child_process.hpp"
 #include "tests/support/parse.hpp"
@@ -43,7 +44,7 @@ TEST(Sweep, PrintsARankedTableAndSaysWhatOverlaps) {
   EXPECT_EQ(result.status, 0) << result.err;
   for (const char* part : {"points                 6, with seeds 1 to 5 each\n", "budget                 55 agents, at most 5,500,000 environment steps\n",
                            "seeds 6 to 10, [95 %\n    interval]\n     gamma  learning-rate  steps to solve", "\n  1  0.9", "\n  5  0.9",
-                           "The interval of 1 overlaps", "within 5 % of the best", "must be tuned", "gamma down, learning-rate across", "saved to s\n"})
+                           "The interval of 1 overlaps", "within 5 % of the best", "must be tuned", "steps to solve of each point, gamma down, learning-rate across\n", "saved to s\n"})
     EXPECT_NE(result.out.find(part), std::string::npos) << part << " in " << result.out;
   EXPECT_EQ(result.out.find('\x1b'), std::string::npos) << "colors are for terminals";
   EXPECT_EQ(folder.list(), (std::vector<std::string>{"s", "s/agents.csv", "s/heatmap.svg", "s/points.csv", "s/summary.json", "s/sweep.toml"}));
@@ -134,6 +135,46 @@ TEST(Sweep, KilledAtAnyInstantEndsInTheSameFiles) {
     for (const char* file : {"points.csv", "summary.json", "sweep.toml", kind == 1 ? "heatmap.svg" : "marginals.svg"})
       EXPECT_EQ(folder.read(killed + "/" + file), folder.read(whole + "/" + file)) << file;
   }
+}
+
+TEST(Sweep, TakesALineWithoutAnEndForNone) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(sweep(folder, grid({"--run", "s", "--quiet"})).status, 0);
+  const std::string whole = timeless_agents(folder, "s"), csv = folder.read("s/agents.csv");
+  folder.write("s/agents.csv", csv.substr(0, csv.size() / 2));
+  ASSERT_EQ(sweep(folder, {"--resume", "s", "--quiet"}).status, 0);
+  EXPECT_EQ(timeless_agents(folder, "s"), whole);
+  // what a process appends after such a line is on a line of its own
+  folder.write("s/agents.csv", csv.substr(0, csv.size() / 2));
+  const ProcessResult stopped = run_cupg({"sweep", "--resume", "s", "--device", "reference"}, {.folder = folder.path(), .signals = {{SIGKILL, 1500}}});
+  EXPECT_EQ(sweep(folder, {"--resume", "s", "--quiet"}).status, 0) << stopped.err;
+  EXPECT_EQ(timeless_agents(folder, "s"), whole) << "on any device";
+}
+
+TEST(Sweep, IsOneProcessesWorkAtATime) {
+  const TemporaryFolder folder;
+  ProcessResult first;
+  std::thread other([&] {
+    std::vector<std::string> arguments = grid({"--run", "s", "--no-stop-when-solved", "--steps", "1e9"});
+    arguments.insert(arguments.begin(), "sweep");
+    first = run_cupg(arguments, {.folder = folder.path(), .signals = {{SIGINT, 1500}}});
+  });
+  while (!std::filesystem::exists(folder.path() / "s/agents.csv")) std::this_thread::yield();
+  const ProcessResult second = sweep(folder, {"--resume", "s"});
+  other.join();
+  EXPECT_EQ(first.status, 130) << first.err;
+  EXPECT_EQ(second.status, 2);
+  EXPECT_EQ(second.err, "cupg: s: is being written by another process; expected the folder of a sweep that no process fills\n");
+}
+
+TEST(Sweep, RefusesRowsThatAreNotItsOwn) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(sweep(folder, grid({"--run", "s", "--quiet"})).status, 0);
+  const std::string csv = folder.read("s/agents.csv");
+  folder.write("s/agents.csv", csv.substr(0, csv.find('\n', csv.size() / 2) + 1) + "x\n");
+  const ProcessResult bad = sweep(folder, {"--resume", "s"});
+  EXPECT_EQ(bad.status, 2);
+  EXPECT_NE(bad.err.find(": 1 fields; expected 13, as the heading has\n"), std::string::npos) << bad.err;
 }
 
 TEST(Sweep, InterruptedSaysHowItGoesOn) {

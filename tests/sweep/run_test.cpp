@@ -145,6 +145,28 @@ TEST(SweepRun, HalvesAndTrainsNobodyAgainWhoHasEnded) {
     }
 }
 
+TEST(SweepRows, KnowWhoHasEndedBeforeItsRungDid) {
+  const auto is_known = [](const SweepRow& row, auto change) {
+    SweepPlan plan = plan_of({{"learning-rate", "log:1e-3:1e-1:9"}});
+    plan.settings.halving = 3;  // 20,000 and 60,000 steps
+    change(plan.config);
+    Swept s(plan);
+    s.rows.add(row);
+    EXPECT_NE(s.rows.find(0, row.point, row.seed), nullptr);
+    EXPECT_EQ(s.rows.find(2, row.point, row.seed), nullptr) << "who reports is trained";
+    return s.rows.find(1, row.point, row.seed) != nullptr;
+  };
+  const auto as_it_is = [](Config&) {};
+  const SweepRow early{0, 2, 4, Outcome::solved, 19'200, 490, 19'200, 1}, late{0, 2, 4, Outcome::solved, 20'736, 490, 20'736, 1},
+      never{0, 2, 4, Outcome::finished, 0, 90, 20'736, 1}, diverged{0, 2, 4, Outcome::diverged, 0, {}, 384, 1};
+  EXPECT_TRUE(is_known(early, as_it_is));
+  EXPECT_TRUE(is_known(diverged, as_it_is));
+  EXPECT_FALSE(is_known(never, as_it_is));
+  EXPECT_FALSE(is_known(late, as_it_is)) << "looked at for its limit alone";
+  EXPECT_FALSE(is_known(early, [](Config& c) { c.stop_when_solved = false; }));
+  EXPECT_FALSE(is_known(early, [](Config& c) { c.optimizer.schedule = Schedule::linear; })) << "which ends with the steps";
+}
+
 TEST(SweepRows, AreReadAsTheyWereWritten) {
   SweepPlan plan = plan_of({{"hidden", "8/16,16"}, {"learning-rate", "0.003,0.01"}});
   Swept s(plan);

@@ -144,21 +144,22 @@ TEST(Sensitivity, OfDrawnPointsHasNoReference) {
 
 TEST(Marginal, IsTheMedianAndTheQuartilesOverTheOthers) {
   SweepPlan plan = grid();
-  const auto of_rates = marginal(plan, sweep_points(plan), scores({1, 2, 3, 4, 5, 9}), 1);
+  const auto of_rates = marginal(plan, sweep_points(plan), {1, 2, 3, 4, 5, 9}, true, 1);
   ASSERT_EQ(of_rates.size(), 3u);
   EXPECT_EQ(of_rates[2].label, "0.3");
   EXPECT_EQ(of_rates[2].middle, 6) << "of 3 and 9";
   EXPECT_EQ(of_rates[2].low, 4.5);
   EXPECT_EQ(of_rates[2].high, 7.5);
   EXPECT_EQ(of_rates[2].best, 3) << "fewer steps are better";
-  const auto of_gamma = marginal(plan, sweep_points(plan), scores({1, 2, 3, 4, 5, 9}), 0);
+  const auto of_gamma = marginal(plan, sweep_points(plan), {1, 2, 3, 4, 5, 9}, false, 0);
   EXPECT_EQ(of_gamma[1].middle, 5);
+  EXPECT_EQ(of_gamma[1].best, 9) << "larger returns are better";
   plan.settings.points = 100;
   plan.axes[1] = read_axis(*find_option("learning-rate"), "log:0.1:0.3");
   const auto points = sweep_points(plan);
-  std::vector<SweepScore> own;  // a point's figure is its learning rate, so that groups of neighbors must rise
-  for (const SweepPoint& p : points) own.push_back({.figure = static_cast<double>(std::get<float>(p[1]))});
-  const auto drawn = marginal(plan, points, own, 1);
+  std::vector<double> own;  // a point's figure is its learning rate, so that groups of neighbors must rise
+  for (const SweepPoint& p : points) own.push_back(static_cast<double>(std::get<float>(p[1])));
+  const auto drawn = marginal(plan, points, own, true, 1);
   ASSERT_EQ(drawn.size(), kMarginalBins);
   for (std::size_t i = 1; i < drawn.size(); ++i) EXPECT_LT(drawn[i - 1].middle, drawn[i].middle);
 }
