@@ -303,11 +303,11 @@ Arguments parse_sweep(const CommandHelp& help, const CommandLine& line) {
   CLI::Option* const file_option = parser.argument(
       {.name = "FILE", .help = "a TOML file of settings with a table [sweep]; its name ends in .toml", .takes = Takes::file}, file);
   ConfigArguments config(parser, defaults);
-  parser.command().settings =
-      fmt::format("{} Several values sweep a setting: --lr 0.003,0.01 or, drawn at random, --lr log:1e-4:1e-1 or --gamma uniform:0.9:1; "
-                  "log:1e-4:1e-1:7 is a grid of seven; widths stand between slashes, as in --hidden 16/64,64. Default that differs: "
-                  "--seeds {}.",
-                  kSettingsOfTrain, defaults.seeds);
+  parser.command().settings = fmt::format(
+      "{} Several values sweep a setting: --lr 0.003,0.01 or, drawn at random, --lr log:1e-4:1e-1 or --gamma uniform:0.9:1; "
+      "log:1e-4:1e-1:7 is a grid of seven; widths stand between slashes, as in --hidden 16/64,64. Default that differs: "
+      "--seeds {}.",
+      kSettingsOfTrain, defaults.seeds);
   for (const SweepOption& o : sweep_options())
     parser.option({.name = o.name, .help = o.help, .value = "N", .standard = o.unset}, own[o.name]);
   CLI::Option* const run_option = parser.option(
@@ -321,8 +321,7 @@ Arguments parse_sweep(const CommandHelp& help, const CommandLine& line) {
   a.plan.config = config.resolve(*line.notes);
   a.given = config.given();
   for (const SweepOption& o : sweep_options())
-    if (const std::string& text = own[o.name]; !text.empty())
-      a.plan.settings.*o.field = count_of(o.name, text, o.range.low, o.range.high);
+    if (const std::string& text = own[o.name]; !text.empty()) a.plan.settings.*o.field = count_of(o.name, text, o.range.low, o.range.high);
   if (run_option->count() > 0) a.run = run;
   if (a.quiet) line.notes->clear();
   if (resume_option->count() == 0) {
@@ -469,8 +468,8 @@ Arguments parse_help(const CommandHelp& help, const CommandLine& line) {
 }
 
 constexpr Arguments (*kParsers[])(const CommandHelp&, const CommandLine&) = {
-    parse_train,  parse_resume, parse_eval,      parse_export,    parse_play, parse_report,     parse_compare,
-    parse_sweep, parse_verify, parse_bench,  parse_reproduce, parse_gradcheck, parse_info, parse_completion, parse_help};
+    parse_train,  parse_resume, parse_eval,      parse_export,    parse_play, parse_report,     parse_compare, parse_sweep,
+    parse_verify, parse_bench,  parse_reproduce, parse_gradcheck, parse_info, parse_completion, parse_help};
 
 }  // namespace
 

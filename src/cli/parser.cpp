@@ -258,8 +258,7 @@ void ConfigArguments::sweep(SweepPlan& plan, const std::string& first) {
   Given& environment = given_.front();
   const bool file = first.ends_with(".toml");
   if (file && !file_.empty()) refuse(fmt::format("config: {} with FILE {}; expected one of the two", in_quotes(file_), in_quotes(first)));
-  if (!file && environment.is_given())
-    refuse(fmt::format("FILE: {}; expected the name of a file that ends in .toml", in_quotes(first)));
+  if (!file && environment.is_given()) refuse(fmt::format("FILE: {}; expected the name of a file that ends in .toml", in_quotes(first)));
   if (file) {
     file_ = first;
   } else {

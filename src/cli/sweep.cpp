@@ -35,11 +35,10 @@ class SweepStatus {
     const std::lock_guard lock(mutex_);
     const SweepProgress& p = progress_;
     if (p.points == 0) return elapsed("starting")(seconds, columns);
-    const std::string phase = p.rung >= p.rungs ? "reporting  "
-                              : p.rungs > 1     ? fmt::format("rung {}/{}  ", p.rung + 1, p.rungs)
-                                                : "";
+    const std::string phase = p.rung >= p.rungs ? "reporting  " : p.rungs > 1 ? fmt::format("rung {}/{}  ", p.rung + 1, p.rungs) : "";
     const double done = p.work_done - p.work_before;
-    const std::string left = done > 0 ? fmt::format("{}{} left", has_unicode() ? "\u2248" : "~", format_seconds(seconds * (p.work - p.work_done) / done)) : "";
+    const std::string left =
+        done > 0 ? fmt::format("{}{} left", has_unicode() ? "\u2248" : "~", format_seconds(seconds * (p.work - p.work_done) / done)) : "";
     std::string best;
     if (p.best)
       best = fmt::format("best {} ({})", sweep_figure(plan_.config, p.best->figure),
@@ -105,10 +104,10 @@ int run_sweep(const SweepArguments& arguments) {
   nlohmann::ordered_json json = sweep_json(sweep);
   const std::string where = folder
                                 ->finish({{"sweep.toml", write_sweep(plan)},
-                                         {"agents.csv", rows.csv()},
-                                         {"points.csv", points_csv(sweep)},
-                                         {sweep_picture_name(plan), sweep_svg(sweep)},
-                                         {"summary.json", dump_line(json)}})
+                                          {"agents.csv", rows.csv()},
+                                          {"points.csv", points_csv(sweep)},
+                                          {sweep_picture_name(plan), sweep_svg(sweep)},
+                                          {"summary.json", dump_line(json)}})
                                 .string();
   if (arguments.json) {
     json["run"] = where;

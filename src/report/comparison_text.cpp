@@ -81,8 +81,8 @@ std::string runs_table(const Comparison& c, const ComparisonStyle& style) {
   std::vector<std::vector<std::string>> rows{{"", "n", "return (IQM)", "worst", "solved", "steps to solve"}};
   for (const ComparedRun& run : c.runs) {
     const Summary& s = run.summary;
-    rows.push_back({colored(run, style), format_count(s.measured), estimate_cell(s.iqm, figure, "not measured"), s.worst ? figure(*s.worst) : "-",
-                    run.csv ? "-" : percent(s.solved_fraction.value.value_or(0)),
+    rows.push_back({colored(run, style), format_count(s.measured), estimate_cell(s.iqm, figure, "not measured"),
+                    s.worst ? figure(*s.worst) : "-", run.csv ? "-" : percent(s.solved_fraction.value.value_or(0)),
                     run.csv ? "-" : estimate_cell(s.median_steps_to_solve(), format_rate, "not reached")});
   }
   return wrapped("  final returns of n agents, median steps to solve, [95 % interval]\n", style.columns) + text_table(rows, style.columns);

@@ -62,7 +62,8 @@ Json sweep_json(const Sweep& s) {
   for (std::size_t i = 0; i < s.result.reports.size(); ++i) reported.push_back(report_json(s, i));
   if (s.result.sensitive) {
     const Sensitivity& x = *s.result.sensitive;
-    sensitive = {{"settings", x.settings}, {"within_5_percent", x.near}, {"effective_hyperparameters", x.needed ? Json(*x.needed) : Json(nullptr)}};
+    sensitive = {
+        {"settings", x.settings}, {"within_5_percent", x.near}, {"effective_hyperparameters", x.needed ? Json(*x.needed) : Json(nullptr)}};
   }
   const SweepBudget most = budget(s.plan, s.points.size());
   return {{"environment", s.config().environment},

@@ -64,9 +64,7 @@ std::string tick_figure(const SweepDrawing& d, double figure) {
   return figure < 1e6 ? fmt::format("{:g} k", figure / 1000) : fmt::format("{:g} M", figure / 1e6);
 }
 /// 12,345 as 12.3 k, where there is little room.
-std::string short_figure(const SweepDrawing& d, double figure) {
-  return d.steps ? format_rate(figure) : fmt::format("{:.3g}", figure);
-}
+std::string short_figure(const SweepDrawing& d, double figure) { return d.steps ? format_rate(figure) : fmt::format("{:.3g}", figure); }
 
 std::string what_is_drawn(const Sweep& s, const SweepDrawing& d) {
   const std::string figure = d.steps ? "mean steps to solve (unsolved: the limit)" : "interquartile mean of the final returns";
@@ -94,16 +92,18 @@ std::string heat_map(const Sweep& s) {
     for (std::size_t c = 0; c < across.values.size(); ++c) {
       const std::size_t p = r * across.values.size() + c;
       const double x = left + cell * static_cast<double>(c), goodness = d.goodness(d.figures[p]);
-      svg += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"{}\"><title>{}: {}, {} of {} solved</title></rect>\n",
-                         x, y, cell + 0.3, tall + 0.3, color(goodness), xml_escaped(point_text(s.plan, s.points[p])),
-                         d.text(d.figures[p]), d.scores[p].solved, d.scores[p].agents);
+      svg += fmt::format(
+          "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"{}\"><title>{}: {}, {} of {} solved</title></rect>\n",
+          x, y, cell + 0.3, tall + 0.3, color(goodness), xml_escaped(point_text(s.plan, s.points[p])), d.text(d.figures[p]),
+          d.scores[p].solved, d.scores[p].agents);
       if (cell >= 46 && tall >= 18)
-        svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\" font-size=\"11\" style=\"fill:{}\">{}</text>\n", x + cell / 2,
-                           y + tall / 2 + 4, goodness < 0.6 ? "#ffffff" : "#000000", short_figure(d, d.figures[p]));
+        svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\" font-size=\"11\" style=\"fill:{}\">{}</text>\n",
+                           x + cell / 2, y + tall / 2 + 4, goodness < 0.45 ? "#ffffff" : "#000000", short_figure(d, d.figures[p]));
       if (p == d.best) {  // seen on every color: white in black
         for (const auto& [stroke, thickness] : {std::pair("#000000", 5), std::pair("#ffffff", 2)})
-          mark += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\"/>\n", x,
-                              y, cell, tall, stroke, thickness);
+          mark += fmt::format(
+              "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\"/>\n", x,
+              y, cell, tall, stroke, thickness);
       }
     }
   }
@@ -112,19 +112,19 @@ std::string heat_map(const Sweep& s) {
   for (std::size_t c = 0; c < across.values.size(); ++c) {
     const std::string value = value_text(across, across.values[c]);
     const double x = left + cell * (static_cast<double>(c) + 0.5), half = 3.9 * columns_of(value);
-    if (x - half < last + 8) continue;
+    if (x - half < last + 1) continue;
     svg += text(x, bottom + 18, "middle", value);
     last = x + half;
   }
   svg += text((left + right) / 2, bottom + 42, "middle", std::string(across.option->name), " font-weight=\"bold\"");
-  svg += fmt::format("<text transform=\"translate(24 {:.1f}) rotate(-90)\" text-anchor=\"middle\" font-weight=\"bold\">{}</text>\n", (kTop + bottom) / 2,
-                     down.option->name);
+  svg += fmt::format("<text transform=\"translate(24 {:.1f}) rotate(-90)\" text-anchor=\"middle\" font-weight=\"bold\">{}</text>\n",
+                     (kTop + bottom) / 2, down.option->name);
   // the scale, best on top
   constexpr int kParts = 40;
   const double scale_height = std::min(bottom - kTop, 240.0), step = scale_height / kParts;
   for (int i = 0; i < kParts; ++i)
-    svg += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"16\" height=\"{:.2f}\" fill=\"{}\"/>\n", right + 24, kTop + i * step, step + 0.3,
-                       color(1 - (i + 0.5) / kParts));
+    svg += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"16\" height=\"{:.2f}\" fill=\"{}\"/>\n", right + 24, kTop + i * step,
+                       step + 0.3, color(1 - (i + 0.5) / kParts));
   svg += text(right + 46, kTop + 10, "start", d.text(d.best_figure));
   svg += text(right + 46, kTop + scale_height, "start", d.text(d.worst_figure));
   svg += text(left, bottom + 68, "start", fmt::format("framed: the best, {}", point_text(s.plan, s.points[d.best])), " class=\"quiet\"");
@@ -143,7 +143,8 @@ std::vector<double> ticks(bool log, double low, double high) {
   }
   const double rough = (high - low) / 5, power = std::pow(10, std::floor(std::log10(rough)));
   const double step = rough / power <= 1 ? power : rough / power <= 2 ? 2 * power : rough / power <= 5 ? 5 * power : 10 * power;
-  for (double tick = std::ceil(low / step) * step; tick <= high; tick += step) all.push_back(tick);
+  for (auto i = static_cast<std::int64_t>(std::ceil(low / step)); static_cast<double>(i) * step <= high; ++i)
+    all.push_back(static_cast<double>(i) * step);
   return all;
 }
 
@@ -163,9 +164,11 @@ std::string curves(const Sweep& s) {
     return top + kPanel * (1 - share);
   };
   const double height = kTop + static_cast<double>(s.plan.axes.size()) * (kPanel + kGap);
-  std::string svg = begin(kWidth, height, title_of(s),
-                          {what_is_drawn(s, d), s.plan.axes.size() > 1 ? "line: median over the other settings, band: quartiles, dots: points, ring: the best median"
-                                                                    : "line: median, band: quartiles, dots: points, ring: the best median"});
+  std::string svg =
+      begin(kWidth, height, title_of(s),
+            {what_is_drawn(s, d), s.plan.axes.size() > 1
+                                      ? "line: median over the other settings, band: quartiles, dots: points, ring: the best median"
+                                      : "ring: the best median"});
   for (std::size_t a = 0; a < s.plan.axes.size(); ++a) {
     const double top = kTop + static_cast<double>(a) * (kPanel + kGap), bottom = top + kPanel, right = kWidth - kRight;
     for (const double tick : ticks(log, low, high)) {
@@ -196,8 +199,8 @@ std::string curves(const Sweep& s) {
                        height_of(levels[best].middle, top));
     svg += fmt::format("<rect class=\"frame\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>\n", kLeft, top, right - kLeft, kPanel);
     svg += text((kLeft + right) / 2, bottom + 42, "middle", std::string(s.plan.axes[a].option->name), " font-weight=\"bold\"");
-    svg += fmt::format("<text transform=\"translate(22 {:.1f}) rotate(-90)\" text-anchor=\"middle\">{}</text>\n", (top + bottom) / 2,
-                       d.name);
+    svg +=
+        fmt::format("<text transform=\"translate(22 {:.1f}) rotate(-90)\" text-anchor=\"middle\">{}</text>\n", (top + bottom) / 2, d.name);
   }
   return svg + "</svg>\n";
 }

@@ -77,7 +77,9 @@ constexpr std::array kShades{"\u00b7", "\u2591", "\u2592", "\u2593", "\u2588"};
 constexpr std::string_view kAscii = ".:-=+*#%@";
 
 std::string shade(double goodness, int width, bool best, const SweepStyle& style) {
-  const auto level = [&](std::size_t levels) { return std::min(levels - 1, static_cast<std::size_t>(goodness * static_cast<double>(levels))); };
+  const auto level = [&](std::size_t levels) {
+    return std::min(levels - 1, static_cast<std::size_t>(goodness * static_cast<double>(levels)));
+  };
   const int before = (width - 1) / 2, after = width - 1 - before;
   const auto around = [&](const std::string& fill, const std::string& middle) {
     std::string text;
@@ -103,9 +105,9 @@ std::string heat_map(const Sweep& s, const SweepStyle& style) {
   const auto n = static_cast<int>(across.values.size());
   const int width = std::min(8, (style.columns - label - 3) / n);
   if (width < 1) return fmt::format("  (no room for a heat map of {} columns: {} has it)\n", n, sweep_picture_name(s.plan));
-  std::string text = wrapped(fmt::format("  {} of each point{}, {} down, {} across\n", d.name, after_first_rung(s), down.option->name,
-                                         across.option->name),
-                             style.columns);
+  std::string text = wrapped(
+      fmt::format("  {} of each point{}, {} down, {} across\n", d.name, after_first_rung(s), down.option->name, across.option->name),
+      style.columns);
   for (std::size_t row = 0; row < down.values.size(); ++row) {
     text += fmt::format("  {:>{}} ", value_text(down, down.values[row]), label);
     for (std::size_t c = 0; c < across.values.size(); ++c) {
@@ -128,7 +130,8 @@ std::string heat_map(const Sweep& s, const SweepStyle& style) {
   text += indent + labels + "\n";
   std::string legend;
   for (int i = 0; i <= 9; ++i) legend += shade(i / 9.0, 2, false, style);
-  return text + fmt::format("  {} {} {}   {} is the best\n", d.text(d.worst_figure), legend, d.text(d.best_figure), style.unicode ? "\u25c6" : "X");
+  return text + fmt::format("  {} {} {}   {} is the best\n", d.text(d.worst_figure), legend, d.text(d.best_figure),
+                            style.unicode ? "\u25c6" : "X");
 }
 
 /// `bar`: of a level's goodness, in a last column that takes the room that is left.
@@ -166,8 +169,9 @@ std::string marginals(const Sweep& s, const SweepStyle& style) {
       if (alone) {
         row.push_back(d.text(level.middle));
       } else {
-        row.insert(row.end(), {format_count(std::ssize(level.figures)),
-                               fmt::format("{} [{}, {}]", d.text(level.middle), d.text(level.low), d.text(level.high)), d.text(level.best)});
+        row.insert(row.end(),
+                   {format_count(std::ssize(level.figures)),
+                    fmt::format("{} [{}, {}]", d.text(level.middle), d.text(level.low), d.text(level.high)), d.text(level.best)});
       }
       goodness.push_back(d.goodness(level.middle));
     }
@@ -222,12 +226,16 @@ std::string sweep_budget_text(const SweepPlan& plan, const std::vector<SweepPoin
   std::string text = figure_line("points", fmt::format("{}, with seeds {} to {} each", format_count(std::ssize(points)), plan.config.seed,
                                                        plan.config.seed + static_cast<std::uint64_t>(plan.config.seeds - 1)));
   for (std::size_t r = 0; steps.size() > 1 && r < steps.size(); ++r)
-    text += figure_line(r == 0 ? "halving" : "", fmt::format("{} points to {} steps", format_count(static_cast<std::int64_t>(points_of_rung(plan, points.size(), r))), format_count(steps[r])));
+    text +=
+        figure_line(r == 0 ? "halving" : "",
+                    fmt::format("{} points to {} steps", format_count(static_cast<std::int64_t>(points_of_rung(plan, points.size(), r))),
+                                format_count(steps[r])));
   const std::uint64_t first = plan.config.seed + static_cast<std::uint64_t>(plan.config.seeds);
   text += figure_line("reported", fmt::format("the best {}, with seeds {} to {} each", s.report, first,
                                               first + static_cast<std::uint64_t>(s.report_seeds - 1)));
-  text += figure_line("budget", fmt::format("{} agents, at most {} environment steps{}", format_count(all.agents), format_count(all.env_steps),
-                                            steps.size() > 1 ? " (each rung trains anew who has not ended)" : ""));
+  text +=
+      figure_line("budget", fmt::format("{} agents, at most {} environment steps{}", format_count(all.agents), format_count(all.env_steps),
+                                        steps.size() > 1 ? " (each rung trains anew who has not ended)" : ""));
   return text;
 }
 
@@ -241,8 +249,9 @@ std::string sweep_text(const Sweep& s, const SweepStyle& style) {
   text += ranked_table(s, style.columns);
   text += "\n" + wrapped(overlaps(s) + sensitivity_text(s), style.columns);
   if (by_steps(s.config()))
-    text += wrapped(fmt::format("Steps to solve: mean over the agents, one that did not solve counted as {}.\n", format_count(s.config().steps)),
-                    style.columns);
+    text += wrapped(
+        fmt::format("Steps to solve: mean over the agents, one that did not solve counted as {}.\n", format_count(s.config().steps)),
+        style.columns);
   return text;
 }
 

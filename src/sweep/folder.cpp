@@ -27,8 +27,7 @@ SweepFolder::SweepFolder(const std::optional<fs::path>& wanted, const SweepPlan&
 
 SweepFolder::SweepFolder(const fs::path& folder, SweepPlan& plan) {
   std::error_code failed;
-  if (!fs::exists(folder / kPlan, failed))
-    refuse(fmt::format("{}: has no {}; expected the folder of a sweep", folder.string(), kPlan));
+  if (!fs::exists(folder / kPlan, failed)) refuse(fmt::format("{}: has no {}; expected the folder of a sweep", folder.string(), kPlan));
   if (const std::string why = folder_.reclaim(folder); !why.empty())
     refuse(fmt::format("{}: {}; expected the folder of a sweep that no process fills", folder.string(), why));
   read_sweep(read_file(folder / kPlan, kMostConfigBytes), (folder / kPlan).string(), plan);

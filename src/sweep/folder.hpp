@@ -1,4 +1,5 @@
-// The folder of a sweep: sweep.toml, agents.csv as it grows and, at the end, points.csv, a picture and summary.json, with which it is whole.
+// The folder of a sweep: sweep.toml, agents.csv as it grows and, at the end, points.csv, a picture and summary.json, with which it is
+// whole.
 #pragma once
 #include <filesystem>
 #include <optional>

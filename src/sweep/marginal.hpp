@@ -8,10 +8,10 @@
 namespace cupg {
 
 struct MarginalLevel {
-  std::string label;                       ///< the value; of a range the values' median
-  double middle = 0, low = 0, high = 0;    ///< median and quartiles of the points' figures
+  std::string label;                     ///< the value; of a range the values' median
+  double middle = 0, low = 0, high = 0;  ///< median and quartiles of the points' figures
   double best = 0;
-  std::vector<double> figures;             ///< of the points
+  std::vector<double> figures;  ///< of the points
 };
 
 /// Of a list each value; of a range its points in kMarginalBins groups of neighbors. `figures`: [points]; `fewer`: the least is the best.

@@ -15,8 +15,8 @@ namespace cupg {
 namespace {
 
 /// What is compared by, what is compared on, and what changes no bit; algorithms begin with settings of their own.
-constexpr std::string_view kFixed[] = {"environment", "algo",   "seed", "seeds", "steps", "updates", "stop-when-solved",
-                                       "trials",      "device", "isa",  "math",  "threads"};
+constexpr std::string_view kFixed[] = {"environment",      "algo",   "seed",   "seeds", "steps", "updates",
+                                       "stop-when-solved", "trials", "device", "isa",   "math",  "threads"};
 constexpr std::string_view kUniform = "uniform", kLog = "log";
 constexpr int kMostValues = 10'000;
 
@@ -25,7 +25,11 @@ constexpr SweepOption kOptions[] = {
     {"sweep-seed", "seed that they are drawn by", "1", {0, 9223372036854775807.0}, &SweepSettings::sweep_seed},
     {"report", "best points to train again, by seeds that have not selected them", "5", {1, 1000}, &SweepSettings::report},
     {"report-seeds", "seeds of each of these", "as many as --seeds", {1, 1e6}, &SweepSettings::report_seeds},
-    {"halving", "synchronous successive halving: after each rung one point in ETA goes on to ETA times the steps", "all points to the end", {2, 100}, &SweepSettings::halving},
+    {"halving",
+     "synchronous successive halving: after each rung one point in N goes on, to N times the steps",
+     "all points to the end",
+     {2, 100},
+     &SweepSettings::halving},
 };
 
 char separator(const Option& option) { return option.type == OptionType::widths ? '/' : ','; }
@@ -116,7 +120,7 @@ OptionValue drawn_from_range(const SweepAxis& axis, double u) {
 double drawn(const SweepPlan& plan, std::size_t axis, std::size_t point) {
   constexpr std::uint32_t kSweep = 0x73776570;  // no purpose of a training's
   const Philox4 p = philox4x32(static_cast<std::uint32_t>(point), static_cast<std::uint32_t>(axis), kSweep, 0,
-                                static_cast<std::uint64_t>(plan.settings.sweep_seed));
+                               static_cast<std::uint64_t>(plan.settings.sweep_seed));
   return (static_cast<double>(p.word[0]) + 0.5) / 4294967296.0;
 }
 
@@ -162,9 +166,9 @@ bool is_swept(const Option& option, std::string_view text) {
 
 SweepAxis read_axis(const Option& option, std::string_view text) {
   if (std::find(std::begin(kFixed), std::end(kFixed), option.name) != std::end(kFixed))
-    refuse(fmt::format("{}: {}; expected one value, and a sweep for each{}", option.name, in_quotes(text),
-                       option.name == "algo" ? ": algorithms begin with settings of their own (cupg compare holds runs against each other)"
-                                             : ""));
+    refuse(fmt::format(
+        "{}: {}; expected one value, and a sweep for each{}", option.name, in_quotes(text),
+        option.name == "algo" ? ": algorithms begin with settings of their own (cupg compare holds runs against each other)" : ""));
   return is_range(text) ? read_range(option, text) : read_list(option, text);
 }
 
@@ -186,14 +190,12 @@ std::string axis_text(const SweepAxis& axis) {
 }
 
 void finish_plan(SweepPlan& plan) {
-  if (searches(plan.config))
-    refuse(fmt::format("algo: {}; expected one that learns by gradients, such as a2c", plan.config.algorithm));
+  if (searches(plan.config)) refuse(fmt::format("algo: {}; expected one that learns by gradients, such as a2c", plan.config.algorithm));
   if (plan.axes.empty())
     refuse("sweep: no setting has more than one value; expected a list or a range, as in --lr 0.003,0.01 or --lr log:1e-4:1e-1");
   std::sort(plan.axes.begin(), plan.axes.end(), [](const SweepAxis& a, const SweepAxis& b) { return a.option < b.option; });
   SweepSettings& s = plan.settings;
-  if (!is_drawn(plan) && s.points > 0)
-    refuse(fmt::format("points: {} would have no effect; it needs a range, as log:1e-4:1e-1", s.points));
+  if (!is_drawn(plan) && s.points > 0) refuse(fmt::format("points: {} would have no effect; it needs a range, as log:1e-4:1e-1", s.points));
   if (s.report_seeds == 0) s.report_seeds = plan.config.seeds;
   constexpr std::int64_t kPoints = 50;
   if (is_drawn(plan) && s.points == 0) s.points = kPoints;
@@ -262,8 +264,8 @@ std::vector<std::int64_t> rung_steps(const SweepPlan& plan, std::size_t points) 
   const std::int64_t eta = plan.settings.halving;
   if (eta < 2) return steps;
   const auto report = static_cast<std::size_t>(plan.settings.report);
-  while (points_of_rung(plan, points, steps.size()) >= std::max<std::size_t>(report, 1) && points_of_rung(plan, points, steps.size() - 1) > 1 &&
-         steps.front() / eta >= plan.config.batch())
+  while (points_of_rung(plan, points, steps.size()) >= std::max<std::size_t>(report, 1) &&
+         points_of_rung(plan, points, steps.size() - 1) > 1 && steps.front() / eta >= plan.config.batch())
     steps.insert(steps.begin(), steps.front() / eta);
   return steps;
 }
@@ -272,7 +274,8 @@ SweepBudget budget(const SweepPlan& plan, std::size_t points) {
   SweepBudget b;
   const std::vector<std::int64_t> steps = rung_steps(plan, points);
   const auto add = [&](std::int64_t agents, std::int64_t each) { b.agents += agents, b.env_steps += agents * each; };
-  for (std::size_t r = 0; r < steps.size(); ++r) add(static_cast<std::int64_t>(points_of_rung(plan, points, r)) * plan.config.seeds, steps[r]);
+  for (std::size_t r = 0; r < steps.size(); ++r)
+    add(static_cast<std::int64_t>(points_of_rung(plan, points, r)) * plan.config.seeds, steps[r]);
   add(plan.settings.report * plan.settings.report_seeds, plan.config.steps);
   return b;
 }

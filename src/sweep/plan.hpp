@@ -58,8 +58,8 @@ std::string value_text(const SweepAxis& axis, const OptionValue& value);
 /// [axes] each.
 using SweepPoint = std::vector<OptionValue>;
 
-/// The rest of the plan: axes in order, defaults. Throws Error (usage) where there is nothing to sweep, there are more than kMostSweepAgents,
-/// or a point's configuration cannot be trained.
+/// The rest of the plan: axes in order, defaults. Throws Error (usage) where there is nothing to sweep, there are more than
+/// kMostSweepAgents, or a point's configuration cannot be trained.
 void finish_plan(SweepPlan& plan);
 inline constexpr std::int64_t kMostSweepAgents = 1'000'000;
 

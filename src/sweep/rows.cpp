@@ -33,9 +33,9 @@ const SweepRow* SweepRows::find(int rung, int point, std::uint64_t seed) const {
   if (at != rows_.end()) return &at->second;
   if (rung == 0 || rung >= static_cast<int>(steps_.size()) || ends_with_steps(plan_.config)) return nullptr;
   const SweepRow* before = find(rung - 1, point, seed);
-  const bool ended = before != nullptr && (before->outcome == Outcome::diverged ||
-                                           (before->outcome == Outcome::solved && plan_.config.stop_when_solved &&
-                                            before->env_steps < steps_[static_cast<std::size_t>(before->rung)]));
+  const bool ended =
+      before != nullptr && (before->outcome == Outcome::diverged || (before->outcome == Outcome::solved && plan_.config.stop_when_solved &&
+                                                                     before->env_steps < steps_[static_cast<std::size_t>(before->rung)]));
   return ended ? before : nullptr;
 }
 
@@ -97,8 +97,7 @@ std::size_t SweepRows::read(std::string_view csv, const std::string& source) {
     good = good && read_number(fields[3], row.point) && row.point >= 0 && row.point < static_cast<int>(points_.size());
     const std::string_view* f = fields.data() + 4 + axes;
     good = good && read_number(f[0], row.seed);
-    const auto outcome =
-        std::find_if(std::begin(kOutcomes), std::end(kOutcomes), [&](Outcome o) { return outcome_name(o) == f[1]; });
+    const auto outcome = std::find_if(std::begin(kOutcomes), std::end(kOutcomes), [&](Outcome o) { return outcome_name(o) == f[1]; });
     good = good && outcome != std::end(kOutcomes);
     if (good) row.outcome = *outcome;
     if (!f[3].empty()) good = good && read_number(f[3], row.solved_env_steps) && row.solved_env_steps > 0;

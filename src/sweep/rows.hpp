@@ -43,8 +43,8 @@ class SweepRows {
   std::string heading() const;
   std::string line(const SweepRow& row) const;
   std::string csv() const;
-  /// Takes the rows of agents.csv, an untrusted text; of a last line without an end nothing. Returns how many bytes were whole. Throws Error
-  /// (usage) as "SOURCE:LINE: ..." where it is not of this sweep.
+  /// Takes the rows of agents.csv, an untrusted text; of a last line without an end nothing. Returns how many bytes were whole. Throws
+  /// Error (usage) as "SOURCE:LINE: ..." where it is not of this sweep.
   std::size_t read(std::string_view csv, const std::string& source);
 
  private:

@@ -183,7 +183,8 @@ class SweepLoop {
 
 }  // namespace
 
-std::optional<SweepResult> run_sweep(const SweepPlan& plan, const std::vector<SweepPoint>& points, SweepRows& rows, const SweepHooks& hooks) {
+std::optional<SweepResult> run_sweep(const SweepPlan& plan, const std::vector<SweepPoint>& points, SweepRows& rows,
+                                     const SweepHooks& hooks) {
   return SweepLoop(plan, points, rows, hooks)();
 }
 

@@ -16,8 +16,8 @@ namespace {
 
 using test::run_cupg;
 
-const std::vector<std::string> kCommands{"train",  "resume", "eval",      "export",    "play", "report",     "compare",
-                                         "sweep",  "verify", "bench",  "reproduce", "gradcheck", "info", "completion", "help"};
+const std::vector<std::string> kCommands{"train",  "resume", "eval",      "export",    "play", "report",     "compare", "sweep",
+                                         "verify", "bench",  "reproduce", "gradcheck", "info", "completion", "help"};
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;

@@ -42,12 +42,15 @@ TEST(Sweep, PrintsARankedTableAndSaysWhatOverlaps) {
   const TemporaryFolder folder;
   const ProcessResult result = sweep(folder, grid({"--run", "s"}));
   EXPECT_EQ(result.status, 0) << result.err;
-  for (const char* part : {"points                 6, with seeds 1 to 5 each\n", "budget                 55 agents, at most 5,500,000 environment steps\n",
-                           "seeds 6 to 10, [95 %\n    interval]\n     gamma  learning-rate  steps to solve", "\n  1  0.9", "\n  5  0.9",
-                           "The interval of 1 overlaps", "within 5 % of the best", "must be tuned", "steps to solve of each point, gamma down, learning-rate across\n", "saved to s\n"})
+  for (const char* part :
+       {"points                 6, with seeds 1 to 5 each\n", "budget                 55 agents, at most 5,500,000 environment steps\n",
+        "seeds 6 to 10, [95 %\n    interval]\n     gamma  learning-rate  steps to solve", "\n  1  0.9", "\n  5  0.9",
+        "The interval of 1 overlaps", "within 5 % of the best", "must be tuned",
+        "steps to solve of each point, gamma down, learning-rate across\n", "saved to s\n"})
     EXPECT_NE(result.out.find(part), std::string::npos) << part << " in " << result.out;
   EXPECT_EQ(result.out.find('\x1b'), std::string::npos) << "colors are for terminals";
-  EXPECT_EQ(folder.list(), (std::vector<std::string>{"s", "s/agents.csv", "s/heatmap.svg", "s/points.csv", "s/summary.json", "s/sweep.toml"}));
+  EXPECT_EQ(folder.list(),
+            (std::vector<std::string>{"s", "s/agents.csv", "s/heatmap.svg", "s/points.csv", "s/summary.json", "s/sweep.toml"}));
   const std::string agents = folder.read("s/agents.csv");
   EXPECT_EQ(std::count(agents.begin(), agents.end(), '\n'), 56);
   const std::string again = sweep(folder, {"--resume", "s"}).out;
@@ -107,8 +110,8 @@ TEST(Sweep, KilledAtAnyInstantEndsInTheSameFiles) {
   const TemporaryFolder folder;
   const std::vector<std::string> kinds[] = {
       {"--lr", "log:0.003:0.03:4", "--hidden", "8/16", "--seeds", "6", "--steps", "2e5", "--threads", "2"},
-      {"--lr", "log:0.001:0.1", "--gamma", "uniform:0.9:1", "--points", "18", "--halving", "3", "--report", "2", "--seeds", "6", "--steps", "2e5",
-       "--no-stop-when-solved", "--threads", "2"}};
+      {"--lr", "log:0.001:0.1", "--gamma", "uniform:0.9:1", "--points", "18", "--halving", "3", "--report", "2", "--seeds", "6", "--steps",
+       "2e5", "--no-stop-when-solved", "--threads", "2"}};
   int kind = 0;
   for (const auto& arguments : kinds) {
     const std::string whole = "whole" + std::to_string(kind), killed = "killed" + std::to_string(kind);
@@ -146,7 +149,8 @@ TEST(Sweep, TakesALineWithoutAnEndForNone) {
   EXPECT_EQ(timeless_agents(folder, "s"), whole);
   // what a process appends after such a line is on a line of its own
   folder.write("s/agents.csv", csv.substr(0, csv.size() / 2));
-  const ProcessResult stopped = run_cupg({"sweep", "--resume", "s", "--device", "reference"}, {.folder = folder.path(), .signals = {{SIGKILL, 1500}}});
+  const ProcessResult stopped =
+      run_cupg({"sweep", "--resume", "s", "--device", "reference"}, {.folder = folder.path(), .signals = {{SIGKILL, 1500}}});
   EXPECT_EQ(sweep(folder, {"--resume", "s", "--quiet"}).status, 0) << stopped.err;
   EXPECT_EQ(timeless_agents(folder, "s"), whole) << "on any device";
 }
@@ -187,7 +191,8 @@ TEST(Sweep, InterruptedSaysHowItGoesOn) {
   EXPECT_NE(result.err.find("cupg: interrupted: stopping; what has ended is kept\n"), std::string::npos) << result.err;
   EXPECT_NE(result.err.find("agents are kept: cupg sweep --resume s goes on\n"), std::string::npos) << result.err;
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "s/summary.json"));
-  EXPECT_NE(sweep(folder, grid({"--run", "s"})).err.find("run: s exists and is not empty; expected a new or an empty folder (cupg sweep --resume s goes on with it)"),
+  EXPECT_NE(sweep(folder, grid({"--run", "s"}))
+                .err.find("run: s exists and is not empty; expected a new or an empty folder (cupg sweep --resume s goes on with it)"),
             std::string::npos);
 }
 
@@ -226,7 +231,8 @@ TEST(Sweep, IsRefusedInALine) {
       {{"--resume", "none"}, "cupg: none: has no sweep.toml; expected the folder of a sweep\n"},
       {{"--resume", ".", "--run", "x"}, "cupg: run: contradicts resume; expected one of the two\n"},
       {{"--resume", ".", "--points", "4"}, "cupg: points: 4 would have no effect; the sweep that goes on has its own\n"},
-      {{"--resume", ".", "--seeds", "4"}, "cupg: seeds: would have no effect; of settings, a sweep that goes on takes device, isa, math and threads\n"},
+      {{"--resume", ".", "--seeds", "4"},
+       "cupg: seeds: would have no effect; of settings, a sweep that goes on takes device, isa, math and threads\n"},
       {{"what", "--environment", "CartPole-v1", "--lr", "1,2"}, "cupg: FILE: \"what\"; expected the name of a file that ends in .toml\n"},
       {{"--report", "0", "--lr", "1,2"}, "cupg: report: 0; expected a whole number from 1 to 1000\n"},
       {{"--halving", "1", "--lr", "1,2"}, "cupg: halving: 1; expected a whole number from 2 to 100\n"},

@@ -44,10 +44,10 @@ TEST(SweepAxis, IsWhatHasSeveralValues) {
 }
 
 TEST(SweepAxis, ReadsBackFromItsText) {
-  for (const auto& [name, text] : {std::pair("learning-rate", "0.003,0.01,0.03"), std::pair("hidden", "16/64,64/none"),
-                                   std::pair("activation", "relu,tanh"), std::pair("separate", "true,false"), std::pair("horizon", "8,16"),
-                                   std::pair("learning-rate", "log:0.0001:0.1"), std::pair("gamma", "uniform:0.9:1"),
-                                   std::pair("value-learning-rate", "same,0.01")}) {
+  for (const auto& [name, text] :
+       {std::pair("learning-rate", "0.003,0.01,0.03"), std::pair("hidden", "16/64,64/none"), std::pair("activation", "relu,tanh"),
+        std::pair("separate", "true,false"), std::pair("horizon", "8,16"), std::pair("learning-rate", "log:0.0001:0.1"),
+        std::pair("gamma", "uniform:0.9:1"), std::pair("value-learning-rate", "same,0.01")}) {
     EXPECT_EQ(axis_text(axis(name, text)), text);
     EXPECT_EQ(read_axis(option(name), axis_text(axis(name, text))), axis(name, text));
   }
@@ -120,7 +120,8 @@ TEST(SweepPlan, IsRefusedInALineThatSaysWhy) {
   EXPECT_EQ(refusal(large), "sweep: 1000000 points with 4 seeds each and 5 reported with 4: 4000020 agents; expected at most 1000000");
   EXPECT_EQ(refusal(plan_of({axis("clip", "0.1,0.2")})),
             "clip: 0.1,0.2 would have no effect; it needs an algo with a probability ratio, such as ppo");
-  EXPECT_TRUE(refusal(plan_of({axis("separate", "true,false"), axis("value-hidden", "8/16")})).ends_with("(at value-hidden = 8, separate = false)"))
+  EXPECT_TRUE(
+      refusal(plan_of({axis("separate", "true,false"), axis("value-hidden", "8/16")})).ends_with("(at value-hidden = 8, separate = false)"))
       << refusal(plan_of({axis("separate", "true,false"), axis("value-hidden", "8/16")}));
   SweepPlan points = plan_of({axis("gamma", "0.9,1")});
   points.settings.points = 3;
@@ -135,8 +136,9 @@ TEST(SweepPlan, IsRefusedInALineThatSaysWhy) {
 
 TEST(SweepPlan, KnowsWhatAgentsOfOnePopulationMayDifferIn) {
   const SweepPlan plan = plan_of({});
-  for (const auto& [name, text] : {std::pair("learning-rate", "0.1,0.2"), std::pair("gamma", "uniform:0.9:1"), std::pair("entropy-coef", "0,1"),
-                                   std::pair("value-learning-rate", "same,0.1"), std::pair("max-grad-norm", "0,1")})
+  for (const auto& [name, text] :
+       {std::pair("learning-rate", "0.1,0.2"), std::pair("gamma", "uniform:0.9:1"), std::pair("entropy-coef", "0,1"),
+        std::pair("value-learning-rate", "same,0.1"), std::pair("max-grad-norm", "0,1")})
     EXPECT_TRUE(is_own(plan, axis(name, text))) << name;
   for (const auto& [name, text] : {std::pair("hidden", "8/16"), std::pair("horizon", "8,16"), std::pair("activation", "relu,tanh"),
                                    std::pair("schedule", "constant,linear"), std::pair("normalize", "true,false")})

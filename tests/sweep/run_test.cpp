@@ -37,8 +37,9 @@ struct Swept {
 
   explicit Swept(SweepPlan p) : plan(std::move(p)) {}
   void run(std::size_t stop_after = 1'000'000) {
-    result = run_sweep(plan, points, rows,
-                       {.row = [&](const SweepRow& row) { told.push_back(row); }, .progress = {}, .stop = [&] { return told.size() >= stop_after; }});
+    result = run_sweep(
+        plan, points, rows,
+        {.row = [&](const SweepRow& row) { told.push_back(row); }, .progress = {}, .stop = [&] { return told.size() >= stop_after; }});
   }
 };
 
@@ -84,7 +85,8 @@ TEST(SweepRun, SelectsAndReportsByOtherSeeds) {
     EXPECT_EQ(s.result->reports[i].score.agents, 4);
     double mean = 0;  // of the seeds that report, and of no other
     for (const SweepRow& row : s.told)
-      if (row.rung == 1 && row.point == rung.points[i]) mean += static_cast<double>(row.solved_env_steps > 0 ? std::min<std::int64_t>(row.solved_env_steps, 60'000) : 60'000) / 4;
+      if (row.rung == 1 && row.point == rung.points[i])
+        mean += static_cast<double>(row.solved_env_steps > 0 ? std::min<std::int64_t>(row.solved_env_steps, 60'000) : 60'000) / 4;
     EXPECT_EQ(s.result->reports[i].score.figure, mean);
   }
 }
@@ -170,7 +172,8 @@ TEST(SweepRows, KnowWhoHasEndedBeforeItsRungDid) {
 TEST(SweepRows, AreReadAsTheyWereWritten) {
   SweepPlan plan = plan_of({{"hidden", "8/16,16"}, {"learning-rate", "0.003,0.01"}});
   Swept s(plan);
-  EXPECT_EQ(s.rows.heading(), "phase,rung,steps,point,hidden,learning-rate,seed,outcome,solved,steps_to_solve,final_return,env_steps,seconds\n");
+  EXPECT_EQ(s.rows.heading(),
+            "phase,rung,steps,point,hidden,learning-rate,seed,outcome,solved,steps_to_solve,final_return,env_steps,seconds\n");
   const SweepRow solved{0, 2, 4, Outcome::solved, 768, 499.25, 768, 0.125}, diverged{1, 3, 6, Outcome::diverged, 0, {}, 384, 2};
   EXPECT_EQ(s.rows.line(solved), "select,1,60000,2,\"16,16\",0.003,4,solved,1,768,499.25,768,0.125\n");
   EXPECT_EQ(s.rows.line(diverged), "report,1,60000,3,\"16,16\",0.01,6,diverged,0,,,384,2.000\n");
@@ -186,9 +189,9 @@ TEST(SweepRows, OfAnotherSweepAreRefused) {
   EXPECT_TRUE(refusal("phase,rung\n").starts_with("a.csv:1: \"phase,rung\"; expected the heading")) << refusal("phase,rung\n");
   const std::string good = s.rows.line({0, 1, 4, Outcome::solved, 768, 499.25, 768, 0.125});
   EXPECT_EQ(refusal(s.rows.heading() + good), "");
-  for (const auto& [from, to] : {std::pair("0.01", "0.02"), std::pair("select,1", "select,2"), std::pair("60000", "50000"), std::pair(",1,0.01", ",9,0.01"),
-                                 std::pair("solved", "stopped"), std::pair("499.25", "nan"), std::pair("768,499", "-1,499"), std::pair(",0.125", ",0.1250"),
-                                 std::pair("solved,1", "solved,0")}) {
+  for (const auto& [from, to] : {std::pair("0.01", "0.02"), std::pair("select,1", "select,2"), std::pair("60000", "50000"),
+                                 std::pair(",1,0.01", ",9,0.01"), std::pair("solved", "stopped"), std::pair("499.25", "nan"),
+                                 std::pair("768,499", "-1,499"), std::pair(",0.125", ",0.1250"), std::pair("solved,1", "solved,0")}) {
     std::string bad = good;
     bad.replace(bad.find(from), std::string(from).size(), to);
     EXPECT_TRUE(refusal(s.rows.heading() + bad).starts_with("a.csv:2: ")) << bad;

@@ -117,7 +117,8 @@ TEST(Sensitivity, CountsTheFewestSettingsThatMustBeTuned) {
   const SweepPlan plan = grid();
   const auto points = sweep_points(plan);
   const auto needed = [&](std::vector<double> figures, int best, double reported) {
-    return sensitivity(plan, points, scores(figures), {.point = best, .score = {.figure = reported}, .figure = {}, .solved = {}, .mean_return = {}, .median_steps = {}});
+    return sensitivity(plan, points, scores(figures),
+                       {.point = best, .score = {.figure = reported}, .figure = {}, .solved = {}, .mean_return = {}, .median_steps = {}});
   };
   const Sensitivity both = needed({100, 900, 900, 900, 900, 900}, 0, 110);
   EXPECT_EQ(both.references, (std::vector<std::string>{"1", "0.2"}));
