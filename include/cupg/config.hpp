@@ -28,6 +28,7 @@ struct Hyperparameters {
   float clip = 0, value_clip = 0, target_kl = 0;
   Exploration exploration;
   std::int64_t schedule_updates = 0;  ///< where linear schedules end; 0: with the run
+  std::optional<std::uint64_t> seed;  ///< nothing: Config::seed plus the agent's number
 
   bool operator==(const Hyperparameters&) const = default;
 };
@@ -38,7 +39,7 @@ struct Config {
   std::string environment = "CartPole-v1";
   std::string algorithm = "a2c";
 
-  std::uint64_t seed = 1;          ///< of the first agent; agent i trains seed + i
+  std::uint64_t seed = 1;          ///< of the first agent; agent i trains seed + i, unless `agents` says otherwise
   int seeds = 1;                   ///< agents
   std::int64_t steps = 5'000'000;  ///< environment steps after which an agent stops, solved or not
   bool stop_when_solved = true;
@@ -65,6 +66,11 @@ struct Config {
 
   /// [seeds] of each agent, in place of what is said above; empty: all are alike. Agent i has the bits that it has alone.
   std::vector<Hyperparameters> agents;
+  /// What agent number `number` of the run is trained with.
+  std::uint64_t agent_seed(int number) const {
+    const auto i = static_cast<std::size_t>(number);
+    return i < agents.size() && agents[i].seed ? *agents[i].seed : seed + static_cast<std::uint64_t>(number);
+  }
 
   int trials = 2000;   ///< searches: episodes that an agent may play
   float noise = 0.1f;  ///< hill climbing: half the width of a trial's step in each weight

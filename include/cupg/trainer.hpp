@@ -62,7 +62,7 @@ struct TrainResult {
   std::string device_reason;  ///< device = auto: why not CUDA, or why not an earlier device
   std::string math;           ///< "exact": bits are promised; "gemm": a library's matrix products, a tolerance; or "gemm, tf32"
   int threads = 1;
-  std::vector<AgentResult> agents;  ///< in order of their seeds
+  std::vector<AgentResult> agents;  ///< in order of their numbers, so of their seeds unless those are agents' own
   std::string checkpoint;           ///< what resume() goes on from; empty of a search
   std::int64_t env_steps = 0;       ///< over all agents
   double seconds = 0;               ///< wall time of the whole training
@@ -85,6 +85,8 @@ struct TrainHooks {
   /// A new point of the learning curve of the agent `seed`; called from worker threads, one at a time. Of a training that is resumed, its
   /// earlier points come first.
   std::function<void(std::uint64_t seed, const CurvePoint&)> point = {};
+  /// The agent of that number has ended, and was not interrupted; called from worker threads, one at a time.
+  std::function<void(int number, const AgentResult&)> agent = {};
   std::function<bool()> stop;   ///< true: give up the current update and end (an interrupt); called often, by any thread
   bool initial_return = false;  ///< evaluate the untrained policy first (not counted in any time)
   /// Receives what resume() goes on from (a safetensors file's bytes) about every checkpoint_seconds, in a thread of its own; agents train

@@ -173,6 +173,8 @@ void check(const Config& config) {
     common.agents.clear();
     for (const Hyperparameters& h : config.agents) {
       check_settings(with(common, h));
+      if (h.seed > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+        refuse(fmt::format("seed: {} of an agent's own; expected at most 2^63 - 1", *h.seed));
       if (h.schedule_updates < 0) refuse(fmt::format("schedule-updates: {}; expected 0 or more", h.schedule_updates));
     }
   }

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <span>
 #include <tuple>
 
@@ -280,6 +281,66 @@ Arguments parse_compare(const CommandHelp& help, const CommandLine& line) {
   return a;
 }
 
+/// A setting that was given has an effect at some point, at least.
+void refuse_idle(const SweepArguments& a) {
+  const std::vector<SweepPoint> points = sweep_points(a.plan);
+  for (const GivenSetting& g : a.given) {
+    const Option* option = find_option(g.name);
+    const auto has_effect = [&](const SweepPoint& point) { return missing(*option, config_of(a.plan, point)).empty(); };
+    if (option != nullptr && std::none_of(points.begin(), points.end(), has_effect))
+      refuse(fmt::format("{}: {} would have no effect; it needs {}", g.name, text_value(*option, a.plan.config),
+                         missing(*option, a.plan.config)));
+  }
+}
+
+Arguments parse_sweep(const CommandHelp& help, const CommandLine& line) {
+  Parser parser(help);
+  SweepArguments a;
+  std::string file, run, resume;
+  std::map<std::string, std::string> own;
+  Config defaults;
+  defaults.seeds = 10;
+  CLI::Option* const file_option = parser.argument(
+      {.name = "FILE", .help = "a TOML file of settings with a table [sweep]; its name ends in .toml", .takes = Takes::file}, file);
+  ConfigArguments config(parser, defaults);
+  parser.command().settings = fmt::format(
+      "{} Several values sweep a setting: --lr 0.003,0.01 or, drawn at random, --lr log:1e-4:1e-1 or --gamma uniform:0.9:1; "
+      "log:1e-4:1e-1:7 is a grid of seven; widths stand between slashes, as in --hidden 16/64,64. Default that differs: "
+      "--seeds {}.",
+      kSettingsOfTrain, defaults.seeds);
+  for (const SweepOption& o : sweep_options())
+    parser.option({.name = o.name, .help = o.help, .value = "N", .standard = o.unset}, own[o.name]);
+  CLI::Option* const run_option = parser.option(
+      {.name = "run", .help = "where to keep the sweep", .takes = Takes::folder, .value = "DIR", .standard = "runs/sweep-ENV-ALGO"}, run);
+  CLI::Option* const resume_option = parser.option(
+      {.name = "resume", .help = "go on with a sweep that was interrupted or killed", .takes = Takes::folder, .value = "DIR"}, resume);
+  parser.flag("quiet", "no progress, the result in a line", a.quiet);
+  parser.flag("json", kJson, a.json);
+  if (parser.parse(line)) return Text{parser.help()};
+  config.sweep(a.plan, file_option->count() > 0 ? file : "");
+  a.plan.config = config.resolve(*line.notes);
+  a.given = config.given();
+  for (const SweepOption& o : sweep_options())
+    if (const std::string& text = own[o.name]; !text.empty()) a.plan.settings.*o.field = count_of(o.name, text, o.range.low, o.range.high);
+  if (run_option->count() > 0) a.run = run;
+  if (a.quiet) line.notes->clear();
+  if (resume_option->count() == 0) {
+    finish_plan(a.plan);
+    refuse_idle(a);
+    return a;
+  }
+  a.resume = resume;
+  if (a.run) refuse("run: contradicts resume; expected one of the two");
+  for (const auto& [name, text] : own)
+    if (!text.empty()) refuse(fmt::format("{}: {} would have no effect; the sweep that goes on has its own", name, one_line(text)));
+  const std::vector<std::string_view> machine{"device", "isa", "math", "threads"};
+  for (const GivenSetting& g : a.given)
+    if (std::find(machine.begin(), machine.end(), g.name) == machine.end())
+      refuse(fmt::format("{}: would have no effect; of settings, a sweep that goes on takes device, isa, math and threads", g.name));
+  a.machine = a.plan.config;
+  return a;
+}
+
 Arguments parse_bench(const CommandHelp& help, const CommandLine& line) {
   Parser parser(help);
   BenchArguments a;
@@ -407,7 +468,7 @@ Arguments parse_help(const CommandHelp& help, const CommandLine& line) {
 }
 
 constexpr Arguments (*kParsers[])(const CommandHelp&, const CommandLine&) = {
-    parse_train,  parse_resume, parse_eval,      parse_export,    parse_play, parse_report,     parse_compare,
+    parse_train,  parse_resume, parse_eval,      parse_export,    parse_play, parse_report,     parse_compare, parse_sweep,
     parse_verify, parse_bench,  parse_reproduce, parse_gradcheck, parse_info, parse_completion, parse_help};
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "src/export/format.hpp"
 #include "src/io/config_file.hpp"
 #include "src/report/summary.hpp"
+#include "src/sweep/plan.hpp"
 
 namespace cupg::cli {
 
@@ -114,6 +115,15 @@ struct CompareArguments {
   bool quiet = false, json = false;
 };
 
+struct SweepArguments {
+  SweepPlan plan;                               ///< not finished yet
+  std::optional<std::filesystem::path> run;     ///< where a new one goes
+  std::optional<std::filesystem::path> resume;  ///< the folder of one to go on with, ...
+  Config machine;                               ///< ... with device, isa, math and threads ...
+  std::vector<GivenSetting> given;              ///< ... of which these were said
+  bool quiet = false, json = false;
+};
+
 struct GradcheckArguments {
   Config config;
   int samples = 64;                           ///< of the frozen rollout, at most
@@ -126,8 +136,9 @@ struct Text {
   std::string text;
 };
 
-using Arguments = std::variant<Text, TrainArguments, ResumeArguments, EvalArguments, ExportArguments, PlayArguments, ReportArguments,
-                               CompareArguments, BenchArguments, InfoArguments, ReproduceArguments, GradcheckArguments, VerifyArguments>;
+using Arguments =
+    std::variant<Text, TrainArguments, ResumeArguments, EvalArguments, ExportArguments, PlayArguments, ReportArguments, CompareArguments,
+                 SweepArguments, BenchArguments, InfoArguments, ReproduceArguments, GradcheckArguments, VerifyArguments>;
 
 /// Throws Error (usage, or missing for a device) for whatever is wrong. `notes`: names that were taken for ours, to be told.
 Arguments parse_arguments(int argc, const char* const* argv, Notes& notes);

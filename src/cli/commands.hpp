@@ -14,6 +14,7 @@ int run_export(const ExportArguments& arguments);
 int run_play(const PlayArguments& arguments);
 int run_report(const ReportArguments& arguments);
 int run_compare(const CompareArguments& arguments);
+int run_sweep(const SweepArguments& arguments);
 int run_verify(const VerifyArguments& arguments);
 int run_bench(const BenchArguments& arguments);
 int run_reproduce(const ReproduceArguments& arguments);

@@ -54,6 +54,13 @@ constexpr CommandHelp kCommands[] = {
      "                                    CSV: columns seed, step, return\n"
      "  cupg compare a b --svg curves.svg\n"
      "  cupg compare a b --json | jq .comparisons\n"},
+    {"sweep", "Trains many settings and ranks them, with intervals.",
+     "  cupg sweep --lr 0.003,0.01,0.03 --gamma 0.98,0.99,0.995 --seeds 20\n"
+     "  cupg sweep --lr log:1e-4:1e-1 --entropy-coef uniform:0:0.05 --points 100\n"
+     "  cupg sweep --hidden 16/64/64,64 --lr log:1e-3:1e-1:7 --halving 3\n"
+     "  cupg sweep lr.toml --run runs/lr            a file: docs/sweep.md\n"
+     "  cupg sweep --resume runs/lr       after Ctrl-C, a kill, a power cut\n",
+     "0 finished; 1 it failed; 2 usage or configuration; 3 a device is missing; 130 interrupted, and --resume goes on."},
     {"verify", "Trains a run again and compares the parameters.",
      "  cupg verify runs/CartPole-v1-a2c-seed1     one's own, or a stranger's\n"
      "  cupg verify their-run --device cpu --isa scalar --json\n",

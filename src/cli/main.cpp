@@ -27,6 +27,7 @@ struct RunCommand {
   int operator()(const PlayArguments& arguments) const { return run_play(arguments); }
   int operator()(const ReportArguments& arguments) const { return run_report(arguments); }
   int operator()(const CompareArguments& arguments) const { return run_compare(arguments); }
+  int operator()(const SweepArguments& arguments) const { return run_sweep(arguments); }
   int operator()(const VerifyArguments& arguments) const { return run_verify(arguments); }
   int operator()(const BenchArguments& arguments) const { return run_bench(arguments); }
   int operator()(const ReproduceArguments& arguments) const { return run_reproduce(arguments); }

@@ -10,6 +10,8 @@
 #include "cupg/error.hpp"
 #include "src/api/text.hpp"
 #include "src/io/aliases.hpp"
+#include "src/io/files.hpp"
+#include "src/io/toml_check.hpp"
 
 namespace cupg::cli {
 namespace {
@@ -198,7 +200,7 @@ ConfigArguments::ConfigArguments(Parser& parser, const Config& defaults, const s
 }
 
 void ConfigArguments::add(Parser& parser, const Option& option) {
-  Given& given = given_.emplace_back(Given{&option, nullptr, {}, {}});
+  Given& given = given_.emplace_back(Given{&option, nullptr, false, {}, {}});
   OptionHelp help{.name = std::string(option.name),
                   .help = std::string(option.help),
                   .value = shown_value(option),
@@ -220,7 +222,7 @@ void ConfigArguments::add(Parser& parser, const Option& option) {
 std::vector<std::pair<const Option*, OptionValue>> ConfigArguments::choice() const {
   std::vector<std::pair<const Option*, OptionValue>> all;
   for (const Given& g : given_)
-    if (g.cli->count() > 0 && (g.option->name == "algo" || g.option->name == "stop-when-solved")) {
+    if (g.is_given() && !is_axis(g) && (g.option->name == "algo" || g.option->name == "stop-when-solved")) {
       OptionValue value = parse_value(*g.option, g.text);
       take_name(*g.option, value);
       all.emplace_back(g.option, value);
@@ -239,20 +241,49 @@ Config ConfigArguments::beginning(Notes& notes) {
     }
     apply_preset(preset_, config);
   }
-  if (!file_.empty()) load_config(file_, config, &notes);
+  if (file_.empty()) return config;
+  if (plan_ == nullptr) {
+    load_config(file_, config, &notes);
+  } else {
+    plan_->config = config;
+    read_sweep(read_file(file_, kMostConfigBytes), file_, *plan_, &notes);
+    config = plan_->config;
+  }
   return config;
 }
+
+void ConfigArguments::sweep(SweepPlan& plan, const std::string& first) {
+  plan_ = &plan;
+  if (first.empty()) return;
+  Given& environment = given_.front();
+  const bool file = first.ends_with(".toml");
+  if (file && !file_.empty()) refuse(fmt::format("config: {} with FILE {}; expected one of the two", in_quotes(file_), in_quotes(first)));
+  if (!file && environment.is_given()) refuse(fmt::format("FILE: {}; expected the name of a file that ends in .toml", in_quotes(first)));
+  if (file) {
+    file_ = first;
+  } else {
+    environment.text = first;
+    environment.given = true;
+  }
+}
+
+bool ConfigArguments::is_axis(const Given& given) const { return plan_ != nullptr && is_swept(*given.option, given.text); }
 
 Config ConfigArguments::resolve(Notes& notes) {
   Config config = beginning(notes);
   for (Given& g : given_) {
-    if (g.cli->count() == 0) continue;
+    if (!g.is_given()) continue;
+    if (is_axis(g)) {
+      set_axis(*plan_, read_axis(*g.option, g.text));
+      continue;
+    }
+    if (plan_ != nullptr) remove_axis(*plan_, *g.option);
     g.value = parse_value(*g.option, g.text);
     if (const std::string note = take_name(*g.option, g.value); !note.empty()) notes.push_back(note);
     set_option(config, *g.option, g.value);
   }
   for (const Given& g : given_)
-    if (const std::string_view needs = missing(*g.option, config); g.cli->count() > 0 && !needs.empty())
+    if (const std::string_view needs = missing(*g.option, config); plan_ == nullptr && g.is_given() && !needs.empty())
       refuse(fmt::format("{}: {} would have no effect; it needs {}", g.option->name, g.text, needs));
   return config;
 }
@@ -260,7 +291,7 @@ Config ConfigArguments::resolve(Notes& notes) {
 std::vector<GivenSetting> ConfigArguments::given() const {
   std::vector<GivenSetting> all;
   for (const Given& g : given_) {
-    if (g.cli->count() == 0) continue;
+    if (!g.is_given()) continue;
     const std::string name(g.option->name);
     if (name == "environment") {
       all.push_back({name, {g.text}});

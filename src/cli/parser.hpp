@@ -13,6 +13,7 @@
 #include "src/io/config_file.hpp"
 #include "src/io/options.hpp"
 #include "src/report/summary.hpp"
+#include "src/sweep/file.hpp"
 
 namespace cupg::cli {
 
@@ -53,6 +54,9 @@ class ConfigArguments {
   /// otherwise.
   ConfigArguments(Parser& parser, const Config& defaults, const std::vector<std::string_view>& only = {}, std::string_view except = {});
 
+  /// From now on settings may have several values, which go to the plan's axes, and the file is a sweep's. `first`: the first argument, a
+  /// file where it ends in .toml, otherwise ENV.
+  void sweep(SweepPlan& plan, const std::string& first);
   /// Defaults < algorithm's published settings < preset < file < command line.
   Config resolve(Notes& notes);
   /// What was given, as one would type it again.
@@ -64,8 +68,11 @@ class ConfigArguments {
   struct Given {
     const Option* option;
     CLI::Option* cli = nullptr;
+    bool given = false;  ///< otherwise than by its option
     std::string text;
     OptionValue value;
+
+    bool is_given() const { return given || cli->count() > 0; }
   };
 
   void add(Parser& parser, const Option& option);
@@ -74,7 +81,10 @@ class ConfigArguments {
   std::vector<std::pair<const Option*, OptionValue>> choice() const;
   Config beginning(Notes& notes);
 
+  bool is_axis(const Given& given) const;
+
   Config defaults_;
+  SweepPlan* plan_ = nullptr;
   std::string preset_, file_;
   std::deque<Given> given_;  // CLI11 keeps pointers to the texts
 };

@@ -46,6 +46,7 @@ void each_number_of_own(Own& own, F f) {
   f("exploration_end", own.exploration.end);
   f("exploration_steps", own.exploration.steps);
   f("schedule_updates", own.schedule_updates);
+  f("seed", own.seed);
 }
 
 }  // namespace cupg

@@ -186,7 +186,6 @@ constexpr Alias kAliases[] = {
     {kCommand, "evaluate", "", "eval"},
     {kCommand, "test", "", "eval, which measures a saved policy, or play, which shows it"},
     {kCommand, "benchmark", "", "bench"},
-    {kCommand, "sweep", "", "train with --seeds; a loop over settings is the shell's"},
     {kCommand, "tune", "", "train with --seeds; a loop over settings is the shell's"},
     {kCommand, "version", "", "--version"},
 };

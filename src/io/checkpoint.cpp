@@ -25,6 +25,7 @@ namespace {
 constexpr const char* kKind = "cuPG checkpoint";
 constexpr const char* kVersion = "1";
 constexpr std::int64_t kMostCount = std::int64_t{1} << 53, kMostReturns = std::int64_t{1} << 62;  // in units of kReturnUnit
+constexpr std::uint64_t kMostSeed = std::numeric_limits<std::int64_t>::max();
 constexpr double kMostNumber = 1e18, kMostSeconds = 1e9;
 
 // ---- a number as an element of a tensor --------------------------------------------------------------------------------
@@ -79,6 +80,17 @@ struct Element<std::optional<double>> {  // NaN: none
   static double store(const std::optional<double>& value) { return value.value_or(std::numeric_limits<double>::quiet_NaN()); }
   static bool load(std::string_view name, double stored, std::optional<double>& value) {
     return std::isnan(stored) || Element<double>::load(name, stored, value.emplace());
+  }
+};
+template <>
+struct Element<std::optional<std::uint64_t>> {  // 2^64 - 1, which no seed is: none
+  using Stored = std::uint64_t;
+  static constexpr const char* kType = "U64";
+  static constexpr Stored kNone = std::numeric_limits<Stored>::max();
+  static Stored store(const std::optional<std::uint64_t>& value) { return value.value_or(kNone); }
+  static bool load(std::string_view, Stored stored, std::optional<std::uint64_t>& value) {
+    if (stored != kNone) value = stored;
+    return stored == kNone || stored <= kMostSeed;
   }
 };
 
@@ -323,7 +335,7 @@ void each_row(File& file, const char* group, Checkpoint& c, F f) {
       file.refuse(fmt::format("element {} of tensor {}.number is {}; expected one above {} and below {}", row, group, number, last,
                               c.config.seeds));
     last = number;
-    const std::uint64_t want = c.config.seed + static_cast<std::uint64_t>(number);
+    const std::uint64_t want = c.config.agent_seed(static_cast<int>(number));
     if (const std::uint64_t seed = f(reader, c.records[static_cast<int>(number)]); seed != want)
       file.refuse(fmt::format("element {} of tensor {}.seed is {}; expected {}", row, group, seed, want));
   }

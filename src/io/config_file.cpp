@@ -140,6 +140,28 @@ void load_config(const std::filesystem::path& path, Config& config, Notes* notes
   read_config(read_file(path, kMostConfigBytes), path.string(), config, notes);
 }
 
+std::vector<TomlItem> read_items(std::string_view toml, const std::string& source) {
+  const auto spelled = [](const toml::node& node) -> std::string {
+    if (const auto* text = node.as_string()) return text->get();
+    if (node.is_boolean() || node.is_number()) return show(node);
+    throw Error(ErrorKind::usage, show(node) + "; expected a string, a number, true or false, or an array of them");
+  };
+  std::vector<TomlItem> items;
+  for (const auto& [key, node] : parse(toml, source)) {
+    TomlItem& item = items.emplace_back(TomlItem{std::string(key.str()), {}, place(source, key.source())});
+    try {
+      if (const toml::array* array = node.as_array()) {
+        for (const toml::node& element : *array) item.values.push_back(spelled(element));
+      } else {
+        item.values.push_back(spelled(node));
+      }
+    } catch (const Error& e) {
+      throw Error(e.kind(), fmt::format("{}{}: {}", item.place, item.key, e.what()));
+    }
+  }
+  return items;
+}
+
 std::string write_config(const Config& config) {
   std::string toml = "# Every setting that has an effect; `cupg train --config` reads it back.\n";
   std::string_view group;

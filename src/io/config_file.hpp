@@ -17,6 +17,14 @@ using Notes = std::vector<std::string>;
 void read_config(std::string_view toml, const std::string& source, Config& config, Notes* notes = nullptr);
 /// The same from a file.
 void load_config(const std::filesystem::path& path, Config& config, Notes* notes = nullptr);
+/// A key of a TOML text with its value, or its array's elements, in the command line's spelling.
+struct TomlItem {
+  std::string key;
+  std::vector<std::string> values;
+  std::string place;  ///< "SOURCE:LINE: "
+};
+/// Of flat TOML whose keys are not only settings. Throws as read_config() does.
+std::vector<TomlItem> read_items(std::string_view toml, const std::string& source);
 /// Every setting that has an effect, as TOML that reads back to the same bits of each. The configuration must have passed
 /// check_settings().
 std::string write_config(const Config& config);

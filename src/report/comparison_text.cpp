@@ -10,14 +10,13 @@
 #include "src/report/curve.hpp"
 #include "src/report/summary.hpp"
 #include "src/report/text.hpp"
+#include "src/report/text_table.hpp"
 
 namespace cupg {
 namespace {
 
 /// Of the first run, the second ...: what ESC [ ... m takes.
 constexpr std::array<int, kMostCompared> kColors{34, 33, 35, 32, 36, 31, 94, 90};
-
-using ToText = std::function<std::string(double)>;
 
 /// A return: with so many decimals that a thousandth of what returns can be shows.
 ToText figures_of(const Comparison& c) {
@@ -31,38 +30,6 @@ ToText signed_figures_of(const Comparison& c) {
 std::string two_decimals(double x) { return fmt::format("{:.2f}", x); }
 std::string percent(double x) { return fmt::format("{:.0f} %", 100 * x); }
 std::string p_value(double p) { return p < 1e-300 ? "p < 1e-300" : fmt::format("p = {:.2g}", p); }
-
-/// A value and its interval in a table.
-std::string cell(const Estimate& e, const ToText& text, const char* none) {
-  const std::string value = e.value ? text(*e.value) : none;
-  if (!e.ci95_low && !e.ci95_high) return value;
-  return fmt::format("{} [{}, {}]", value, e.ci95_low ? text(*e.ci95_low) : "-", e.ci95_high ? text(*e.ci95_high) : "-");
-}
-
-/// Rows below a heading, each with a name in its first column; where there is no room for the columns, a line a figure.
-std::string table(const std::vector<std::vector<std::string>>& rows, int columns) {
-  std::vector<int> widths(rows[0].size(), 0);
-  for (const auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns_of(row[i]));
-  int width = 0;
-  for (const int w : widths) width += 2 + w;
-  std::string text;
-  for (const auto& row : rows) {
-    if (width <= columns) {
-      std::string line;
-      for (std::size_t i = 0; i < row.size(); ++i) {
-        const std::string space(static_cast<std::size_t>(widths[i] - columns_of(row[i])), ' ');
-        line += "  " + row[i] + space;
-      }
-      line.erase(line.find_last_not_of(' ') + 1);
-      text += line + "\n";
-    } else if (&row != &rows[0]) {
-      text += row[0] + "\n";
-      for (std::size_t i = 1; i < row.size(); ++i) text += wrapped(figure_line(rows[0][i].c_str(), row[i]), columns);
-    }
-  }
-  return text;
-}
 
 std::string colored(const ComparedRun& run, const ComparisonStyle& style) {
   const auto i = static_cast<std::size_t>(run.label - 'A');
@@ -114,11 +81,11 @@ std::string runs_table(const Comparison& c, const ComparisonStyle& style) {
   std::vector<std::vector<std::string>> rows{{"", "n", "return (IQM)", "worst", "solved", "steps to solve"}};
   for (const ComparedRun& run : c.runs) {
     const Summary& s = run.summary;
-    rows.push_back({colored(run, style), format_count(s.measured), cell(s.iqm, figure, "not measured"), s.worst ? figure(*s.worst) : "-",
-                    run.csv ? "-" : percent(s.solved_fraction.value.value_or(0)),
-                    run.csv ? "-" : cell(s.median_steps_to_solve(), format_rate, "not reached")});
+    rows.push_back({colored(run, style), format_count(s.measured), estimate_cell(s.iqm, figure, "not measured"),
+                    s.worst ? figure(*s.worst) : "-", run.csv ? "-" : percent(s.solved_fraction.value.value_or(0)),
+                    run.csv ? "-" : estimate_cell(s.median_steps_to_solve(), format_rate, "not reached")});
   }
-  return wrapped("  final returns of n agents, median steps to solve, [95 % interval]\n", style.columns) + table(rows, style.columns);
+  return wrapped("  final returns of n agents, median steps to solve, [95 % interval]\n", style.columns) + text_table(rows, style.columns);
 }
 
 std::string profiles_table(const Comparison& c, const ComparisonStyle& style) {
@@ -134,7 +101,7 @@ std::string profiles_table(const Comparison& c, const ComparisonStyle& style) {
     auto& row = rows.emplace_back(1, colored(run, style));
     for (const double tau : taus) row.push_back(percent(share_above(run, tau).value));
   }
-  return wrapped("  performance profile: agents with a final return\n", style.columns) + table(rows, style.columns);
+  return wrapped("  performance profile: agents with a final return\n", style.columns) + text_table(rows, style.columns);
 }
 
 std::string described(const Estimate& e, const GroupDifference& d, const ToText& text) {

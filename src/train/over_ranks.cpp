@@ -9,6 +9,7 @@
 #include <exception>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -102,6 +103,11 @@ class Others {
         const std::lock_guard lock(mutex_);
         hooks_.point(seed, point);
       };
+    if (hooks_.agent)
+      own.agent = [this](int number, const AgentResult& agent) {
+        const std::lock_guard lock(mutex_);
+        hooks_.agent(number, agent);
+      };
     own.stop = [this] { return failed_ || (hooks_.stop && hooks_.stop()); };
     return own;
   }
@@ -162,7 +168,11 @@ class Others {
   }
 
   void add(std::string_view bytes) {
-    for (auto& [number, record] : decode_checkpoint(bytes, "ranks").records) records_.add(number, std::move(record));
+    for (auto& [number, record] : decode_checkpoint(bytes, "ranks").records) {
+      const bool ended = record.result && record.result->outcome != Outcome::interrupted;
+      if (hooks_.agent && ended && told_.insert(number).second) hooks_.agent(number, *record.result);
+      records_.add(number, std::move(record));
+    }
     new_part_ = true;
   }
 
@@ -193,6 +203,7 @@ class Others {
   std::mutex mutex_;
   std::vector<Progress> progress_;  ///< [ranks] the last that each told
   std::vector<bool> done_;          ///< [ranks]
+  std::set<int> told_;              ///< agents whose end hooks know
   int threads_ = 0;
   std::atomic<bool> ends_{false}, failed_{false}, new_part_{false};
   std::exception_ptr failure_;

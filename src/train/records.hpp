@@ -37,7 +37,7 @@ class Records {
 
   /// The number of the next agent to be trained, or -1 where there is none left.
   int take();
-  std::uint64_t seed(int number) const { return config_.seed + static_cast<std::uint64_t>(number); }
+  std::uint64_t seed(int number) const { return config_.agent_seed(number); }
   /// Where the agent goes on; null: at its start.
   const AgentProgress* begun(int number);
   /// The agent has ended; one that was interrupted before its first update is forgotten.

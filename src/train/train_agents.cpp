@@ -305,7 +305,7 @@ class Loop {
       if (r.curve.end(r.result.env_steps, r.result.seconds)) reporter_.point(r.result.seed, r.curve.points().back());
       r.result.curve = std::move(r.curve.points());
       r.result.curve.shrink_to_fit();  // of many agents, most have ended
-      reporter_.done(r.result, config_.steps - std::min(config_.steps, r.result.env_steps));
+      reporter_.done(r.number, r.result, config_.steps - std::min(config_.steps, r.result.env_steps));
       records_.end(r.number, {std::move(r.limit), std::move(r.result)});
       runs_[static_cast<std::size_t>(slot)].reset();
     }
@@ -378,11 +378,12 @@ void Reporter::solved() {
   progress_.agents_solved += 1;
 }
 
-void Reporter::done(const AgentResult& agent, std::int64_t steps_left) {
+void Reporter::done(int number, const AgentResult& agent, std::int64_t steps_left) {
   const std::lock_guard lock(mutex_);
   progress_.agents_running -= 1;
   progress_.agents_done += 1;
   progress_.steps_limit -= steps_left;
+  if (hooks_.agent && agent.outcome != Outcome::interrupted) hooks_.agent(number, agent);
   if (hooks_.progress && seconds_since(last_) >= 0.1) tell();
 }
 

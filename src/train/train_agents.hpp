@@ -34,7 +34,7 @@ class Reporter {
   /// An agent has solved its environment for the first time.
   void solved();
   /// An agent has ended that many steps before its limit.
-  void done(const AgentResult& agent, std::int64_t steps_left);
+  void done(int number, const AgentResult& agent, std::int64_t steps_left);
   /// What earlier processes did.
   void begin(const Records& records) {
     progress_.agents_done = records.before().ended, progress_.agents_solved = records.before().solved;

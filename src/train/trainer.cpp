@@ -112,7 +112,7 @@ TrainResult resume(const Config& config, Checkpoint checkpoint, const TrainHooks
     const bool ended = record.result && !goes_on(record, config);
     if (hooks.point)
       for (const CurvePoint& point : ended ? record.result->curve : record.progress->curve.points())
-        hooks.point(config.seed + static_cast<std::uint64_t>(number), point);
+        hooks.point(config.agent_seed(number), point);
   }
   return train_all(config, std::move(checkpoint.records), checkpoint.seconds, hooks);
 }

@@ -96,7 +96,7 @@ std::vector<BadInput> bad_inputs() {
       {"NoCommand",
        {},
        kUsage,
-       {"command: missing", "train, resume, eval, export, play, report, compare, verify, bench, reproduce, gradcheck, info"}},
+       {"command: missing", "train, resume, eval, export, play, report, compare, sweep, verify, bench, reproduce, gradcheck, info"}},
       {"UnknownCommand", {"trian"}, kUsage, {"command", "\"trian\"", "did you mean train?"}},
       {"UnknownMainOption", {"--verison"}, kUsage, {"\"--verison\"", "did you mean --version?"}},
       {"UnknownOption", {"train", "--gama", "0.9"}, kUsage, {"option", "\"--gama\"", "did you mean --gamma?"}},
@@ -358,8 +358,8 @@ TEST(Settings, ShowHostileValuesHarmlessly) {
 TEST(Options, OfEveryCommandRefuseAnEmptyValue) {
   const test::TemporaryFolder folder;
   const std::string settings = test::run_cupg({"train", "--help"}, {.folder = folder.path()}).out;
-  for (const char* command : {"train", "resume", "eval", "export", "play", "report", "compare", "verify", "bench", "reproduce", "gradcheck",
-                              "info", "completion", "help"}) {
+  for (const char* command : {"train", "resume", "eval", "export", "play", "report", "compare", "sweep", "verify", "bench", "reproduce",
+                              "gradcheck", "info", "completion", "help"}) {
     const std::string help = test::run_cupg({command, "--help"}, {.folder = folder.path()}).out + settings;
     std::set<std::string> names;
     for (const auto& match : cupg_test::find_matches(help, "--[a-z][a-z0-9-]*")) names.insert(match[0]);

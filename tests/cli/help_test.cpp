@@ -16,7 +16,7 @@ namespace {
 
 using test::run_cupg;
 
-const std::vector<std::string> kCommands{"train",  "resume", "eval",      "export",    "play", "report",     "compare",
+const std::vector<std::string> kCommands{"train",  "resume", "eval",      "export",    "play", "report",     "compare", "sweep",
                                          "verify", "bench",  "reproduce", "gradcheck", "info", "completion", "help"};
 
 std::vector<std::string> lines_of(const std::string& text) {

@@ -1,6 +1,7 @@
 // Agents of one run that each have hyperparameters of their own: the bits that they have alone.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <random>
@@ -115,6 +116,40 @@ TEST(Hyperparameters, AmongTwoThousandEachAgentHasTheBitsThatItHasAlone) {
     EXPECT_EQ(want.final_return, got.final_return) << place;
     EXPECT_EQ(want.curve.size(), got.curve.size()) << place;
   }
+}
+
+TEST(Hyperparameters, MayHaveASeedOfTheirOwn) {
+  Config c = ppo({16});
+  c.seeds = 3;
+  c.update_limit = 6;
+  c.stop_when_solved = false;
+  c.agents = three_agents(c);
+  c.agents[0].seed = 17;
+  c.agents[2].seed = 17;
+  std::vector<int> numbers;
+  cupg::TrainHooks hooks;
+  hooks.agent = [&](int number, const cupg::AgentResult& agent) {
+    numbers.push_back(number);
+    EXPECT_EQ(agent.seed, c.agent_seed(number));
+  };
+  const cupg::TrainResult together = cupg::train(c, hooks);
+  std::sort(numbers.begin(), numbers.end());
+  EXPECT_EQ(numbers, (std::vector<int>{0, 1, 2}));
+  const std::uint64_t seeds[] = {17, c.seed + 1, 17};
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(together.agents[i].seed, seeds[i]);
+    Config alone = cupg::with(c, c.agents[i]);
+    alone.seed = seeds[i];
+    alone.agents[0].seed.reset();
+    EXPECT_TRUE(same_bits(cupg::train(alone).agents[0].parameters, together.agents[i].parameters)) << "agent " << i;
+  }
+  // a checkpoint knows them, and that one has none
+  EXPECT_EQ(cupg::checkpoint_config(together.checkpoint).agents, c.agents);
+  Config longer = c;
+  longer.steps += 1;
+  EXPECT_EQ(cupg::resume(longer, together.checkpoint).agents[2].seed, 17u);
+  c.agents[1].seed = std::uint64_t{1} << 63;
+  EXPECT_EQ(message_of([&] { cupg::check(c); }), "seed: 9223372036854775808 of an agent's own; expected at most 2^63 - 1");
 }
 
 TEST(Hyperparameters, AreRefusedWhereTheyAreTooFewOrWrong) {
