@@ -135,9 +135,10 @@ std::string heat_map(const Sweep& s) {
 std::vector<double> ticks(bool log, double low, double high) {
   std::vector<double> all;
   if (log) {
-    for (double power = std::pow(10, std::floor(std::log10(low))); power <= high; power *= 10)
+    const auto first = static_cast<int>(std::floor(std::log10(low))), last = static_cast<int>(std::floor(std::log10(high)));
+    for (int exponent = first; exponent <= last; ++exponent)
       for (const double factor : {1.0, 2.0, 5.0})
-        if (factor * power >= low && factor * power <= high) all.push_back(factor * power);
+        if (const double tick = factor * std::pow(10, exponent); tick >= low && tick <= high) all.push_back(tick);
     if (all.size() > 1) return all;
     all.clear();
   }
