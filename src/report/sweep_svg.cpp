@@ -68,7 +68,8 @@ std::string short_figure(const SweepDrawing& d, double figure) { return d.steps 
 
 std::string what_is_drawn(const Sweep& s, const SweepDrawing& d) {
   const std::string figure = d.steps ? "mean steps to solve (unsolved: the limit)" : "interquartile mean of the final returns";
-  return fmt::format("{} over {} seeds a point, after at most {} steps", figure, s.config().seeds, format_count(s.result.rungs[0].steps));
+  return fmt::format("{} over {} seed{} a point, after at most {} steps", figure, s.config().seeds, s.config().seeds == 1 ? "" : "s",
+                     format_count(s.result.rungs[0].steps));
 }
 std::string title_of(const Sweep& s) {
   return fmt::format("{}, {}: {} points", s.config().environment, s.config().algorithm, format_count(std::ssize(s.points)));
@@ -111,9 +112,9 @@ std::string heat_map(const Sweep& s) {
   double last = -1e9;
   for (std::size_t c = 0; c < across.values.size(); ++c) {
     const std::string value = value_text(across, across.values[c]);
-    const double x = left + cell * (static_cast<double>(c) + 0.5), half = 3.9 * columns_of(value);
-    if (x - half < last + 1) continue;
-    svg += text(x, bottom + 18, "middle", value);
+    const double x = left + cell * (static_cast<double>(c) + 0.5), half = 3.5 * columns_of(value);
+    if (x - half < last + 4) continue;
+    svg += text(x, bottom + 18, "middle", value, " font-size=\"11\"");
     last = x + half;
   }
   svg += text((left + right) / 2, bottom + 42, "middle", std::string(across.option->name), " font-weight=\"bold\"");
@@ -135,9 +136,10 @@ std::string heat_map(const Sweep& s) {
 std::vector<double> ticks(bool log, double low, double high) {
   std::vector<double> all;
   if (log) {
-    for (double power = std::pow(10, std::floor(std::log10(low))); power <= high; power *= 10)
+    const auto first = static_cast<int>(std::floor(std::log10(low))), last = static_cast<int>(std::floor(std::log10(high)));
+    for (int exponent = first; exponent <= last; ++exponent)
       for (const double factor : {1.0, 2.0, 5.0})
-        if (factor * power >= low && factor * power <= high) all.push_back(factor * power);
+        if (const double tick = factor * std::pow(10, exponent); tick >= low && tick <= high) all.push_back(tick);
     if (all.size() > 1) return all;
     all.clear();
   }

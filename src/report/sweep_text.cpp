@@ -15,6 +15,15 @@ namespace {
 
 std::string percent(double x) { return fmt::format("{:.0f} %", 100 * x); }
 
+/// "seeds 1 to 20"
+std::string seeds_text(std::uint64_t first, std::int64_t count) {
+  return count == 1 ? fmt::format("seed {}", first) : fmt::format("seeds {} to {}", first, first + static_cast<std::uint64_t>(count - 1));
+}
+std::string selecting_seeds(const SweepPlan& plan) { return seeds_text(plan.config.seed, plan.config.seeds); }
+std::string reporting_seeds(const SweepPlan& plan) {
+  return seeds_text(plan.config.seed + static_cast<std::uint64_t>(plan.config.seeds), plan.settings.report_seeds);
+}
+
 const char* figure_name(const Config& config) { return by_steps(config) ? "steps to solve" : "return (IQM)"; }
 
 std::string ranked_table(const Sweep& s, int columns) {
@@ -223,28 +232,21 @@ std::string sweep_budget_text(const SweepPlan& plan, const std::vector<SweepPoin
   const SweepBudget all = budget(plan, points.size());
   const SweepSettings& s = plan.settings;
   const std::vector<std::int64_t> steps = rung_steps(plan, points.size());
-  std::string text = figure_line("points", fmt::format("{}, with seeds {} to {} each", format_count(std::ssize(points)), plan.config.seed,
-                                                       plan.config.seed + static_cast<std::uint64_t>(plan.config.seeds - 1)));
-  for (std::size_t r = 0; steps.size() > 1 && r < steps.size(); ++r)
-    text +=
-        figure_line(r == 0 ? "halving" : "",
-                    fmt::format("{} points to {} steps", format_count(static_cast<std::int64_t>(points_of_rung(plan, points.size(), r))),
-                                format_count(steps[r])));
-  const std::uint64_t first = plan.config.seed + static_cast<std::uint64_t>(plan.config.seeds);
-  text += figure_line("reported", fmt::format("the best {}, with seeds {} to {} each", s.report, first,
-                                              first + static_cast<std::uint64_t>(s.report_seeds - 1)));
-  text +=
-      figure_line("budget", fmt::format("{} agents, at most {} environment steps{}", format_count(all.agents), format_count(all.env_steps),
+  std::string text = figure_line("points", fmt::format("{}, with {} each", format_count(std::ssize(points)), selecting_seeds(plan)));
+  for (std::size_t r = 0; steps.size() > 1 && r < steps.size(); ++r) {
+    const auto left = static_cast<std::int64_t>(points_of_rung(plan, points.size(), r));
+    text += figure_line(r == 0 ? "halving" : "", fmt::format("{} points to {} steps", format_count(left), format_count(steps[r])));
+  }
+  text += figure_line("reported", fmt::format("the best {}, with {} each", s.report, reporting_seeds(plan)));
+  return text + figure_line("budget",
+                            fmt::format("{} agents, at most {} environment steps{}", format_count(all.agents), format_count(all.env_steps),
                                         steps.size() > 1 ? " (each rung trains anew who has not ended)" : ""));
-  return text;
 }
 
 std::string sweep_text(const Sweep& s, const SweepStyle& style) {
   std::string text = has_heat_map(s.plan) ? heat_map(s, style) : marginals(s, style);
-  const std::uint64_t first = s.config().seed + static_cast<std::uint64_t>(s.config().seeds);
-  text += "\n" + wrapped(fmt::format("  the best {} of {} points by seeds {} to {}; figures of seeds {} to {}, [95 % interval]\n",
-                                     s.result.reports.size(), format_count(std::ssize(s.points)), s.config().seed, first - 1, first,
-                                     first + static_cast<std::uint64_t>(s.plan.settings.report_seeds - 1)),
+  text += "\n" + wrapped(fmt::format("  the best {} of {} points by {}; figures of {}, [95 % interval]\n", s.result.reports.size(),
+                                     format_count(std::ssize(s.points)), selecting_seeds(s.plan), reporting_seeds(s.plan)),
                          style.columns);
   text += ranked_table(s, style.columns);
   text += "\n" + wrapped(overlaps(s) + sensitivity_text(s), style.columns);

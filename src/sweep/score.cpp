@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "src/train/statistics.hpp"
@@ -37,7 +38,7 @@ std::size_t reference_of(const SweepPlan& plan, const SweepAxis& axis) {
     return std::nullopt;
   };
   std::size_t nearest = 0;
-  double least = INFINITY;
+  double least = std::numeric_limits<double>::infinity();
   for (std::size_t i = 0; i < axis.values.size(); ++i) {
     const auto x = number(axis.values[i]), y = number(own);
     if (!x || !y) continue;

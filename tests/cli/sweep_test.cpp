@@ -196,6 +196,17 @@ TEST(Sweep, InterruptedSaysHowItGoesOn) {
             std::string::npos);
 }
 
+TEST(Sweep, TellsOnATerminalHowFarItIs) {
+  const TemporaryFolder folder;
+  const ProcessResult result = run_cupg(
+      {"sweep", "--lr", "0.01,0.03", "--gamma", "0.99,0.995", "--seeds", "4", "--no-stop-when-solved", "--steps", "3e6", "--run", "s"},
+      {.folder = folder.path(), .columns = 120});
+  EXPECT_EQ(result.status, 0) << result.out;
+  EXPECT_FALSE(cupg_test::find_matches(result.out, "[0-4]/4 points  \\S+[0-9.]+ (ms|s|min [0-9]+ s) left  [0-9]+/32 agents").empty())
+      << result.out;
+  EXPECT_FALSE(cupg_test::find_matches(result.out, "best [0-9.]+ \\(gamma 0\\.99[5]?, learning-rate 0\\.0[13]\\)").empty()) << result.out;
+}
+
 TEST(Sweep, TakesItsFileAndItsCommandLineAlike) {
   const TemporaryFolder folder;
   folder.write("s.toml", "steps = 1e5\nseeds = 5\n[sweep]\nlearning-rate = [0.003, 0.01, 0.03]\ngamma = [0.95, 0.99]\n");
