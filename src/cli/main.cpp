@@ -68,13 +68,12 @@ int run(int argc, const char* const* argv) {
 
 /// Several processes: rank 0 is the command, the others train for it.
 int run_as_rank(int argc, const char* const* argv) {
+  Ranks* ranks = nullptr;
   try {
-    Ranks::join();
+    ranks = &Ranks::join();
   } catch (const Error& e) {
     return fail(e.what(), status_of(e.kind()));
   }
-  Ranks* const ranks = Ranks::mine();
-  if (ranks == nullptr) return run(argc, argv);
   int status = kFinished;
   if (ranks->rank() == 0) {
     status = run(argc, argv);

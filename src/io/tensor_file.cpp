@@ -33,14 +33,18 @@ std::optional<std::vector<std::uint64_t>> whole_numbers(const Json& json) {
 std::uint64_t element_bytes(std::string_view dtype) { return dtype == "U8" ? 1 : dtype.ends_with("32") ? 4 : 8; }
 
 std::string encode_tensors(const std::vector<std::pair<std::string, std::string>>& metadata, const std::vector<TensorBytes>& tensors) {
-  nlohmann::ordered_json header;  // written in this order
-  for (const auto& [key, text] : metadata) header["__metadata__"][key] = text;
+  // in pieces: where there is no memory, a JSON object can be neither grown nor destroyed (nlohmann-json 3.11 terminates)
+  const auto quoted = [](const std::string& words) { return nlohmann::json(words).dump(); };
+  std::vector<std::string> members, pairs;
+  for (const auto& [key, words] : metadata) pairs.push_back(quoted(key) + ":" + quoted(words));
+  if (!pairs.empty()) members.push_back(fmt::format("\"__metadata__\":{{{}}}", fmt::join(pairs, ",")));
   std::uint64_t end = 0;
   for (const TensorBytes& t : tensors) {
-    header[t.name] = {{"dtype", t.dtype}, {"shape", t.shape}, {"data_offsets", {end, end + t.bytes.size()}}};
+    members.push_back(fmt::format("{}:{{\"dtype\":{},\"shape\":[{}],\"data_offsets\":[{},{}]}}", quoted(t.name), quoted(t.dtype),
+                                  fmt::join(t.shape, ","), end, end + t.bytes.size()));
     end += t.bytes.size();
   }
-  std::string text = header.dump();
+  std::string text = fmt::format("{{{}}}", fmt::join(members, ","));
   while (text.size() % 8 != 0) text += ' ';  // keeps the tensors aligned
 
   const std::uint64_t length = text.size();

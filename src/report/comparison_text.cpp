@@ -124,7 +124,7 @@ std::string difference_text(const Comparison& c, std::size_t i) {
   text += figure_line(fmt::format("P({} > {})", run.label, first.label).c_str(), described(d.probability, d, two_decimals));
   if (d.n_x > 1 && d.n_y > 1) {
     const std::string none = "not defined: neither has any spread";
-    text += figure_line("Welch's t-test", d.welch_p ? p_value(*d.welch_p) : none);
+    text += figure_line(d.paired ? "Welch's t (no pairs)" : "Welch's t-test", d.welch_p ? p_value(*d.welch_p) : none);
     text += figure_line("detectable", d.detectable_difference
                                           ? fmt::format("a difference of {} (80 % power at 5 %)", figures_of(c)(*d.detectable_difference))
                                           : none);

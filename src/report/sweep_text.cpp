@@ -56,9 +56,9 @@ std::string overlaps(const Sweep& s) {
   std::string same;
   for (std::size_t i = 1; i < reports.size(); ++i)
     if (overlap(reports[0].figure, reports[i].figure)) same += fmt::format("{}{}", same.empty() ? "" : ", ", i + 1);
-  if (!reports[0].figure.ci95_low) return "One seed has no interval: these seeds tell no points apart.\n";
+  if (!reports[0].figure.ci95_low) return "These seeds give no interval (a handful is too few), and tell no points apart.\n";
   if (same.empty()) return "The interval of 1 overlaps no other's.\n";
-  return fmt::format("The interval of 1 overlaps that of {}: these seeds do not tell them apart.\n", same);
+  return fmt::format("The interval of 1 overlaps that of {}: more seeds would narrow them.\n", same);
 }
 
 std::string sensitivity_text(const Sweep& s) {

@@ -87,7 +87,8 @@ std::string write_sweep(const SweepPlan& plan) {
   toml += "\n[sweep]\n";
   for (const SweepAxis& axis : plan.axes) toml += fmt::format("{} = \"{}\"\n", axis.option->name, axis_text(axis));
   for (const SweepOption& o : sweep_options())
-    if (const std::int64_t value = plan.settings.*o.field; value > 0) toml += fmt::format("{} = {}\n", o.name, value);
+    if (const std::int64_t value = plan.settings.*o.field; value > 0 || o.field == &SweepSettings::sweep_seed)
+      toml += fmt::format("{} = {}\n", o.name, value);
   return toml;
 }
 

@@ -141,6 +141,7 @@ std::string describe(const SweepPlan& plan, const SweepPoint& point) {
 /// Every point can be trained, and every axis matters somewhere.
 void check_points(const SweepPlan& plan) {
   std::vector<bool> matters(plan.axes.size());
+  std::vector<std::string> needs(plan.axes.size());
   for (const SweepPoint& point : sweep_points(plan)) {
     const Config config = config_of(plan, point);
     try {
@@ -148,12 +149,15 @@ void check_points(const SweepPlan& plan) {
     } catch (const Error& e) {
       throw Error(e.kind(), fmt::format("{} (at {})", e.what(), describe(plan, point)));
     }
-    for (std::size_t a = 0; a < plan.axes.size(); ++a) matters[a] = matters[a] || missing(*plan.axes[a].option, config).empty();
+    for (std::size_t a = 0; a < plan.axes.size(); ++a) {
+      const std::string_view lacks = missing(*plan.axes[a].option, config);
+      matters[a] = matters[a] || lacks.empty();
+      needs[a] = lacks;
+    }
   }
   for (std::size_t a = 0; a < plan.axes.size(); ++a)
     if (!matters[a])
-      refuse(fmt::format("{}: {} would have no effect; it needs {}", plan.axes[a].option->name, axis_text(plan.axes[a]),
-                         missing(*plan.axes[a].option, plan.config)));
+      refuse(fmt::format("{}: {} would have no effect; it needs {}", plan.axes[a].option->name, axis_text(plan.axes[a]), needs[a]));
 }
 
 }  // namespace
@@ -193,6 +197,8 @@ void finish_plan(SweepPlan& plan) {
   if (searches(plan.config)) refuse(fmt::format("algo: {}; expected one that learns by gradients, such as a2c", plan.config.algorithm));
   if (plan.axes.empty())
     refuse("sweep: no setting has more than one value; expected a list or a range, as in --lr 0.003,0.01 or --lr log:1e-4:1e-1");
+  if (plan.config.update_limit > 0)
+    refuse(fmt::format("updates: {}; expected 0 in a sweep, whose limit is steps", plan.config.update_limit));
   std::sort(plan.axes.begin(), plan.axes.end(), [](const SweepAxis& a, const SweepAxis& b) { return a.option < b.option; });
   SweepSettings& s = plan.settings;
   if (!is_drawn(plan) && s.points > 0) refuse(fmt::format("points: {} would have no effect; it needs a range, as log:1e-4:1e-1", s.points));
@@ -215,15 +221,23 @@ void finish_plan(SweepPlan& plan) {
   last.seeds += static_cast<int>(s.report_seeds);
   check_settings(last);
   check_points(plan);
-  s.report = std::min<std::int64_t>(s.report, static_cast<std::int64_t>(points));
+  const std::size_t count = sweep_points(plan).size();
+  s.report = std::min<std::int64_t>(s.report, static_cast<std::int64_t>(count));
+  if (s.halving > 0 && rung_steps(plan, count).size() == 1)
+    refuse(fmt::format("halving: {} would have no effect on {} points of which {} are reported; expected more points, or fewer reported",
+                       s.halving, count, s.report));
 }
 
 std::vector<SweepPoint> sweep_points(const SweepPlan& plan) {
   std::vector<SweepPoint> points;
   if (is_drawn(plan)) {
-    for (std::size_t i = 0; i < static_cast<std::size_t>(plan.settings.points); ++i) {
-      SweepPoint& point = points.emplace_back();
+    constexpr std::size_t kDraws = 20;  // for each point: then there are hardly more that differ
+    const auto wanted = static_cast<std::size_t>(plan.settings.points);
+    std::set<std::string> known;
+    for (std::size_t i = 0; points.size() < wanted && i < kDraws * wanted; ++i) {
+      SweepPoint point;
       for (std::size_t a = 0; a < plan.axes.size(); ++a) point.push_back(drawn_value(plan, a, i));
+      if (known.insert(describe(plan, point)).second) points.push_back(std::move(point));
     }
     return points;
   }

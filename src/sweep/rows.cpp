@@ -12,6 +12,8 @@
 namespace cupg {
 namespace {
 
+/// Of an agent; those of a million make no overflow.
+constexpr std::int64_t kMostSteps = std::int64_t{1} << 42;
 constexpr Outcome kOutcomes[] = {Outcome::solved, Outcome::finished, Outcome::diverged};
 
 bool ends_with_steps(const Config& c) {
@@ -31,7 +33,8 @@ std::string csv_field(const std::string& text) { return text.find(',') == std::s
 const SweepRow* SweepRows::find(int rung, int point, std::uint64_t seed) const {
   const auto at = rows_.find({rung, point, seed});
   if (at != rows_.end()) return &at->second;
-  if (rung == 0 || rung >= static_cast<int>(steps_.size()) || ends_with_steps(plan_.config)) return nullptr;
+  if (rung == 0 || rung >= static_cast<int>(steps_.size())) return nullptr;
+  if (ends_with_steps(config_of(plan_, points_[static_cast<std::size_t>(point)]))) return nullptr;
   const SweepRow* before = find(rung - 1, point, seed);
   const bool ended =
       before != nullptr && (before->outcome == Outcome::diverged || (before->outcome == Outcome::solved && plan_.config.stop_when_solved &&
@@ -96,14 +99,20 @@ std::size_t SweepRows::read(std::string_view csv, const std::string& source) {
     row.rung = fields[0] == "report" ? static_cast<int>(steps_.size()) : rung - 1;
     good = good && read_number(fields[3], row.point) && row.point >= 0 && row.point < static_cast<int>(points_.size());
     const std::string_view* f = fields.data() + 4 + axes;
-    good = good && read_number(f[0], row.seed);
+    const auto selecting = static_cast<std::uint64_t>(plan_.config.seeds),
+               reporting = static_cast<std::uint64_t>(plan_.settings.report_seeds);
+    const bool reports = row.rung >= static_cast<int>(steps_.size());
+    const std::uint64_t first = plan_.config.seed + (reports ? selecting : 0);
+    good = good && read_number(f[0], row.seed) && row.seed >= first && row.seed - first < (reports ? reporting : selecting);
     const auto outcome = std::find_if(std::begin(kOutcomes), std::end(kOutcomes), [&](Outcome o) { return outcome_name(o) == f[1]; });
     good = good && outcome != std::end(kOutcomes);
     if (good) row.outcome = *outcome;
     if (!f[3].empty()) good = good && read_number(f[3], row.solved_env_steps) && row.solved_env_steps > 0;
     double mean = 0;
     if (!f[4].empty()) good = good && read_number(f[4], mean) && std::isfinite(mean), row.final_return = mean;
-    good = good && read_number(f[5], row.env_steps) && row.env_steps >= 0 && row.env_steps <= std::int64_t{1} << 53;
+    good = good && read_number(f[5], row.env_steps) && row.env_steps >= 0 && row.env_steps <= kMostSteps;
+    good = good && row.solved_env_steps <= row.env_steps && (row.outcome != Outcome::solved || row.solved_env_steps > 0);
+    good = good && !rows_.contains({row.rung, row.point, row.seed});
     good = good && read_number(f[6], row.seconds) && row.seconds >= 0 && row.seconds < 1e9;
     if (!good || line(row) != text) fail(fmt::format("{}; expected a row of this sweep", in_quotes(whole)));
     add(row);

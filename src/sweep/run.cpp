@@ -111,7 +111,8 @@ class SweepLoop {
         if (hooks_.stop && hooks_.stop()) return false;
         begin += train_some(rung, {agents.begin() + static_cast<std::ptrdiff_t>(begin), agents.end()});
       }
-    return !(hooks_.stop && hooks_.stop());
+    const bool all = std::all_of(left_.begin(), left_.end(), [](const auto& left) { return left.second == 0; });
+    return all && !(hooks_.stop && hooks_.stop());
   }
 
   /// What its population has in common.

@@ -25,7 +25,7 @@ bool is_better(const Config& config, const SweepScore& a, const SweepScore& b);
 /// `steps`: the agents' limit.
 SweepScore score_of(const Config& config, std::int64_t steps, const std::vector<const SweepRow*>& agents);
 
-/// The same with intervals (percentile bootstrap over the agents), of agents that did not select.
+/// The same with intervals (bootstrap(): none of fewer than six agents), of agents that did not select.
 struct SweepReport {
   int point = 0;
   SweepScore score;

@@ -1,5 +1,6 @@
 // Confidence intervals of means and proportions.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -36,7 +37,7 @@ inline Interval proportion_interval(double hits, double n) {
   constexpr double z2 = kNormal975 * kNormal975;
   const double p = hits / n, center = (p + z2 / (2 * n)) / (1 + z2 / n);
   const double half = std::sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n);
-  return {p, center - half, center + half};
+  return {p, std::max(0.0, center - half), std::min(1.0, center + half)};  // 0 and 1 but for rounding
 }
 
 }  // namespace cupg

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <exception>
 #include <mutex>
@@ -30,6 +31,7 @@ enum Kind {
   kDismiss,   ///< to a rank: there will be no more
   kProgress,  ///< from a rank: a Progress
   kPoint,     ///< ... a SeededPoint
+  kEnded,     ///< ... a checkpoint of an agent that has ended
   kPart,      ///< ... a checkpoint of its agents
   kDone,      ///< ... the last one: they have ended
   kFailed,    ///< ... an Error instead
@@ -65,7 +67,8 @@ std::pair<nlohmann::json, std::string_view> head_and_bytes(std::string_view mess
 /// What rank 0 knows of the others.
 class Others {
  public:
-  Others(Ranks& ranks, Records& records, const TrainHooks& hooks) : ranks_(ranks), records_(records), hooks_(hooks) {
+  Others(Ranks& ranks, Records& records, const TrainHooks& hooks, std::int64_t limit)
+      : ranks_(ranks), records_(records), hooks_(hooks), limit_(limit) {
     progress_.resize(static_cast<std::size_t>(ranks.size()));
     done_.assign(static_cast<std::size_t>(ranks.size()), false);
     done_[0] = true;
@@ -84,6 +87,7 @@ class Others {
         } catch (...) {
           const std::lock_guard lock(mutex_);
           if (!failure_) failure_ = std::current_exception();
+          failed_ = true;
         }
       }
     });
@@ -155,15 +159,18 @@ class Others {
         hooks_.point(seed, point);
         return;
       }
+      case kEnded:
       case kPart: return add(m.bytes);
       case kDone: {
         const auto [head, bytes] = head_and_bytes(m.bytes);
         threads_ += head.at("threads").get<int>();
         if (!bytes.empty()) add(bytes);
         done_[static_cast<std::size_t>(m.from)] = true;
+        // what interrupts one of the ranks interrupts the command
+        if (head.at("stopped").get<bool>() && !(hooks_.stop && hooks_.stop())) std::raise(SIGTERM);
         return;
       }
-      default: failed_ = true; throw Error(static_cast<ErrorKind>(m.bytes.at(0)), fmt::format("rank {}: {}", m.from, m.bytes.substr(1)));
+      default: throw Error(static_cast<ErrorKind>(m.bytes.at(0)), fmt::format("rank {}: {}", m.from, m.bytes.substr(1)));
     }
   }
 
@@ -193,13 +200,10 @@ class Others {
     hooks_.progress(all);
   }
 
- public:
-  std::int64_t limit_ = 0;  ///< config.steps * config.seeds
-
- private:
   Ranks& ranks_;
   Records& records_;
   const TrainHooks& hooks_;
+  const std::int64_t limit_;  ///< environment steps of all agents at most
   std::mutex mutex_;
   std::vector<Progress> progress_;  ///< [ranks] the last that each told
   std::vector<bool> done_;          ///< [ranks]
@@ -228,13 +232,17 @@ void work(Ranks& ranks, std::string_view message, const std::function<bool()>& s
   if (head.at("progress").get<bool>()) hooks.progress = [&](const Progress& p) { tell(kProgress, bytes_of(p)); };
   if (head.at("points").get<bool>())
     hooks.point = [&](std::uint64_t seed, const CurvePoint& point) { tell(kPoint, bytes_of(SeededPoint{seed, point})); };
+  if (head.at("agents").get<bool>())
+    hooks.agent = [&](int number, const AgentResult& agent) {
+      tell(kEnded, encode_checkpoint(job.config, 0, {{number, AgentRecord{{}, agent}}}));
+    };
   if (head.at("checkpoints").get<bool>()) {
     hooks.checkpoint_seconds = head.at("checkpoint_seconds").get<double>();
     hooks.checkpoint = [&](const std::string& part) { tell(kPart, part); };
   }
   Records records(job.config, std::move(job.records), job.seconds, head.at("numbers").get<std::vector<int>>());
   const TrainResult result = train_records(job.config, records, hooks);
-  tell(kDone, with_head({{"threads", result.threads}}, result.checkpoint));
+  tell(kDone, with_head({{"threads", result.threads}, {"stopped", stop()}}, result.checkpoint));
 }
 
 }  // namespace
@@ -259,6 +267,7 @@ TrainResult train_over_ranks(Ranks& ranks, const Config& config, std::map<int, A
                                  {"initial_return", hooks.initial_return},
                                  {"progress", hooks.progress != nullptr},
                                  {"points", hooks.point != nullptr},
+                                 {"agents", hooks.agent != nullptr},
                                  {"checkpoints", hooks.checkpoint != nullptr},
                                  {"checkpoint_seconds", hooks.checkpoint_seconds},
                                  {"numbers", its}};
@@ -267,8 +276,7 @@ TrainResult train_over_ranks(Ranks& ranks, const Config& config, std::map<int, A
   }
 
   Records records(config, std::move(begun), seconds, std::move(own));
-  Others others(ranks, records, hooks);
-  others.limit_ = config.steps * config.seeds;
+  Others others(ranks, records, hooks, config.steps * config.seeds);
   others.listen();
   TrainResult result = train_records(config, records, others.own_hooks(), [&] { others.gather(); });
   result.threads += others.threads();

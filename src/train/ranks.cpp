@@ -2,11 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <memory>
-#include <thread>
 
 #include "cupg/error.hpp"
 #include "src/engine/plugin.hpp"
@@ -23,7 +20,7 @@ bool Ranks::started() {
   return size != nullptr ? std::string_view(size) != "1" : std::getenv("PMIX_RANK") != nullptr;
 }
 
-void Ranks::join() {
+Ranks& Ranks::join() {
   const Plugin library =
       open_plugin({.file = "libcupg_mpi.so",
                    .needed = "several processes",
@@ -36,6 +33,7 @@ void Ranks::join() {
   joined.reset(new Ranks(*table));
   if (const char* const problem = table->join(&joined->rank_, &joined->size_); problem != nullptr)
     throw Error(ErrorKind::runtime, fmt::format("ranks: {}", problem));
+  return *joined;
 }
 
 Ranks* Ranks::mine() { return joined != nullptr && joined->size() > 1 ? joined.get() : nullptr; }
@@ -53,15 +51,6 @@ std::optional<Ranks::Message> Ranks::receive() {
   m.bytes.resize(count);
   plugin_.receive(m.from, m.bytes.data(), count);
   return m;
-}
-
-/// A library that waits by itself keeps a processor busy.
-Ranks::Message Ranks::wait() {
-  using namespace std::chrono_literals;
-  for (auto pause = 10us;; pause = std::min<std::chrono::microseconds>(2 * pause, 1ms)) {
-    if (std::optional<Message> m = receive()) return std::move(*m);
-    std::this_thread::sleep_for(pause);
-  }
 }
 
 }  // namespace cupg

@@ -20,7 +20,7 @@ class Ranks {
   /// Whether a launcher (mpirun, srun) has started this process as one of several.
   static bool started();
   /// Meets the others. Throws Error: missing where libcupg_mpi.so cannot be opened, runtime where they cannot be met.
-  static void join();
+  static Ranks& join();
   /// null: this process is alone.
   static Ranks* mine();
 
@@ -29,8 +29,6 @@ class Ranks {
   void send(int to, int kind, std::string_view bytes);
   /// The next message that has come.
   std::optional<Message> receive();
-  /// ... waits for it.
-  Message wait();
 
   /// The others have work that they have not told the end of.
   bool busy = false;

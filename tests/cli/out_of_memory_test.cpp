@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 
 #include "tests/cli/child_process.hpp"
@@ -43,14 +44,17 @@ class OutOfMemory : public testing::TestWithParam<std::vector<std::string>> {
     }
     return high;
   }
+  /// The heap's limits with which constants of the C++ library and of CLI11 cannot be made: the command has not begun then.
+  bool before_main(long bytes) const { return with_heap({"--version"}, bytes).status == 128 + SIGABRT; }
   /// Returns how many of the limits were too little.
   template <class Run>
-  static int expect_one_line(Run run, long low, long high, int limits) {
+  int expect_one_line(Run run, long low, long high, int limits) const {
     int failed = 0;
     for (int i = 0; i <= limits; ++i) {
       const long limit = low + (high - low) / limits * i;
       const auto result = run(limit);
       if (result.status == 0) continue;
+      if (result.status == 128 + SIGABRT && before_main(limit)) continue;
       ++failed;
       EXPECT_TRUE(result.status == 1 || result.status == 2) << limit << " bytes: status " << result.status << ": " << result.err;
       EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << limit << " bytes: " << result.err;

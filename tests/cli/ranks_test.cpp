@@ -135,6 +135,33 @@ TEST(Ranks, ARunThatWasInterruptedEndsAsOneThatWasNot) {
     EXPECT_TRUE(folder.read("one/" + name) == folder.read("r/" + name)) << name;
 }
 
+TEST(Ranks, SweepAsOneProcessDoes) {
+  const TemporaryFolder folder;
+  const Words sweep{"sweep", "--lr", "0.003,0.01,0.03", "--hidden", "8/16", "--seeds", "3", "--steps", "1e5", "--threads", "1", "--run"};
+  ASSERT_EQ(run_cupg(sweep + Words{"one"}, {.folder = folder.path()}).status, 0);
+  const auto result = mpirun(folder, Words{"-n", "2", CUPG_BINARY} + sweep + Words{"r"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const auto timeless = [&](const std::string& run) {
+    return cupg_test::replace_matches(folder.read(run + "/agents.csv"), ",[0-9.]+\n", "\n");
+  };
+  EXPECT_EQ(timeless("one"), timeless("r"));
+  for (const char* const file : {"/points.csv", "/heatmap.svg"})
+    EXPECT_TRUE(folder.read(std::string("one") + file) == folder.read(std::string("r") + file));
+}
+
+/// Whoever is told to stop: the command stops, and says so.
+TEST(Ranks, OneThatIsInterruptedInterruptsTheCommand) {
+  const TemporaryFolder folder;
+  const std::string script = "if [ $OMPI_COMM_WORLD_RANK = 1 ]; then \"$@\" & sleep 1.5; kill -TERM $!; wait $!; else exec \"$@\"; fi";
+  for (const Words& words :
+       {Words{"train", "--seeds", "7", "--steps", "1e9", "--no-stop-when-solved", "--threads", "1", "--run", "r"},
+        Words{"sweep", "--lr", "0.003,0.01,0.03", "--seeds", "9", "--steps", "1e9", "--no-stop-when-solved", "--run", "s"}}) {
+    const auto result = mpirun(folder, Words{"-q", "-n", "2", "sh", "-c", script, "sh", CUPG_BINARY} + words);
+    EXPECT_EQ(result.status, 130) << result.out << result.err;
+    EXPECT_NE(result.err.find("cupg: interrupted"), std::string::npos) << result.err;
+  }
+}
+
 TEST(Ranks, SayOnceWhatIsWrong) {
   const TemporaryFolder folder;
   const auto unknown = mpirun(folder, {"-q", "-n", "2", CUPG_BINARY, "train", "--seedz", "3"});

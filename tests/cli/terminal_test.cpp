@@ -112,7 +112,7 @@ TEST(Progress, IsALineThatIsWrittenOver) {
     const std::string begin = columns < 100 ? " +[0-9]+ %" : "[\u2588\u2591]+  +[0-9]+ %";
     EXPECT_TRUE(cupg_test::matches(last, begin + ".*")) << last;
     EXPECT_EQ(last.find("return ") != std::string::npos, columns >= 20) << last;
-    EXPECT_EQ(last.find("solved 0/3") != std::string::npos, columns >= 40) << last;
+    EXPECT_EQ(last.find("solved ") != std::string::npos, columns >= 40) << last;
     EXPECT_EQ(last.find(" steps/s") != std::string::npos, columns >= 80) << last;
     EXPECT_EQ(last.find(" left") != std::string::npos, columns >= 80) << last;
     EXPECT_EQ(last.find(" running") != std::string::npos, columns >= 200) << last;

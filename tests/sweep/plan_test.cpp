@@ -112,6 +112,17 @@ TEST(SweepPlan, DrawsFromItsRangesByItsSeed) {
   EXPECT_NE(texts(plan), drawn);
 }
 
+TEST(SweepPlan, DrawsNoPointTwice) {
+  SweepPlan few = plan_of({axis("horizon", "uniform:8:12")});
+  few.settings.points = 20;
+  few.settings.report = 9;
+  finish_plan(few);
+  std::vector<std::string> drawn = texts(few);
+  std::sort(drawn.begin(), drawn.end());
+  EXPECT_EQ(drawn, (std::vector<std::string>{"10", "11", "12", "8", "9"}));
+  EXPECT_EQ(few.settings.report, 5);
+}
+
 TEST(SweepPlan, IsRefusedInALineThatSaysWhy) {
   const auto refusal = [](SweepPlan plan) { return message_of([&] { finish_plan(plan); }); };
   EXPECT_EQ(refusal(plan_of({})),
@@ -126,6 +137,15 @@ TEST(SweepPlan, IsRefusedInALineThatSaysWhy) {
   SweepPlan points = plan_of({axis("gamma", "0.9,1")});
   points.settings.points = 3;
   EXPECT_EQ(refusal(points), "points: 3 would have no effect; it needs a range, as log:1e-4:1e-1");
+  EXPECT_EQ(refusal(plan_of({axis("optimizer", "sgd,rmsprop"), axis("beta1", "0.8,0.9")})),
+            "beta1: 0.8,0.9 would have no effect; it needs optimizer = adam");
+  SweepPlan updates = plan_of({axis("gamma", "0.9,1")});
+  updates.config.update_limit = 5;
+  EXPECT_EQ(refusal(updates), "updates: 5; expected 0 in a sweep, whose limit is steps");
+  SweepPlan halved = plan_of({axis("gamma", "0.9,0.95,1")});
+  halved.settings.halving = 3;
+  EXPECT_EQ(refusal(halved),
+            "halving: 3 would have no effect on 3 points of which 3 are reported; expected more points, or fewer reported");
   SweepPlan climbing = plan_of({axis("noise", "0.1,0.2")});
   climbing.config.algorithm = "hill-climbing";
   EXPECT_EQ(refusal(climbing), "algo: hill-climbing; expected one that learns by gradients, such as a2c");

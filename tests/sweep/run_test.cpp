@@ -167,6 +167,14 @@ TEST(SweepRows, KnowWhoHasEndedBeforeItsRungDid) {
   EXPECT_FALSE(is_known(late, as_it_is)) << "looked at for its limit alone";
   EXPECT_FALSE(is_known(early, [](Config& c) { c.stop_when_solved = false; }));
   EXPECT_FALSE(is_known(early, [](Config& c) { c.optimizer.schedule = Schedule::linear; })) << "which ends with the steps";
+  SweepPlan schedules = plan_of({{"learning-rate", "0.01,0.02,0.03,0.04,0.05"}, {"schedule", "constant,linear"}});
+  schedules.settings.halving = 3;
+  Swept s(schedules);
+  ASSERT_GT(rung_steps(s.plan, s.points.size()).size(), 1u);
+  for (const int point : {0, 1}) {
+    s.rows.add({0, point, 4, Outcome::solved, 768, 490, 768, 1});
+    EXPECT_EQ(s.rows.find(1, point, 4) != nullptr, point == 0) << "where the point's own schedule is linear, not";
+  }
 }
 
 TEST(SweepRows, AreReadAsTheyWereWritten) {
@@ -184,18 +192,24 @@ TEST(SweepRows, AreReadAsTheyWereWritten) {
 }
 
 TEST(SweepRows, OfAnotherSweepAreRefused) {
-  Swept s(plan_of({{"learning-rate", "0.003,0.01"}}));
-  const auto refusal = [&](const std::string& csv) { return message_of([&] { s.rows.read(csv, "a.csv"); }); };
+  const Swept s(plan_of({{"learning-rate", "0.003,0.01"}}));
+  const auto refusal = [](const std::string& csv) {
+    Swept fresh(plan_of({{"learning-rate", "0.003,0.01"}}));
+    return message_of([&] { fresh.rows.read(csv, "a.csv"); });
+  };
   EXPECT_TRUE(refusal("phase,rung\n").starts_with("a.csv:1: \"phase,rung\"; expected the heading")) << refusal("phase,rung\n");
   const std::string good = s.rows.line({0, 1, 4, Outcome::solved, 768, 499.25, 768, 0.125});
   EXPECT_EQ(refusal(s.rows.heading() + good), "");
-  for (const auto& [from, to] : {std::pair("0.01", "0.02"), std::pair("select,1", "select,2"), std::pair("60000", "50000"),
-                                 std::pair(",1,0.01", ",9,0.01"), std::pair("solved", "stopped"), std::pair("499.25", "nan"),
-                                 std::pair("768,499", "-1,499"), std::pair(",0.125", ",0.1250"), std::pair("solved,1", "solved,0")}) {
+  for (const auto& [from, to] :
+       {std::pair("0.01", "0.02"), std::pair("select,1", "select,2"), std::pair("60000", "50000"), std::pair(",1,0.01", ",9,0.01"),
+        std::pair("solved", "stopped"), std::pair("499.25", "nan"), std::pair("768,499", "-1,499"), std::pair(",0.125", ",0.1250"),
+        std::pair("solved,1", "solved,0"), std::pair("0.01,4", "0.01,6"), std::pair("0.01,4", "0.01,2"), std::pair("1,768,", "1,769,"),
+        std::pair("768,0.125", "4398046511105,0.125"), std::pair("1,768,499", "0,,499")}) {
     std::string bad = good;
     bad.replace(bad.find(from), std::string(from).size(), to);
     EXPECT_TRUE(refusal(s.rows.heading() + bad).starts_with("a.csv:2: ")) << bad;
   }
+  EXPECT_TRUE(refusal(s.rows.heading() + good + good).starts_with("a.csv:3: ")) << "each once";
   EXPECT_EQ(refusal(s.rows.heading() + "a,b\n"), "a.csv:2: 2 fields; expected 12, as the heading has");
 }
 
