@@ -150,8 +150,8 @@ TEST(Coverage, OfTheInterquartileMean) {
   for (const auto& [name, quantiles] :
        std::vector<std::pair<const char*, Quantiles>>{{"30 % at the cap", capped(0.3)}, {"60 % at the cap", capped(0.6)}}) {
     const double truth = mean(grid(quantiles, 0.25, 0.75, 1'000'000));
-    const auto simulate = [&](int n, Random& random) {
-      const std::vector<double> x = draw(quantiles, n, random);
+    const auto simulate = [&, &of = quantiles](int n, Random& random) {
+      const std::vector<double> x = draw(of, n, random);
       std::vector<double> resampled;
       const Estimate e = bootstrap(x, [&](std::span<const double> sorted) { return resampled.emplace_back(interquartile_mean(sorted)); });
       const Ends plain = e.ci95_low ? Ends{quantile(resampled, 0.025), quantile(resampled, 0.975)} : Ends{};
@@ -232,25 +232,25 @@ TEST(Coverage, OfTheDifferenceOfTwoGroups) {
     double shared;  ///< correlation, on the normal scale, of agents with one seed
     bool skewed;    ///< so much that no interval of a mean of few holds
   };
-  for (const auto& [name, x, y, shared, skewed] :
+  for (const Pair& p :
        {Pair{"30 %, 60 % at the cap", capped(0.3), capped(0.6), 0, false}, Pair{"the same, pairs", capped(0.3), capped(0.6), 0.5, false},
         Pair{"60 % at the cap, none", capped(0.6), close_by, 0, true}}) {
     constexpr int kPoints = 20'000;
-    const std::vector<double> all_x = grid(x, 0, 1, kPoints), all_y = grid(y, 0, 1, kPoints);
+    const std::vector<double> all_x = grid(p.x, 0, 1, kPoints), all_y = grid(p.y, 0, 1, kPoints);
     const double difference = mean(all_x) - mean(all_y), probability = *compare_groups(all_x, all_y, false).probability.value;
     const auto simulate = [&](int n, Random& random) {
       std::vector<double> drawn_x, drawn_y;
       for (int i = 0; i < n; ++i) {
-        const double a = normal(uniform(random)), b = shared * a + std::sqrt(1 - shared * shared) * normal(uniform(random));
-        drawn_x.push_back(x(std::erfc(-a / std::sqrt(2)) / 2));
-        drawn_y.push_back(y(std::erfc(-b / std::sqrt(2)) / 2));
+        const double a = normal(uniform(random)), b = p.shared * a + std::sqrt(1 - p.shared * p.shared) * normal(uniform(random));
+        drawn_x.push_back(p.x(std::erfc(-a / std::sqrt(2)) / 2));
+        drawn_y.push_back(p.y(std::erfc(-b / std::sqrt(2)) / 2));
       }
-      const GroupDifference d = compare_groups(drawn_x, drawn_y, shared > 0);
+      const GroupDifference d = compare_groups(drawn_x, drawn_y, p.shared > 0);
       return std::vector<Held>{holds(difference, ends(d.difference)), holds(probability, ends(d.probability))};
     };
-    const auto have = rows({fmt::format("mean difference: {}", name), fmt::format("P(B > A): {}", name)}, simulate);
-    if (!skewed) expect_coverage(have[0], 0.935, 0.965);
-    expect_coverage(have[1], 0.94, shared > 0 ? 0.99 : 0.97);
+    const auto have = rows({fmt::format("mean difference: {}", p.name), fmt::format("P(B > A): {}", p.name)}, simulate);
+    if (!p.skewed) expect_coverage(have[0], 0.935, 0.965);
+    expect_coverage(have[1], 0.94, p.shared > 0 ? 0.99 : 0.97);
   }
 }
 
