@@ -26,16 +26,15 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-enum Kind {
-  kJob,       ///< to a rank: agents to train
-  kDismiss,   ///< to a rank: there will be no more
-  kProgress,  ///< from a rank: a Progress
-  kPoint,     ///< ... a SeededPoint
-  kEnded,     ///< ... a checkpoint of an agent that has ended
-  kPart,      ///< ... a checkpoint of its agents
-  kDone,      ///< ... the last one: they have ended
-  kFailed,    ///< ... an Error instead
-};
+// Kinds of messages.
+constexpr int kJob = 0;       ///< to a rank: agents to train
+constexpr int kDismiss = 1;   ///< to a rank: there will be no more
+constexpr int kProgress = 2;  ///< from a rank: a Progress
+constexpr int kPoint = 3;     ///< ... a SeededPoint
+constexpr int kEnded = 4;     ///< ... a checkpoint of an agent that has ended
+constexpr int kPart = 5;      ///< ... a checkpoint of its agents
+constexpr int kDone = 6;      ///< ... the last one: they have ended
+constexpr int kFailed = 7;    ///< ... an Error instead
 
 /// All ranks run one build: what has no pointers goes as it lies in memory.
 template <class T>
