@@ -36,7 +36,7 @@ std::optional<ToleranceRanks> tolerance_ranks(int n) {
   return ToleranceRanks{low, n + 1 - (k - low)};
 }
 
-ToleranceInterval tolerance_interval(std::vector<double> values) { return between(values, values); }
+ToleranceInterval tolerance_interval(const std::vector<double>& values) { return between(values, values); }
 
 ToleranceInterval tolerance_interval(const std::vector<Duration>& durations) {
   std::vector<double> earliest, latest;

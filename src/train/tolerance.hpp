@@ -20,7 +20,7 @@ struct ToleranceRanks {
 /// Nothing below kToleranceAgents.
 std::optional<ToleranceRanks> tolerance_ranks(int n);
 
-ToleranceInterval tolerance_interval(std::vector<double> values);
+ToleranceInterval tolerance_interval(const std::vector<double>& values);
 /// Of the times of the event. The lower end takes the censored ones to have had it at once, the upper end never.
 ToleranceInterval tolerance_interval(const std::vector<Duration>& durations);
 

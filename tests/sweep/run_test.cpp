@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <set>
 
 #include "src/sweep/file.hpp"
@@ -37,9 +38,10 @@ struct Swept {
 
   explicit Swept(SweepPlan p) : plan(std::move(p)) {}
   void run(std::size_t stop_after = 1'000'000) {
+    std::atomic<std::size_t> count{told.size()};  // whether to stop is asked by all threads
     result = run_sweep(
         plan, points, rows,
-        {.row = [&](const SweepRow& row) { told.push_back(row); }, .progress = {}, .stop = [&] { return told.size() >= stop_after; }});
+        {.row = [&](const SweepRow& row) { told.push_back(row), ++count; }, .progress = {}, .stop = [&] { return count >= stop_after; }});
   }
 };
 
