@@ -94,7 +94,7 @@ Arguments parse_resume(const CommandHelp& help, const CommandLine& line) {
                  .standard = "as before"},
                 steps);
   TellingOptions telling(parser, a);
-  ConfigArguments machine(parser, {}, {"device", "isa", "math", "threads"});
+  ConfigArguments machine(parser, {}, {kMachineOptions.begin(), kMachineOptions.end()});
   parser.command().settings = "--device, --isa, --math and --threads are those of cupg train, and as before where they are not given.";
   if (parser.parse(line)) return Text{parser.help()};
   if (run.empty()) refuse("RUN: missing; expected a run folder, as in cupg resume runs/CartPole-v1-a2c-seed1");
@@ -166,7 +166,7 @@ Arguments parse_verify(const CommandHelp& help, const CommandLine& line) {
   parser.argument({.name = "RUN", .help = "the folder of a finished run", .takes = Takes::folder, .required = true}, run);
   parser.flag("quiet", "no progress", a.quiet);
   parser.flag("json", kJson, a.json);
-  ConfigArguments machine(parser, {}, {"device", "isa", "math", "threads"});
+  ConfigArguments machine(parser, {}, {kMachineOptions.begin(), kMachineOptions.end()});
   parser.command().settings = "--device, --isa, --math and --threads are those of cupg train, and the run's where they are not given.";
   if (parser.parse(line)) return Text{parser.help()};
   if (run.empty()) refuse("RUN: missing; expected a run folder, as in cupg verify runs/CartPole-v1-a2c-seed1");
@@ -286,10 +286,9 @@ void refuse_idle(const SweepArguments& a) {
   const std::vector<SweepPoint> points = sweep_points(a.plan);
   for (const GivenSetting& g : a.given) {
     const Option* option = find_option(g.name);
-    const auto has_effect = [&](const SweepPoint& point) { return missing(*option, config_of(a.plan, point)).empty(); };
-    if (option != nullptr && std::none_of(points.begin(), points.end(), has_effect))
-      refuse(fmt::format("{}: {} would have no effect; it needs {}", g.name, text_value(*option, a.plan.config),
-                         missing(*option, a.plan.config)));
+    if (option == nullptr) continue;
+    if (const std::string_view needs = missing(*option, a.plan, points); !needs.empty())
+      refuse(fmt::format("{}: {} would have no effect; it needs {}", g.name, text_value(*option, a.plan.config), needs));
   }
 }
 
@@ -333,9 +332,8 @@ Arguments parse_sweep(const CommandHelp& help, const CommandLine& line) {
   if (a.run) refuse("run: contradicts resume; expected one of the two");
   for (const auto& [name, text] : own)
     if (!text.empty()) refuse(fmt::format("{}: {} would have no effect; the sweep that goes on has its own", name, one_line(text)));
-  const std::vector<std::string_view> machine{"device", "isa", "math", "threads"};
   for (const GivenSetting& g : a.given)
-    if (std::find(machine.begin(), machine.end(), g.name) == machine.end())
+    if (std::find(kMachineOptions.begin(), kMachineOptions.end(), g.name) == kMachineOptions.end())
       refuse(fmt::format("{}: would have no effect; of settings, a sweep that goes on takes device, isa, math and threads", g.name));
   a.machine = a.plan.config;
   return a;
@@ -481,6 +479,13 @@ std::vector<Command> describe_commands() {
     kParsers[i](command_help()[i], line);
   }
   return commands;
+}
+
+void take_given(Config& config, const std::vector<GivenSetting>& given, const Config& from) {
+  for (const GivenSetting& g : given) {
+    const Option& option = *find_option(g.name);
+    option.set(config, option.get(from));
+  }
 }
 
 Arguments parse_arguments(int argc, const char* const* argv, Notes& notes) {

@@ -143,5 +143,7 @@ using Arguments =
 /// Throws Error (usage, or missing for a device) for whatever is wrong. `notes`: names that were taken for ours, to be told.
 Arguments parse_arguments(int argc, const char* const* argv, Notes& notes);
 std::vector<Command> describe_commands();
+/// The settings that were given, from the configuration into which they were read.
+void take_given(Config& config, const std::vector<GivenSetting>& given, const Config& from);
 
 }  // namespace cupg::cli

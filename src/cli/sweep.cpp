@@ -76,10 +76,7 @@ std::optional<SweepResult> train_with_progress(const SweepPlan& plan, const std:
 std::unique_ptr<SweepFolder> open_folder(const SweepArguments& arguments, SweepPlan& plan) {
   if (!arguments.resume) return std::make_unique<SweepFolder>(arguments.run, plan);
   auto folder = std::make_unique<SweepFolder>(*arguments.resume, plan);
-  for (const GivenSetting& g : arguments.given) {
-    const Option& option = *find_option(g.name);
-    option.set(plan.config, option.get(arguments.machine));
-  }
+  take_given(plan.config, arguments.given, arguments.machine);
   finish_plan(plan);
   return folder;
 }

@@ -165,10 +165,7 @@ int run_resume(const ResumeArguments& arguments) {
   Checkpoint kept = decode_checkpoint(bytes, (arguments.run / "checkpoint.safetensors").string());
   bytes = {};
   Config config = kept.config;
-  for (const GivenSetting& g : arguments.given) {
-    const Option& option = *find_option(g.name);
-    option.set(config, option.get(arguments.machine));
-  }
+  take_given(config, arguments.given, arguments.machine);
   if (arguments.steps) config.steps = *arguments.steps;
   check(config);
   std::error_code failed;

@@ -46,7 +46,7 @@ int run_verify(const VerifyArguments& arguments) {
   std::vector<std::string> wrong;
   if (text_sha256(read_file(arguments.run / "config.toml", kMostConfigBytes)) != receipt.config_sha256)
     wrong.emplace_back("config.toml is not the one of the receipt");
-  for (const GivenSetting& g : arguments.given) find_option(g.name)->set(config, find_option(g.name)->get(arguments.machine));
+  take_given(config, arguments.given, arguments.machine);
 
   std::vector<Retrained> agents;
   for (const Receipt::Agent& a : receipt.agents) {

@@ -21,10 +21,6 @@ void Crew::lead(const std::function<void()>& f) {
     ~Lead() { crew.open_ = crew.leading_ = false; }
   };
   open_ = true;
-  if (team_.size() == 1) {
-    const Lead lead(*this);
-    return f();
-  }
   team_.run([&](int member) {
     if (member == 0) {
       const Lead lead(*this);

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -44,6 +45,9 @@ struct Option {
   bool (*applies)(const Config&) = nullptr;  ///< where the setting has an effect; nullptr: wherever its group has one
   std::string_view needs = {};               ///< what makes it apply, for example "optimizer = adam"
 };
+
+/// Settings that change the speed and no bit.
+inline constexpr std::array<std::string_view, 4> kMachineOptions{"device", "isa", "math", "threads"};
 
 /// The table, in the order in which settings are applied, listed and written.
 std::span<const Option> options();

@@ -32,9 +32,6 @@ Json settings_json(const Sweep& s, int point) {
 Json report_json(const Sweep& s, std::size_t i) {
   const std::vector<SweepReport>& all = s.result.reports;
   const SweepReport& r = all[i];
-  Json overlaps = Json::array();
-  for (std::size_t k = 0; k < all.size(); ++k)
-    if (k != i && overlap(r.figure, all[k].figure)) overlaps.push_back(k + 1);
   return {{"rank", i + 1},
           {"point", r.point},
           {"settings", settings_json(s, r.point)},
@@ -48,14 +45,14 @@ Json report_json(const Sweep& s, std::size_t i) {
           {"iqm", number(r.mean_return.value)},
           {"iqm_ci95", json_interval(r.mean_return)},
           {"selected_by", json_number(s.result.rungs.back().scores[i].figure)},
-          {"overlaps", std::move(overlaps)}};
+          {"overlaps", overlapping(all, i)}};
 }
 
 }  // namespace
 
 Json sweep_json(const Sweep& s) {
   const SweepSettings& settings = s.plan.settings;
-  const std::uint64_t first = s.config().seed + static_cast<std::uint64_t>(s.config().seeds);
+  const std::uint64_t first = s.plan.reporting_seed();
   Json axes = Json::object(), rungs = Json::array(), reported = Json::array(), sensitive;
   for (const SweepAxis& axis : s.plan.axes) axes[std::string(axis.option->name)] = axis_text(axis);
   for (const SweepRung& rung : s.result.rungs) rungs.push_back({{"points", rung.points.size()}, {"steps", rung.steps}});

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -20,17 +21,16 @@ std::string seeds_text(std::uint64_t first, std::int64_t count) {
   return count == 1 ? fmt::format("seed {}", first) : fmt::format("seeds {} to {}", first, first + static_cast<std::uint64_t>(count - 1));
 }
 std::string selecting_seeds(const SweepPlan& plan) { return seeds_text(plan.config.seed, plan.config.seeds); }
-std::string reporting_seeds(const SweepPlan& plan) {
-  return seeds_text(plan.config.seed + static_cast<std::uint64_t>(plan.config.seeds), plan.settings.report_seeds);
-}
+std::string reporting_seeds(const SweepPlan& plan) { return seeds_text(plan.reporting_seed(), plan.settings.report_seeds); }
 
-const char* figure_name(const Config& config) { return by_steps(config) ? "steps to solve" : "return (IQM)"; }
+const char* figure_name(bool steps) { return steps ? "steps to solve" : "return (IQM)"; }
+std::string figure_text(bool steps, double figure) { return steps ? format_count(std::llround(figure)) : fmt::format("{:.1f}", figure); }
 
 std::string ranked_table(const Sweep& s, int columns) {
   const auto figure = [&](double x) { return sweep_figure(s.config(), x); };
   std::vector<std::vector<std::string>> rows{{""}};
   for (const SweepAxis& axis : s.plan.axes) rows[0].emplace_back(axis.option->name);
-  rows[0].insert(rows[0].end(), {figure_name(s.config()), "solved"});
+  rows[0].insert(rows[0].end(), {figure_name(by_steps(s.config())), "solved"});
   if (by_steps(s.config())) rows[0].emplace_back("median");
   rows[0].emplace_back("overlaps");
   const std::vector<SweepReport>& reports = s.result.reports;
@@ -42,10 +42,8 @@ std::string ranked_table(const Sweep& s, int columns) {
     row.push_back(estimate_cell(r.figure, figure, "-"));
     row.push_back(percent(r.solved.value.value_or(0)));
     if (by_steps(s.config())) row.push_back(r.median_steps.value ? figure(*r.median_steps.value) : "-");
-    std::string others;
-    for (std::size_t k = 0; k < reports.size(); ++k)
-      if (k != i && overlap(r.figure, reports[k].figure)) others += fmt::format("{}{}", others.empty() ? "" : ",", k + 1);
-    row.push_back(others.empty() ? "none" : others);
+    const std::vector<std::size_t> others = overlapping(reports, i);
+    row.push_back(others.empty() ? "none" : fmt::format("{}", fmt::join(others, ",")));
   }
   return text_table(rows, columns);
 }
@@ -53,12 +51,10 @@ std::string ranked_table(const Sweep& s, int columns) {
 std::string overlaps(const Sweep& s) {
   const std::vector<SweepReport>& reports = s.result.reports;
   if (reports.size() < 2) return "";
-  std::string same;
-  for (std::size_t i = 1; i < reports.size(); ++i)
-    if (overlap(reports[0].figure, reports[i].figure)) same += fmt::format("{}{}", same.empty() ? "" : ", ", i + 1);
+  const std::vector<std::size_t> others = overlapping(reports, 0);
   if (!reports[0].figure.ci95_low) return "These seeds give no interval (a handful is too few), and tell no points apart.\n";
-  if (same.empty()) return "The interval of 1 overlaps no other's.\n";
-  return fmt::format("The interval of 1 overlaps that of {}: more seeds would narrow them.\n", same);
+  if (others.empty()) return "The interval of 1 overlaps no other's.\n";
+  return fmt::format("The interval of 1 overlaps that of {}: more seeds would narrow them.\n", fmt::join(others, ", "));
 }
 
 std::string sensitivity_text(const Sweep& s) {
@@ -193,7 +189,7 @@ std::string marginals(const Sweep& s, const SweepStyle& style) {
 
 SweepDrawing::SweepDrawing(const Sweep& s)
     : steps(by_steps(s.config()) && s.result.rungs.size() == 1),
-      name(steps ? "steps to solve" : "return (IQM)"),
+      name(figure_name(steps)),
       scores(s.points.size()),
       best(static_cast<std::size_t>(s.result.rungs[0].points[0])) {
   const SweepRung& rung = s.result.rungs[0];
@@ -209,17 +205,14 @@ double SweepDrawing::goodness(double figure) const {
   return high > low ? std::clamp((along(figure) - low) / (high - low), 0.0, 1.0) : 1.0;
 }
 
-std::string SweepDrawing::text(double figure) const { return steps ? format_count(std::llround(figure)) : fmt::format("{:.1f}", figure); }
+std::string SweepDrawing::text(double figure) const { return figure_text(steps, figure); }
 
 bool has_heat_map(const SweepPlan& plan) {
   return plan.axes.size() == 2 && plan.axes[0].draw == SweepAxis::Draw::list && plan.axes[1].draw == SweepAxis::Draw::list;
 }
 std::string sweep_picture_name(const SweepPlan& plan) { return has_heat_map(plan) ? "heatmap.svg" : "marginals.svg"; }
 
-std::string sweep_figure(const Config& config, double figure) {
-  if (by_steps(config)) return format_count(std::llround(figure));
-  return fmt::format("{:.1f}", figure);
-}
+std::string sweep_figure(const Config& config, double figure) { return figure_text(by_steps(config), figure); }
 
 std::string point_text(const SweepPlan& plan, const SweepPoint& point) {
   std::string text;
@@ -260,7 +253,7 @@ std::string sweep_text(const Sweep& s, const SweepStyle& style) {
 std::string sweep_line(const Sweep& s) {
   const SweepReport& best = s.result.reports.front();
   return fmt::format("best of {} points: {}: {} {}\n", format_count(std::ssize(s.points)),
-                     point_text(s.plan, s.points[static_cast<std::size_t>(best.point)]), figure_name(s.config()),
+                     point_text(s.plan, s.points[static_cast<std::size_t>(best.point)]), figure_name(by_steps(s.config())),
                      describe_estimate(best.figure, best.score.agents, [&](double x) { return sweep_figure(s.config(), x); }));
 }
 

@@ -8,11 +8,6 @@
 namespace cupg {
 namespace {
 
-bool is_less(const OptionValue& a, const OptionValue& b) {
-  if (const auto* x = std::get_if<float>(&a)) return *x < std::get<float>(b);
-  return std::get<std::int64_t>(a) < std::get<std::int64_t>(b);
-}
-
 /// The points of each level, and its label.
 std::vector<std::pair<std::string, std::vector<std::size_t>>> levels_of(const SweepPlan& plan, const std::vector<SweepPoint>& points,
                                                                         std::size_t axis) {
@@ -28,7 +23,8 @@ std::vector<std::pair<std::string, std::vector<std::size_t>>> levels_of(const Sw
   }
   std::vector<std::size_t> order(points.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t x, std::size_t y) { return is_less(points[x][axis], points[y][axis]); });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t x, std::size_t y) { return number_of(points[x][axis]) < number_of(points[y][axis]); });
   const std::size_t bins = std::min(kMarginalBins, order.size());
   for (std::size_t b = 0; b < bins; ++b) {
     const std::size_t from = b * order.size() / bins, to = (b + 1) * order.size() / bins;

@@ -49,12 +49,6 @@ bool is_range(std::string_view text) {
   return word.size() < text.size() && (word == kUniform || word == kLog);
 }
 
-double number_of(const OptionValue& value) {
-  if (const auto* real = std::get_if<float>(&value)) return shortest(*real);
-  if (const auto* count = std::get_if<std::int64_t>(&value)) return static_cast<double>(*count);
-  return std::nan("");
-}
-
 /// The value a share `u` of the way through the range; of reals four figures, so that they can be read and typed.
 OptionValue value_at(const SweepAxis& axis, double u) {
   const bool log = axis.draw == SweepAxis::Draw::log;
@@ -139,30 +133,35 @@ std::string describe(const SweepPlan& plan, const SweepPoint& point) {
 }
 
 /// Every point can be trained, and every axis matters somewhere.
-void check_points(const SweepPlan& plan) {
-  std::vector<bool> matters(plan.axes.size());
-  std::vector<std::string> needs(plan.axes.size());
-  for (const SweepPoint& point : sweep_points(plan)) {
-    const Config config = config_of(plan, point);
+void check_points(const SweepPlan& plan, const std::vector<SweepPoint>& points) {
+  for (const SweepPoint& point : points) {
     try {
-      check_settings(config);
+      check_settings(config_of(plan, point));
     } catch (const Error& e) {
       throw Error(e.kind(), fmt::format("{} (at {})", e.what(), describe(plan, point)));
     }
-    for (std::size_t a = 0; a < plan.axes.size(); ++a) {
-      const std::string_view lacks = missing(*plan.axes[a].option, config);
-      matters[a] = matters[a] || lacks.empty();
-      needs[a] = lacks;
-    }
   }
-  for (std::size_t a = 0; a < plan.axes.size(); ++a)
-    if (!matters[a])
-      refuse(fmt::format("{}: {} would have no effect; it needs {}", plan.axes[a].option->name, axis_text(plan.axes[a]), needs[a]));
+  for (const SweepAxis& axis : plan.axes)
+    if (const std::string_view needs = missing(*axis.option, plan, points); !needs.empty())
+      refuse(fmt::format("{}: {} would have no effect; it needs {}", axis.option->name, axis_text(axis), needs));
 }
 
 }  // namespace
 
 std::span<const SweepOption> sweep_options() { return kOptions; }
+
+double number_of(const OptionValue& value) {
+  if (const auto* real = std::get_if<float>(&value)) return shortest(*real);
+  if (const auto* count = std::get_if<std::int64_t>(&value)) return static_cast<double>(*count);
+  return std::nan("");
+}
+
+std::string_view missing(const Option& option, const SweepPlan& plan, const std::vector<SweepPoint>& points) {
+  std::string_view needs;
+  for (const SweepPoint& point : points)
+    if (needs = missing(option, config_of(plan, point)); needs.empty()) break;
+  return needs;
+}
 
 bool is_swept(const Option& option, std::string_view text) {
   return is_range(text) || text.find(separator(option)) != std::string_view::npos;
@@ -220,8 +219,9 @@ void finish_plan(SweepPlan& plan) {
   Config last = plan.config;  // all seeds, those that report behind those that select
   last.seeds += static_cast<int>(s.report_seeds);
   check_settings(last);
-  check_points(plan);
-  const std::size_t count = sweep_points(plan).size();
+  const std::vector<SweepPoint> all = sweep_points(plan);
+  check_points(plan, all);
+  const std::size_t count = all.size();
   s.report = std::min<std::int64_t>(s.report, static_cast<std::int64_t>(count));
   if (s.halving > 0 && rung_steps(plan, count).size() == 1)
     refuse(fmt::format("halving: {} would have no effect on {} points of which {} are reported; expected more points, or fewer reported",
@@ -233,11 +233,11 @@ std::vector<SweepPoint> sweep_points(const SweepPlan& plan) {
   if (is_drawn(plan)) {
     constexpr std::size_t kDraws = 20;  // for each point: then there are hardly more that differ
     const auto wanted = static_cast<std::size_t>(plan.settings.points);
-    std::set<std::string> known;
+    std::set<SweepPoint> known;
     for (std::size_t i = 0; points.size() < wanted && i < kDraws * wanted; ++i) {
       SweepPoint point;
       for (std::size_t a = 0; a < plan.axes.size(); ++a) point.push_back(drawn_value(plan, a, i));
-      if (known.insert(describe(plan, point)).second) points.push_back(std::move(point));
+      if (known.insert(point).second) points.push_back(std::move(point));
     }
     return points;
   }

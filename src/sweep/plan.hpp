@@ -44,6 +44,9 @@ struct SweepPlan {
   Config config;                ///< of every point but for the axes; `seeds`: of each point, by which it is selected
   std::vector<SweepAxis> axes;  ///< in the order of options()
   SweepSettings settings;
+
+  /// The first of the seeds that report: those that select come before.
+  std::uint64_t reporting_seed() const { return config.seed + static_cast<std::uint64_t>(config.seeds); }
 };
 
 /// "uniform:0:1", "log:1e-4:1e-1", "log:1e-4:1e-1:7", or values between commas (of widths, between slashes): more than one value.
@@ -52,6 +55,8 @@ bool is_swept(const Option& option, std::string_view text);
 SweepAxis read_axis(const Option& option, std::string_view text);
 /// As read_axis() reads it.
 std::string axis_text(const SweepAxis& axis);
+/// Of a real or a count; NaN of what is no number.
+double number_of(const OptionValue& value);
 /// The command line's spelling of a value of an axis.
 std::string value_text(const SweepAxis& axis, const OptionValue& value);
 
@@ -65,6 +70,8 @@ inline constexpr std::int64_t kMostSweepAgents = 1'000'000;
 
 /// Of a finished plan: the grid, the last axis fastest, or what is drawn.
 std::vector<SweepPoint> sweep_points(const SweepPlan& plan);
+/// What a setting lacks to have an effect, as of a configuration; empty where it has one at any of the points.
+std::string_view missing(const Option& option, const SweepPlan& plan, const std::vector<SweepPoint>& points);
 /// Of one agent, with the configuration's first seed.
 Config config_of(const SweepPlan& plan, const SweepPoint& point);
 /// Whether agents of one population may differ in it, as it changes no array's size.

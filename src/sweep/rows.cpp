@@ -34,12 +34,11 @@ const SweepRow* SweepRows::find(int rung, int point, std::uint64_t seed) const {
   const auto at = rows_.find({rung, point, seed});
   if (at != rows_.end()) return &at->second;
   if (rung == 0 || rung >= static_cast<int>(steps_.size())) return nullptr;
-  if (ends_with_steps(config_of(plan_, points_[static_cast<std::size_t>(point)]))) return nullptr;
   const SweepRow* before = find(rung - 1, point, seed);
   const bool ended =
       before != nullptr && (before->outcome == Outcome::diverged || (before->outcome == Outcome::solved && plan_.config.stop_when_solved &&
                                                                      before->env_steps < steps_[static_cast<std::size_t>(before->rung)]));
-  return ended ? before : nullptr;
+  return ended && !ends_with_steps(config_of(plan_, points_[static_cast<std::size_t>(point)])) ? before : nullptr;
 }
 
 std::int64_t SweepRows::env_steps() const {
@@ -99,11 +98,10 @@ std::size_t SweepRows::read(std::string_view csv, const std::string& source) {
     row.rung = fields[0] == "report" ? static_cast<int>(steps_.size()) : rung - 1;
     good = good && read_number(fields[3], row.point) && row.point >= 0 && row.point < static_cast<int>(points_.size());
     const std::string_view* f = fields.data() + 4 + axes;
-    const auto selecting = static_cast<std::uint64_t>(plan_.config.seeds),
-               reporting = static_cast<std::uint64_t>(plan_.settings.report_seeds);
     const bool reports = row.rung >= static_cast<int>(steps_.size());
-    const std::uint64_t first = plan_.config.seed + (reports ? selecting : 0);
-    good = good && read_number(f[0], row.seed) && row.seed >= first && row.seed - first < (reports ? reporting : selecting);
+    const std::uint64_t first = reports ? plan_.reporting_seed() : plan_.config.seed;
+    const auto seeds = static_cast<std::uint64_t>(reports ? plan_.settings.report_seeds : plan_.config.seeds);
+    good = good && read_number(f[0], row.seed) && row.seed >= first && row.seed - first < seeds;
     const auto outcome = std::find_if(std::begin(kOutcomes), std::end(kOutcomes), [&](Outcome o) { return outcome_name(o) == f[1]; });
     good = good && outcome != std::end(kOutcomes);
     if (good) row.outcome = *outcome;

@@ -40,7 +40,7 @@ class SweepLoop {
     }
     alive.resize(static_cast<std::size_t>(plan_.settings.report));
     const auto reports = static_cast<int>(steps_.size());
-    const std::uint64_t first = plan_.config.seed + static_cast<std::uint64_t>(plan_.config.seeds);
+    const std::uint64_t first = plan_.reporting_seed();
     const auto seeds = static_cast<int>(plan_.settings.report_seeds);
     if (!train_all(reports, alive, first, seeds)) return std::nullopt;
     for (const int p : alive) result.reports.push_back(report_of(plan_.config, plan_.config.steps, p, rows_of(reports, p, first, seeds)));

@@ -32,18 +32,13 @@ std::size_t reference_of(const SweepPlan& plan, const SweepAxis& axis) {
   const OptionValue own = axis.option->get(plan.config);
   const auto same = std::find(axis.values.begin(), axis.values.end(), own);
   if (same != axis.values.end()) return static_cast<std::size_t>(same - axis.values.begin());
-  const auto number = [](const OptionValue& v) -> std::optional<double> {
-    if (const auto* real = std::get_if<float>(&v)) return static_cast<double>(*real);
-    if (const auto* count = std::get_if<std::int64_t>(&v)) return static_cast<double>(*count);
-    return std::nullopt;
-  };
+  const double y = number_of(own);
   std::size_t nearest = 0;
   double least = std::numeric_limits<double>::infinity();
   for (std::size_t i = 0; i < axis.values.size(); ++i) {
-    const auto x = number(axis.values[i]), y = number(own);
-    if (!x || !y) continue;
-    const double distance = *x > 0 && *y > 0 ? std::abs(std::log(*x / *y)) : std::abs(*x - *y);
-    if (distance < least) least = distance, nearest = i;
+    const double x = number_of(axis.values[i]);
+    const double distance = x > 0 && y > 0 ? std::abs(std::log(x / y)) : std::abs(x - y);
+    if (distance < least) least = distance, nearest = i;  // not where one of them is no number
   }
   return nearest;
 }
@@ -91,6 +86,13 @@ SweepReport report_of(const Config& config, std::int64_t steps, int point, const
 bool overlap(const Estimate& a, const Estimate& b) {
   if (!a.ci95_low || !a.ci95_high || !b.ci95_low || !b.ci95_high) return true;
   return *a.ci95_low <= *b.ci95_high && *b.ci95_low <= *a.ci95_high;
+}
+
+std::vector<std::size_t> overlapping(const std::vector<SweepReport>& reports, std::size_t i) {
+  std::vector<std::size_t> ranks;
+  for (std::size_t k = 0; k < reports.size(); ++k)
+    if (k != i && overlap(reports[i].figure, reports[k].figure)) ranks.push_back(k + 1);
+  return ranks;
 }
 
 bool is_near(const Config& config, double figure, double best) {

@@ -34,6 +34,8 @@ struct SweepReport {
 SweepReport report_of(const Config& config, std::int64_t steps, int point, const std::vector<const SweepRow*>& agents);
 /// Whether the intervals of the figures have a value in common; so do those that are not known.
 bool overlap(const Estimate& a, const Estimate& b);
+/// The ranks, from 1, of the others whose intervals overlap that of reports[i].
+std::vector<std::size_t> overlapping(const std::vector<SweepReport>& reports, std::size_t i);
 
 struct Sensitivity {
   int settings = 0, near = 0;           ///< points, and those within 5 % of the best, itself included

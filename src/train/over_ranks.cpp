@@ -17,6 +17,7 @@
 
 #include "cupg/error.hpp"
 #include "src/io/checkpoint.hpp"
+#include "src/io/options.hpp"
 #include "src/io/version.hpp"
 #include "src/train/train_records.hpp"
 
@@ -219,10 +220,10 @@ void work(Ranks& ranks, std::string_view message, const std::function<bool()>& s
   if (const std::string theirs = head.at("version"); theirs != version())
     throw Error(ErrorKind::runtime, fmt::format("version {}; expected that of rank 0, {}", version(), theirs));
   Checkpoint job = decode_checkpoint(bytes, "ranks");
-  job.config.device = head.at("device").get<Device>();
-  job.config.isa = head.at("isa").get<Isa>();
-  job.config.math = head.at("math").get<Math>();
-  job.config.threads = head.at("threads").get<int>();
+  for (const std::string_view name : kMachineOptions) {
+    const Option& option = *find_option(name);
+    set_option(job.config, option, parse_value(option, head.at(std::string(name)).get<std::string>()));
+  }
 
   const auto tell = [&](int kind, std::string_view told) { ranks.send(0, kind, told); };
   TrainHooks hooks;
@@ -258,18 +259,15 @@ TrainResult train_over_ranks(Ranks& ranks, const Config& config, std::map<int, A
     std::map<int, AgentRecord> its_records;
     for (const int number : its)
       if (const auto at = begun.find(number); at != begun.end()) its_records.insert(*at);
-    const nlohmann::json head = {{"version", version()},
-                                 {"device", config.device},
-                                 {"isa", config.isa},
-                                 {"math", config.math},
-                                 {"threads", config.threads},
-                                 {"initial_return", hooks.initial_return},
-                                 {"progress", hooks.progress != nullptr},
-                                 {"points", hooks.point != nullptr},
-                                 {"agents", hooks.agent != nullptr},
-                                 {"checkpoints", hooks.checkpoint != nullptr},
-                                 {"checkpoint_seconds", hooks.checkpoint_seconds},
-                                 {"numbers", its}};
+    nlohmann::json head = {{"version", version()},
+                           {"initial_return", hooks.initial_return},
+                           {"progress", hooks.progress != nullptr},
+                           {"points", hooks.point != nullptr},
+                           {"agents", hooks.agent != nullptr},
+                           {"checkpoints", hooks.checkpoint != nullptr},
+                           {"checkpoint_seconds", hooks.checkpoint_seconds},
+                           {"numbers", its}};
+    for (const std::string_view name : kMachineOptions) head[std::string(name)] = text_value(*find_option(name), config);
     ranks.busy = true;
     ranks.send(r, kJob, with_head(head, encode_checkpoint(config, seconds, its_records)));
   }

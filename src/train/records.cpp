@@ -22,11 +22,9 @@ std::vector<int> Records::to_train(const Config& config, const std::map<int, Age
   return numbers;
 }
 
-Records::Records(const Config& config, std::map<int, AgentRecord> begun, double seconds)
-    : Records(config, begun, seconds, to_train(config, begun)) {}
-
-Records::Records(const Config& config, std::map<int, AgentRecord> begun, double seconds, std::vector<int> numbers)
-    : config_(config), seconds_before_(seconds), numbers_(std::move(numbers)), records_(std::move(begun)) {
+Records::Records(const Config& config, std::map<int, AgentRecord> begun, double seconds, std::optional<std::vector<int>> numbers)
+    : config_(config), seconds_before_(seconds), records_(std::move(begun)) {
+  numbers_ = numbers ? std::move(*numbers) : to_train(config_, records_);
   for (const auto& [number, record] : records_) {
     if (goes_on(record, config)) {
       if (record.progress) before_.steps += record.progress->snapshot.taken;

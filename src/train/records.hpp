@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -23,11 +24,10 @@ bool goes_on(const AgentRecord& record, const Config& config);
 /// time to time all is written as a checkpoint.
 class Records {
  public:
-  /// `begun`: as a checkpoint has them, with the wall time up to it. `numbers`: the agents to be trained here, of to_train(); others are
-  /// kept as they are.
-  Records(const Config& config, std::map<int, AgentRecord> begun, double seconds, std::vector<int> numbers);
-  /// All of them are trained here.
-  explicit Records(const Config& config, std::map<int, AgentRecord> begun = {}, double seconds = 0);
+  /// `begun`: as a checkpoint has them, with the wall time up to it. `numbers`: the agents to be trained here, of to_train(), which all are
+  /// unless told; others are kept as they are.
+  explicit Records(const Config& config, std::map<int, AgentRecord> begun = {}, double seconds = 0,
+                   std::optional<std::vector<int>> numbers = std::nullopt);
   ~Records();
 
   /// Agents that have not ended, or whose limits are further now.

@@ -82,7 +82,8 @@ void check_same(const Config& config, const Config& kept) {
     throw Error(ErrorKind::usage, "agents: other hyperparameters than in the checkpoint; expected those that checkpoint_config() has");
   for (const Option& option : options()) {
     const std::string_view name = option.name;
-    if (name == "device" || name == "isa" || name == "math" || name == "threads" || option.get(config) == option.get(kept)) continue;
+    const bool machine = std::find(kMachineOptions.begin(), kMachineOptions.end(), name) != kMachineOptions.end();
+    if (machine || option.get(config) == option.get(kept)) continue;
     const std::string mine = text_value(option, config), its = text_value(option, kept);
     if (name != "steps") throw Error(ErrorKind::usage, fmt::format("{}: {}; expected {}, as in the checkpoint", name, mine, its));
     if (config.steps < kept.steps)

@@ -247,6 +247,7 @@ TEST(Sweep, IsRefusedInALine) {
       {{"none.toml"}, "cupg: none.toml: cannot be read: No such file or directory\n"},
       {{"--lr", "log:1e-4:1e-1:1000", "--gamma", "uniform:0:1:1000"}, "cupg: sweep: 1000000 points with 10 seeds each"},
       {{"--lr", "1,2", "--clip", "0.3"}, "cupg: clip: 0.3 would have no effect; it needs an algo with a probability ratio, such as ppo\n"},
+      {{"--optimizer", "sgd,rmsprop", "--beta1", "0.8"}, "cupg: beta1: 0.8 would have no effect; it needs optimizer = adam\n"},
       {{"--lr", "1,2", "--points", "3"}, "cupg: points: 3 would have no effect; it needs a range"},
       {{"--algo", "a2c,ppo"}, "cupg: algo: \"a2c,ppo\"; expected one value"},
       {{"--resume", "none"}, "cupg: none: has no sweep.toml; expected the folder of a sweep\n"},

@@ -139,6 +139,9 @@ TEST(SweepPlan, IsRefusedInALineThatSaysWhy) {
   EXPECT_EQ(refusal(points), "points: 3 would have no effect; it needs a range, as log:1e-4:1e-1");
   EXPECT_EQ(refusal(plan_of({axis("optimizer", "sgd,rmsprop"), axis("beta1", "0.8,0.9")})),
             "beta1: 0.8,0.9 would have no effect; it needs optimizer = adam");
+  const SweepPlan optimizers = plan_of({axis("optimizer", "sgd,rmsprop")});
+  EXPECT_EQ(missing(option("beta1"), optimizers, sweep_points(optimizers)), "optimizer = adam");
+  EXPECT_EQ(missing(option("alpha"), optimizers, sweep_points(optimizers)), "") << "at one of them is enough";
   SweepPlan updates = plan_of({axis("gamma", "0.9,1")});
   updates.config.update_limit = 5;
   EXPECT_EQ(refusal(updates), "updates: 5; expected 0 in a sweep, whose limit is steps");
