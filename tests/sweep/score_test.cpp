@@ -90,6 +90,17 @@ TEST(SweepScore, TellsWhetherIntervalsOverlap) {
   EXPECT_TRUE(overlap({1, {}, {}}, {100, 99, 101})) << "nobody knows";
 }
 
+TEST(SweepScore, RanksWhatOverlapsWithAnother) {
+  std::vector<SweepReport> reports(3);
+  reports[0].figure = {1, 0, 2};
+  reports[1].figure = {5, 4, 6};
+  reports[2].figure = {3, 2, 4};
+  using Ranks = std::vector<std::size_t>;
+  EXPECT_EQ(overlapping(reports, 0), Ranks{3});
+  EXPECT_EQ(overlapping(reports, 1), Ranks{3});
+  EXPECT_EQ(overlapping(reports, 2), (Ranks{1, 2}));
+}
+
 TEST(Sensitivity, IsNearWithinFivePercent) {
   EXPECT_TRUE(is_near(stops(), 100, 95));
   EXPECT_FALSE(is_near(stops(), 100.1, 95));
