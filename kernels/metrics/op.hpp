@@ -18,7 +18,8 @@ inline constexpr int kMeasuredWarps = kMeasuredEnvs / kWarp;
 CUPG_FN constexpr int measured_warps(int warps) { return warps < kMeasuredWarps ? warps : kMeasuredWarps; }
 
 /// Places of the sums.
-enum MetricSum { kPolicyLossSum, kValueErrorSum, kEntropySum, kKlSum, kClippedSum, kTargetSquares, kResidualSquares, kMetricSums };
+inline constexpr int kPolicyLossSum = 0, kValueErrorSum = 1, kEntropySum = 2, kKlSum = 3, kClippedSum = 4, kTargetSquares = 5,
+                     kResidualSquares = 6, kMetricSums = 7;
 
 /// What all samples share.
 template <class Real>

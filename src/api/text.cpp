@@ -43,6 +43,11 @@ bool is_hidden(char32_t c) {
   return std::any_of(std::begin(kHidden), std::end(kHidden), [c](const auto& range) { return c >= range.first && c <= range.second; });
 }
 
+/// How many bytes at the beginning stand for themselves on any screen.
+std::size_t plain_ascii(std::string_view text) {
+  return static_cast<std::size_t>(std::find_if(text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }) - text.begin());
+}
+
 std::string escaped(char32_t c) {
   const auto number = static_cast<std::uint32_t>(c);
   if (c == '\n') return "\\n";
@@ -89,7 +94,11 @@ Error::Error(ErrorKind kind, const std::string& message) : std::runtime_error(sh
 
 std::string one_line(std::string_view text) {
   std::string line;
-  while (!text.empty()) {
+  while (true) {
+    const std::size_t plain = plain_ascii(text);
+    line += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) return line;
     const std::optional<CodePoint> c = first_of(text);
     const std::size_t bytes = c ? c->bytes : 1;
     if (!c) {
@@ -101,7 +110,6 @@ std::string one_line(std::string_view text) {
     }
     text.remove_prefix(bytes);
   }
-  return line;
 }
 
 std::string json_escaped(std::string_view json) {

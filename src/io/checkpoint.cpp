@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -157,15 +158,19 @@ class Writer {
     std::string bytes;
   };
   std::string& tensor(const char* name, const char* dtype, std::optional<std::uint64_t> width) {
-    const auto [at, fresh] = places_.try_emplace(name, tensors_.size());
-    if (fresh) tensors_.push_back({name, dtype, width, {}});
+    const auto [at, fresh] = places_.try_emplace(name);
+    if (fresh) {
+      const auto same = std::find_if(tensors_.begin(), tensors_.end(), [&](const Tensor& t) { return std::string_view(t.name) == name; });
+      at->second = static_cast<std::size_t>(same - tensors_.begin());
+      if (same == tensors_.end()) tensors_.push_back({name, dtype, width, {}});
+    }
     return tensors_[at->second].bytes;
   }
 
   const char* group_;
   std::uint64_t rows_ = 0;
   std::vector<Tensor> tensors_;
-  std::unordered_map<const char*, std::size_t> places_;
+  std::unordered_map<const char*, std::size_t> places_;  ///< by the name's address, since there are millions of numbers
 };
 
 /// A file, and which of its tensors were asked for.

@@ -82,7 +82,7 @@ class Scan {
   }
 
   void value() {
-    char before = '=';  // the last one that is no space
+    bool begins = true;  // whether a value may begin here
     for (bool array = false;;) {
       spaces();
       comment();
@@ -90,15 +90,16 @@ class Scan {
       if (line_end()) continue;
       printable();
       if (at('"') || at('\'')) {
-        if (before != '=' && before != '[' && before != ',') refuse("a quote inside of a value; expected one string, or numbers");
-        before = text_[at_];
+        if (!begins) refuse("a quote inside of a value; expected one string, or numbers");
+        begins = false;
         string();
         continue;
       }
       if (at('{') || at('}')) refuse("a table; expected a string, a number, true, false, or an array of numbers");
       if (at('[') && array) refuse("an array in an array; expected an array of numbers");
       if (at('[') || at(']')) array = at('[');
-      before = text_[at_++];
+      begins = array && (at('[') || at(','));
+      ++at_;
     }
   }
 

@@ -353,7 +353,8 @@ TEST(ConfigFile, StringsEndInTheirLine) {
                           "algo = \"", "\"algo = 1"})
     EXPECT_EQ(refusal(bad), "c.toml:1: a string that does not end; expected a closing quote in its line") << bad;
   // to toml++ what follows a number is no string, and its letters are its own
-  for (const char* bad : {"seed = 0'=\"\xef\xbb\xbb'", "seed = 0 '\xef\xbb\xbb'", "algo = 'a2c' 'b'", "hidden = [8'8']"})
+  for (const char* bad : {"seed = 0'=\"\xef\xbb\xbb'", "seed = 0 '\xef\xbb\xbb'", "algo = 'a2c' 'b'", "hidden = [8'8']",
+                          "seed = 0o='\xef\xba\xbf'", "seed = 0,'\xef\xba\xbf'", "hidden = [8]'8'"})
     EXPECT_EQ(refusal(bad), "c.toml:1: a quote inside of a value; expected one string, or numbers") << bad;
   for (const char* bad : {"algo = \"\"\"a2c\"\"\"", "algo = '''a2c'''", "\"\"\"algo\"\"\" = 1", "algo = \"\"\"\\\n\u00e9\"\"\""})
     EXPECT_EQ(refusal(bad), "c.toml:1: a string of several lines; expected one line in one pair of quotes") << bad;

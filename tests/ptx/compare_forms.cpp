@@ -7,10 +7,10 @@
 namespace cupg_test {
 namespace {
 
-enum Order { kLess = 1, kEqual = 2, kGreater = 4, kUnordered = 8 };
+constexpr int kLess = 1, kEqual = 2, kGreater = 4, kUnordered = 8;
 struct Pair {
   Bits a, b;
-  Order order;
+  int order;
 };
 struct Comparison {
   const char* name;

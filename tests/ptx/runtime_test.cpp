@@ -13,7 +13,7 @@ extern "C" int cupg_ptx_graphs();
 
 namespace {
 
-enum : int { kGood, kUnavailable, kBroken, kOld, kSmall };
+constexpr int kGood = 0, kUnavailable = 1, kBroken = 2, kOld = 3, kSmall = 4;
 
 const char* name_of(cudaError_t error) { return cudaGetErrorName(error); }
 #define EXPECT_CUDA(expected, call) EXPECT_STREQ(name_of(expected), name_of(call))

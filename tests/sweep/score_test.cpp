@@ -127,7 +127,7 @@ std::vector<SweepScore> scores(const std::vector<double>& figures) {
 TEST(Sensitivity, CountsTheFewestSettingsThatMustBeTuned) {
   const SweepPlan plan = grid();
   const auto points = sweep_points(plan);
-  const auto needed = [&](std::vector<double> figures, int best, double reported) {
+  const auto needed = [&](const std::vector<double>& figures, int best, double reported) {
     return sensitivity(plan, points, scores(figures),
                        {.point = best, .score = {.figure = reported}, .figure = {}, .solved = {}, .mean_return = {}, .median_steps = {}});
   };
