@@ -97,10 +97,27 @@ class Scan {
       }
       if (at('{') || at('}')) refuse("a table; expected a string, a number, true, false, or an array of numbers");
       if (at('[') && array) refuse("an array in an array; expected an array of numbers");
-      if (at('[') || at(']')) array = at('[');
-      begins = array && (at('[') || at(','));
-      ++at_;
+      if (at('[') || at(']') || at(',')) {
+        if (!at(',')) array = at('[');
+        begins = array;
+        ++at_;
+      } else {
+        begins = false;
+        bare();
+      }
     }
+  }
+
+  /// A number, true or false. What has a sign elsewhere than at its beginning or its exponent's is a date to toml++, or the beginning of
+  /// one.
+  void bare() {
+    const std::size_t start = at_;
+    const auto is_in = [&](std::string_view characters) { return !done() && characters.find(text_[at_]) != std::string_view::npos; };
+    while (is_in("+-") ? at_ == start || text_[at_ - 1] == 'e' || text_[at_ - 1] == 'E'
+                       : is_in("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_."))
+      ++at_;
+    if (at_ == start || is_in("+-:"))
+      refuse(fmt::format("'{}' inside of a value; expected a string, a number, true, false, or an array of numbers", text_[at_]));
   }
 
   std::string_view text_;
