@@ -241,10 +241,15 @@ Arguments parse_play(const CommandHelp& help, const CommandLine& line) {
 Arguments parse_report(const CommandHelp& help, const CommandLine& line) {
   Parser parser(help);
   ReportArguments a;
-  std::string run, output, agent_seed;
+  std::string run, output, quantiles, agent_seed;
   parser.argument({.name = "RUN", .help = "the folder of a finished run", .takes = Takes::folder, .required = true}, run);
   CLI::Option* output_option = parser.option(
       {.name = "output", .help = "where the page goes", .takes = Takes::file, .value = "FILE.html", .standard = "RUN/report.html"}, output);
+  CLI::Option* quantiles_option = parser.option({.name = "quantiles",
+                                                 .help = "also the quantiles of every metric over the agents, as a table",
+                                                 .takes = Takes::file,
+                                                 .value = "FILE.csv"},
+                                                quantiles);
   parser.option(
       {.name = "agent-seed", .help = "whose policy the page has, of a run with several seeds", .value = "S", .standard = "the first one's"},
       agent_seed);
@@ -252,6 +257,7 @@ Arguments parse_report(const CommandHelp& help, const CommandLine& line) {
   if (run.empty()) refuse("RUN: missing; expected a run folder, as in cupg report runs/CartPole-v1-a2c-seed1");
   a.run = run;
   if (output_option->count() > 0) a.output = output;
+  if (quantiles_option->count() > 0) a.quantiles = quantiles;
   if (!agent_seed.empty()) a.agent_seed = static_cast<std::uint64_t>(count_of("agent-seed", agent_seed, 0, kMostSeed));
   return a;
 }

@@ -105,7 +105,7 @@ struct ReproduceArguments {
 
 struct ReportArguments {
   std::filesystem::path run;
-  std::optional<std::filesystem::path> output;
+  std::optional<std::filesystem::path> output, quantiles;
   std::optional<std::uint64_t> agent_seed;
 };
 

@@ -47,7 +47,8 @@ constexpr CommandHelp kCommands[] = {
     {"report", "Writes a run as one HTML page: curves, weights, replays.",
      "  cupg report runs/CartPole-v1-a2c-seed1      report.html in that folder\n"
      "  cupg report runs/CartPole-v1-a2c-seeds1-100 --agent-seed 7\n"
-     "  cupg report runs/CartPole-v1-a2c-seed1 --output page.html\n"},
+     "  cupg report runs/CartPole-v1-a2c-seed1 --output page.html\n"
+     "  cupg report runs/CartPole-v1-a2c-seeds1-100 --quantiles bands.csv\n"},
     {"compare", "Holds runs against each other: curves, differences, intervals.",
      "  cupg compare runs/CartPole-v1-a2c-seeds1-100 runs/CartPole-v1-ppo-seeds1-100\n"
      "  cupg compare runs/CartPole-v1-ppo-seeds1-10 cleanrl.csv sb3.csv\n"

@@ -81,7 +81,11 @@ int run_as_rank(int argc, const char* const* argv) {
     dismiss(*ranks);
   } else {
     catch_interrupts("", "");
-    serve(*ranks, interrupted);
+    try {
+      serve(*ranks, interrupted);
+    } catch (const std::exception& e) {
+      ranks->abort(fail(fmt::format("rank {}: {}", ranks->rank(), e.what()), kFailed));
+    }
   }
   ranks->leave();
   return status;

@@ -15,7 +15,8 @@ void CpuEngine::collect(Agent& a, Workspace& w, int member) {
   layout_.way == Way::samples ? collect_steps(a, w, member) : collect_warps(a, w, member);
 }
 
-void CpuEngine::end_collecting(Agent& a, Workspace& w, EpisodeTally& tally) const {
+void CpuEngine::end_collecting(Agent& a, Workspace& w, EpisodeTally& tally) {
+  share_collected(w);
   for (const EpisodeTally& t : w.tallies) tally += t;
   a.step += static_cast<std::uint32_t>(*std::max_element(w.row_counts.begin(), w.row_counts.end()));
   w.collected = config_.batch();
@@ -63,7 +64,7 @@ std::int64_t CpuEngine::warp_rollout(Agent& a, Workspace& w, int warp, float* ro
 void CpuEngine::collect_warps(Agent& a, Workspace& w, int member) {
   const RowFeatures f = layout_.features;
   const std::int64_t capacity = layout_.capacity;
-  each_part(layout_.warps, member, [&](int warp, ThreadMemory& m) {
+  each_part(own(layout_.warps), member, [&](int warp, ThreadMemory& m) {
     std::uint32_t* const used = w.used + warp * capacity;
     if (layout_.way == Way::rows) {
       warp_rollout(a, w, warp, w.rows + warp * capacity * f.floats(), w.done + warp * capacity, used, nullptr);
@@ -82,8 +83,8 @@ void CpuEngine::collect_warps(Agent& a, Workspace& w, int member) {
   });
 }
 
-void CpuEngine::forward(const Agent& a, const float* observation, int n, bool value_only, Workspace& w, int member,
-                        std::optional<int> step) {
+void CpuEngine::forward(const Agent& a, const float* observation, int n, bool value_only, Workspace& w, int member, std::optional<int> step,
+                        int first) {
   const int stride = padded(config_.envs);
   const TilePlan& plan = layout_.tiles;
   if (library_) {
@@ -97,18 +98,21 @@ void CpuEngine::forward(const Agent& a, const float* observation, int n, bool va
                               .outputs = w.outputs.data(),
                               .stride = stride});
   }
-  each_part(tiles_of(n), member, [&](int tile, ThreadMemory& m) {
+  each_part({0, tiles_of(n)}, member, [&](int tile, ThreadMemory& m) {
     const int begin = tile * kTile, count = std::min(kTile, n - begin);
     TileScratch& s = m.scratch.data()[0];
     ops_.tile_forward(
         {&plan, a.tiles.data(), observation + static_cast<std::int64_t>(begin) * tile_padded(plan.observations), count, value_only, &s});
     for (int k = value_only ? plan.actions : 0; k < plan.outputs; ++k)
-      std::copy_n(s.outputs[k], count, w.outputs + static_cast<std::int64_t>(k) * stride + begin);
+      std::copy_n(s.outputs[k], count, w.outputs + static_cast<std::int64_t>(k) * stride + first + begin);
   });
 }
 
 void CpuEngine::collect_steps(Agent& a, Workspace& w, int member) {
   const bool episodes = config_.collect == Collect::episodes;
+  const Share warps = own(layout_.warps);
+  const int first = static_cast<int>(warps.begin) * kWarp, end = std::min(static_cast<int>(warps.end) * kWarp, config_.envs);
+  const float* const observation = w.observation + std::int64_t{first} * tile_padded(layout_.tiles.observations);
   const SampleRow row = layout_.tiles.row();
   const float* const value = w.outputs + static_cast<std::int64_t>(layout_.tiles.actions) * padded(config_.envs);
   CollectArgs c;
@@ -132,18 +136,19 @@ void CpuEngine::collect_steps(Agent& a, Workspace& w, int member) {
   const auto bit = [](const AlignedArray<std::uint32_t>& bits, int e) { return (bits.data()[e / kWarp] >> (e % kWarp) & 1u) != 0; };
   const auto next_value = [&](int e, std::int64_t t) -> float& { return sample(w, e, t)[row.next_value()]; };
 
+  EpisodeTally& tally = w.tallies[static_cast<std::size_t>(warps.begin)];
   std::int64_t t = 0;
   for (bool more = true; more; ++t) {
-    forward(a, w.observation.data(), config_.envs, false, w, member, static_cast<int>(t));
+    forward(a, observation, end - first, false, w, member, static_cast<int>(t), first);
     if (t > 0)
-      for (int e = 0; e < config_.envs; ++e)
+      for (int e = first; e < end; ++e)
         if ((episodes && bit(w.playing, e)) || (!episodes && !bit(w.ended, e))) next_value(e, t - 1) = value[e];
     c.t = t;
     c.step = a.step + static_cast<std::uint32_t>(t);
-    for (int warp = 0; warp < layout_.warps; ++warp) w.tallies[0] += ops_.collect(environment_.id, c, warp);
+    for (int warp = static_cast<int>(warps.begin); warp < warps.end; ++warp) tally += ops_.collect(environment_.id, c, warp);
     if (config_.advantage.truncation == Truncation::bootstrap) bootstrap(a, w, t, member);
     more = episodes ? false : t + 1 < config_.horizon;
-    for (int warp = 0; warp < layout_.warps && episodes; ++warp) {
+    for (int warp = static_cast<int>(warps.begin); warp < warps.end && episodes; ++warp) {
       std::uint32_t& playing = w.playing.data()[warp];
       for (std::uint32_t ended = w.ended.data()[warp]; ended != 0; ended &= ended - 1)
         w.lengths[static_cast<std::size_t>(warp * kWarp + __builtin_ctz(ended))] = t + 1;
@@ -151,20 +156,21 @@ void CpuEngine::collect_steps(Agent& a, Workspace& w, int member) {
       more = more || playing != 0;
     }
   }
-  w.row_counts[0] = t;
+  w.row_counts[static_cast<std::size_t>(warps.begin)] = t;
   if (!episodes) {
-    forward(a, w.observation.data(), config_.envs, true, w, member);
-    for (int e = 0; e < config_.envs; ++e)
+    forward(a, observation, end - first, true, w, member, {}, first);
+    for (int e = first; e < end; ++e)
       if (!bit(w.ended, e)) next_value(e, t - 1) = value[e];
   }
-  for (int e = 0; e < config_.envs; ++e)
+  for (int e = first; e < end; ++e)
     ops_.sample_advantages(advantage_args(advantage_, a.settings), sample(w, e, 0), w.lengths[static_cast<std::size_t>(e)]);
 }
 
 void CpuEngine::bootstrap(const Agent& a, Workspace& w, std::int64_t t, int member) {
   const int stride = tile_padded(layout_.tiles.observations);
   w.cut.clear();
-  for (int warp = 0; warp < layout_.warps; ++warp)
+  const Share warps = own(layout_.warps);
+  for (int warp = static_cast<int>(warps.begin); warp < warps.end; ++warp)
     for (std::uint32_t cut = w.truncated.data()[warp]; cut != 0; cut &= cut - 1) w.cut.push_back(warp * kWarp + __builtin_ctz(cut));
   if (w.cut.empty()) return;
   float* const cut = w.cut_observation.data();

@@ -106,7 +106,7 @@ void CpuEngine::ThreadMemory::each(const CpuLayout& l, F f) {
   f(sums, small ? l.partial * kWarp : 0);
 }
 
-CpuEngine::CpuEngine(const Config& config, int agents, int threads, const std::optional<LibraryPlan>& library)
+CpuEngine::CpuEngine(const Config& config, int agents, int threads, const std::optional<LibraryPlan>& library, Parts* parts)
     : config_(config),
       environment_(find_environment(config.environment)),
       objective_(find_objective(config.algorithm)),  // by name: a reference into a registry that is complete by now
@@ -116,6 +116,7 @@ CpuEngine::CpuEngine(const Config& config, int agents, int threads, const std::o
       ops_(cpu_ops_for(config.isa)),
       loss_(loss_of(objective_, ops_)),
       team_(threads),
+      parts_(parts),
       log_probabilities_(reads_log_probabilities(config)),
       agents_(static_cast<std::size_t>(agents)),
       workspaces_(static_cast<std::size_t>(workspaces(agents, threads, library.has_value()))),
@@ -236,7 +237,8 @@ void CpuEngine::update_agent(Agent& a, std::int64_t updates, UpdateReport& repor
         end_collecting(a, w, tally);
         report.finite = optimize(a, w, member);
       }
-      if (w.measured && report.finite) report.metrics = measure(a, w, member, {a.updates, a.taken});
+      const bool measures = parts_ == nullptr || parts_->part == 0;  // it has the environments that are measured
+      if (w.measured && measures && report.finite) report.metrics = measure(a, w, member, {a.updates, a.taken});
     } catch (const Stopped&) {
       copy(layout_.kept, a.before, static_cast<Kept&>(a));
       pack(a);
@@ -280,6 +282,7 @@ void CpuEngine::set_parameters(int agent, std::span<const float> parameters) {
 void CpuEngine::save(std::span<const int> agents, std::span<Snapshot> snapshots) {
   const KeptSizes sizes = kept_sizes(config_);
   for (std::size_t i = 0; i < agents.size(); ++i) {
+    share_environments(at(agents[i]));
     snapshots[i].resize(sizes);
     copy(sizes, static_cast<const Kept&>(at(agents[i])), snapshots[i]);
     snapshots[i].clear_idle_lanes(sizes, config_.envs);
@@ -311,6 +314,9 @@ ObjectiveRows CpuEngine::loss_of(const ObjectiveInfo& objective, const CpuOps& o
 std::unique_ptr<Engine> make_cpu_engine(const Config& config, int agents, int threads) {
   const std::optional<LibraryPlan> library = fused(config.network()) ? std::nullopt : std::optional(plan_library(config));
   return std::make_unique<CpuEngine>(config, agents, threads, library);
+}
+std::unique_ptr<Engine> make_part_engine(const Config& config, int threads, Parts& parts) {
+  return std::make_unique<CpuEngine>(config, 1, threads, std::nullopt, &parts);
 }
 std::unique_ptr<Engine> make_library_engine(const Config& config, int agents, int threads, const LibraryPlan& plan) {
   return std::make_unique<CpuEngine>(config, agents, threads, plan);

@@ -7,10 +7,11 @@
 // a time, and a library's has all threads in its products, its agents one after the other.
 //
 // Where it is: what there is, making, resetting and updating agents in cpu_engine.cpp; samples in cpu_collect.cpp; gradients and steps in
-// cpu_learn.cpp.
+// cpu_learn.cpp; what the processes tell each other that share an agent in cpu_parts.cpp.
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <vector>
 
@@ -23,6 +24,7 @@
 #include "src/engine/isa.hpp"
 #include "src/engine/library_network.hpp"
 #include "src/engine/network_plan.hpp"
+#include "src/engine/parts.hpp"
 #include "src/engine/settings.hpp"
 #include "src/engine/team.hpp"
 #include "src/engine/warp_memory.hpp"
@@ -63,7 +65,8 @@ struct CpuLayout {
 class CpuEngine final : public Engine {
  public:
   /// `library`: how the network runs as matrix products; none: by the kernels.
-  CpuEngine(const Config& config, int agents, int threads, const std::optional<LibraryPlan>& library);
+  /// `parts`: of one agent, by how it is shared out over processes; it outlives the engine.
+  CpuEngine(const Config& config, int agents, int threads, const std::optional<LibraryPlan>& library, Parts* parts = nullptr);
 
   static std::int64_t bytes(const Config& config, int agents, int threads);
 
@@ -165,26 +168,58 @@ class CpuEngine final : public Engine {
   template <class From, class To>
   static void copy(const KeptSizes& sizes, const From& from, To& to);
 
-  /// f(item, thread's memory) of every item.
+  /// f(item, thread's memory) of these items.
   template <class F>
-  void each_part(std::int64_t items, int member, F f) {
-    crew_.each(static_cast<int>(items), member, [&](int item, int thread) {
-      if (!stopped()) f(item, memory_[static_cast<std::size_t>(thread)]);
+  void each_part(Share items, int member, F f) {
+    const auto stops = [&] { return parts_ == nullptr && stopped(); };  // parts agree on it where they meet
+    crew_.each(static_cast<int>(items.size()), member, [&](int item, int thread) {
+      if (!stops()) f(static_cast<int>(items.begin) + item, memory_[static_cast<std::size_t>(thread)]);
     });
-    leave_if_stopped();  // some item may have been left out
+    if (stops()) throw Stopped();  // some item may have been left out
   }
+
+  // ---- cpu_parts.cpp
+  /// What this process does of so many items.
+  Share own(std::int64_t items) const;
+  /// An array of which every part has some items, in blocks of so many.
+  struct Gathered {
+    void* data;
+    std::int64_t bytes, distance;  ///< of an item, and from one to the next
+    std::int64_t items, block;
+  };
+  /// `count` elements a warp, or an environment, whose part is that of its warp.
+  template <class T>
+  Gathered of_warps(T* array, std::int64_t count) const {
+    const std::int64_t bytes = count * static_cast<std::int64_t>(sizeof(T));
+    return {array, bytes, bytes, layout_.warps, block_of(layout_.warps, parts_->count)};
+  }
+  template <class T>
+  Gathered of_environments(T* array, std::int64_t count) const {
+    const std::int64_t bytes = count * static_cast<std::int64_t>(sizeof(T));
+    return {array, bytes, bytes, config_.envs, kWarp * block_of(layout_.warps, parts_->count)};
+  }
+  /// Everybody's items to everybody. True: some part is to stop.
+  bool exchange(std::initializer_list<Gathered> arrays);
+  /// What gradients and the counts of an update need of all environments.
+  void share_collected(Workspace& w);
+  /// Of every warp one.
+  void share_sums(Workspace& w);
+  /// Sums the blocks of own partials; returns how far the sums are from each other that all have then.
+  std::int64_t share_partials(Workspace& w, std::int64_t partials);
+  void share_environments(Agent& a);
 
   // ---- cpu_collect.cpp
   void begin_collecting(Workspace& w) const;
   /// Numbers the samples environment by environment, and counts what has ended.
-  void end_collecting(Agent& a, Workspace& w, EpisodeTally& tally) const;
+  void end_collecting(Agent& a, Workspace& w, EpisodeTally& tally);
   void collect(Agent& a, Workspace& w, int member);
   void collect_warps(Agent& a, Workspace& w, int member);
   /// A warp's rollout and advantages into `rows`; returns how many rows it fills.
   std::int64_t warp_rollout(Agent& a, Workspace& w, int warp, float* rows, std::uint32_t* done, std::uint32_t* used, float* hidden);
   void collect_steps(Agent& a, Workspace& w, int member);
-  /// outputs [A + 1][padded N] of n observations. step: t where they are all the s_t.
-  void forward(const Agent& a, const float* observation, int n, bool value_only, Workspace& w, int member, std::optional<int> step = {});
+  /// outputs [A + 1][padded N] of n observations, from the first on. step: t where they are all the s_t.
+  void forward(const Agent& a, const float* observation, int n, bool value_only, Workspace& w, int member, std::optional<int> step = {},
+               int first = 0);
   /// V of what the limit has just cut.
   void bootstrap(const Agent& a, Workspace& w, std::int64_t t, int member);
 
@@ -228,6 +263,8 @@ class CpuEngine final : public Engine {
   }
   /// Where the advantages of a warp's rows lie, and how far a row's are from the next one's.
   float* row_advantages(Workspace& w, int warp) const;
+  /// Whose advantages this process has: of rows its own, of samples all.
+  Share warps_with_advantages() const { return layout_.way == Way::rows ? own(layout_.warps) : Share{0, layout_.warps}; }
   int advantage_stride() const { return layout_.way == Way::rows ? layout_.features.floats() : kWarp; }
 
   const Config config_;
@@ -242,7 +279,9 @@ class CpuEngine final : public Engine {
   Team team_;
   Crew crew_{team_};
   std::optional<LibraryNetwork> library_;
-  const bool log_probabilities_;  // of actions: somebody reads them
+  Parts* const parts_;
+  std::vector<char> sent_, received_;  // by exchange()
+  const bool log_probabilities_;       // of actions: somebody reads them
   std::vector<Agent> agents_;
   std::vector<Workspace> workspaces_;
   std::vector<ThreadMemory> memory_;

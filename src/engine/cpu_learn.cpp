@@ -35,7 +35,7 @@ void CpuEngine::sum_rows(const Agent& a, ThreadMemory& m, float* rows, const std
 
 bool CpuEngine::fused_update(Agent& a, Workspace& w, int member) {
   const Loss loss{present_coefficients(a.settings, {a.updates, a.taken}), {}, loss_scale(config_.objective.loss, config_.batch())};
-  each_part(layout_.warps, member, [&](int warp, ThreadMemory& m) {
+  each_part(own(layout_.warps), member, [&](int warp, ThreadMemory& m) {
     float* const hidden = layout_.hidden > 0 ? m.hidden.data() : nullptr;
     const bool kept = w.measured && warp < layout_.kept_warps;
     float* const rows = kept ? w.rows + warp * layout_.capacity * layout_.features.floats() : m.rows.data();
@@ -126,13 +126,15 @@ Moments moments_from(std::int64_t n, Sum sum) {
 }  // namespace
 
 Moments CpuEngine::moments_of_rows(Workspace& w) {
+  const Share warps = warps_with_advantages();
   return moments_from(w.collected, [&](float center, bool square) {
-    for (int warp = 0; warp < layout_.warps; ++warp) {
+    for (std::int64_t warp = warps.begin; warp < warps.end; ++warp) {
       alignas(64) float lanes[kWarp];
-      ops_.row_moments(row_advantages(w, warp), advantage_stride(), w.used + warp * layout_.capacity,
+      ops_.row_moments(row_advantages(w, static_cast<int>(warp)), advantage_stride(), w.used + warp * layout_.capacity,
                        w.row_counts[static_cast<std::size_t>(warp)], AllLanes(center).x, square, lanes);
       w.sums.data()[warp] = butterfly(lanes);
     }
+    if (layout_.way == Way::rows) share_sums(w);
     ops_.tree(w.sums.data(), layout_.warps, 1, 1);
     return w.sums.data()[0];
   });
@@ -188,7 +190,8 @@ void CpuEngine::normalize_episodes(Workspace& w) {
     }
     return;
   }
-  for (int warp = 0; warp < layout_.warps; ++warp) {  // an episode is a lane
+  const Share warps = warps_with_advantages();
+  for (int warp = static_cast<int>(warps.begin); warp < warps.end; ++warp) {  // an episode is a lane
     const int envs = std::min(kWarp, config_.envs - warp * kWarp), stride = advantage_stride();
     const std::int64_t rows = w.row_counts[static_cast<std::size_t>(warp)];
     const auto length = [&](int lane) { return w.lengths[static_cast<std::size_t>(warp * kWarp + lane)]; };
@@ -214,7 +217,7 @@ void CpuEngine::normalize_episodes(Workspace& w) {
 
 float CpuEngine::rows_gradient(const Agent& a, Workspace& w, const Loss& loss, int epoch, int member) {
   const std::int64_t capacity = layout_.capacity;
-  each_part(layout_.warps, member, [&](int warp, ThreadMemory& m) {
+  each_part(own(layout_.warps), member, [&](int warp, ThreadMemory& m) {
     sum_rows(a, m, w.rows + warp * capacity * layout_.features.floats(), w.used + warp * capacity,
              w.row_counts[static_cast<std::size_t>(warp)], epoch == 0 ? Known::outputs : Known::nothing, loss,
              w.partials + std::int64_t{warp} * layout_.partial);
@@ -237,7 +240,7 @@ float CpuEngine::gathered_gradient(const Agent& a, Workspace& w, const std::uint
                                    int member) {
   const RowFeatures f = layout_.features;
   const int partials = static_cast<int>((count + kPartialSamples - 1) / kPartialSamples);
-  each_part(partials, member, [&](int partial, ThreadMemory& m) {
+  each_part(own(partials), member, [&](int partial, ThreadMemory& m) {
     const int begin = partial * kPartialSamples, here = std::min(kPartialSamples, static_cast<int>(count) - begin),
               rows = (here + kWarp - 1) / kWarp;
     for (int t = 0; t < rows; ++t) {
@@ -271,7 +274,7 @@ float CpuEngine::samples_gradient(const Agent& a, Workspace& w, const std::uint3
     return library_->gradient(all);
   }
   const std::int64_t tiles = tiles_of(count);
-  each_part(tiles, member, [&](int tile, ThreadMemory& m) {
+  each_part(own(tiles), member, [&](int tile, ThreadMemory& m) {
     const std::uint32_t begin = static_cast<std::uint32_t>(tile) * kTile;
     TileGradientArgs g = all;
     g.weights = a.tiles.data();
@@ -288,7 +291,8 @@ float CpuEngine::samples_gradient(const Agent& a, Workspace& w, const std::uint3
 
 float CpuEngine::finish_gradient(Workspace& w, std::int64_t partials) {
   float* const sums = w.partials.data();
-  ops_.tree(sums, partials, layout_.partial, layout_.partial);
+  const std::int64_t block = share_partials(w, partials);
+  ops_.tree(sums, (partials + block - 1) / block, layout_.partial, block * layout_.partial);
   if (layout_.kind == NetworkKind::tiled) {
     ops_.tile_unpack(layout_.tiles, sums, w.gradient.data());
     return sums[layout_.tiles.kl];

@@ -18,7 +18,7 @@ Metrics CpuEngine::measure(Agent& a, Workspace& w, int member, const TrainingLen
   const bool gathered = layout_.way == Way::gather || layout_.way == Way::samples;
   const auto sums = [&](int warp) { return w.metric_sums[warp]; };
   // the means of two features, whose sums take the first places
-  each_part(warps, member, [&](int warp, ThreadMemory&) {
+  each_part({0, warps}, member, [&](int warp, ThreadMemory&) {
     alignas(64) float lanes[kWarp];
     alignas(64) static constexpr float kZeros[kWarp] = {};
     if (gathered) gather_measured(w, warp, count_of(warp));
@@ -35,7 +35,7 @@ Metrics CpuEngine::measure(Agent& a, Workspace& w, int member, const TrainingLen
 
   if (library_) library_outputs(a, w, member);
   if (layout_.kind == NetworkKind::tiled) network_->pack(a.parameters.data(), a.weights.data());
-  each_part(warps, member, [&](int warp, ThreadMemory& m) {
+  each_part({0, warps}, member, [&](int warp, ThreadMemory& m) {
     float* const rows = rows_of(warp);
     const std::int64_t count = count_of(warp);
     if (network_) ops_.rows_forward(environment_.id, network_->plan(), a.weights.data(), rows, count, nullptr, m.evaluate.data());

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
+#include <vector>
 
 #include "src/train/ranks_plugin.h"
 
@@ -49,9 +51,39 @@ int probe(int* from, int* kind, std::size_t* count) {
   return 1;
 }
 
-void receive(int from, void* bytes, std::size_t count) {
-  each_piece(count,
-             [&](std::size_t at, int n) { MPI_Recv(static_cast<char*>(bytes) + at, n, MPI_BYTE, from, 0, bodies, MPI_STATUS_IGNORE); });
+int receive(int from, void* bytes, std::size_t count, int (*give_up)(void*), void* context) {
+  int come = 1;
+  each_piece(count, [&](std::size_t at, int n) {
+    if (come == 0) return;
+    MPI_Request request;
+    MPI_Irecv(static_cast<char*>(bytes) + at, n, MPI_BYTE, from, 0, bodies, &request);
+    for (MPI_Test(&request, &come, MPI_STATUS_IGNORE); come == 0 && give_up(context) == 0;) MPI_Test(&request, &come, MPI_STATUS_IGNORE);
+  });
+  return come;
+}
+
+int gather(int flag, const void* mine, const size_t* sizes, void* all) {
+  int rank = 0, size = 0, any = 0;
+  MPI_Comm_rank(bodies, &rank);
+  MPI_Comm_size(bodies, &size);
+  MPI_Allreduce(&flag, &any, 1, MPI_INT, MPI_MAX, bodies);
+  std::vector<int> counts(static_cast<std::size_t>(size)), places(counts.size());
+  std::size_t total = 0;
+  for (std::size_t p = 0; p < counts.size(); total += sizes[p++]) {
+    counts[p] = static_cast<int>(std::min(sizes[p], kPiece));
+    places[p] = static_cast<int>(std::min(total, kPiece));
+  }
+  char* const to = static_cast<char*>(all);
+  if (total <= kPiece) {
+    MPI_Allgatherv(mine, counts[static_cast<std::size_t>(rank)], MPI_BYTE, to, counts.data(), places.data(), MPI_BYTE, bodies);
+    return any;
+  }
+  std::size_t place = 0;
+  for (std::size_t p = 0; p < counts.size(); place += sizes[p++]) {
+    if (static_cast<int>(p) == rank) std::memcpy(to + place, mine, sizes[p]);
+    each_piece(sizes[p], [&](std::size_t at, int n) { MPI_Bcast(to + place + at, n, MPI_BYTE, static_cast<int>(p), bodies); });
+  }
+  return any;
 }
 
 void leave() {
@@ -62,7 +94,7 @@ void leave() {
 
 void abort(int status) { MPI_Abort(MPI_COMM_WORLD, status); }
 
-constexpr CupgRanksPlugin kPlugin{CUPG_RANKS_ABI, join, send, probe, receive, leave, abort};
+constexpr CupgRanksPlugin kPlugin{CUPG_RANKS_ABI, join, send, probe, receive, gather, leave, abort};
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <numeric>
@@ -133,6 +134,19 @@ Bands make_bands(const std::vector<Column>& table, const std::string& source) {
     take_quantiles(agents, *steps, points, bands, columns);
   }
   return bands;
+}
+
+std::string quantiles_csv(const Bands& bands, const std::string& source) {
+  if (bands.agents < 2) throw Error(ErrorKind::usage, fmt::format("{}: agents: {}; expected several, as by --seeds", source, bands.agents));
+  std::string csv = "metric,env_steps,running,p5,p25,p50,p75,p95\n";
+  for (const Band& band : bands.metrics)
+    for (std::size_t i = 0; i < bands.env_steps.size(); ++i) {
+      fmt::format_to(std::back_inserter(csv), "{},{:.0f},{:.0f}", band.name, bands.env_steps[i], bands.running[i]);
+      for (const auto* const quantile : {&band.lowest, &band.low, &band.middle, &band.high, &band.highest})
+        csv += std::isnan((*quantile)[i]) ? "," : fmt::format(",{:.9g}", (*quantile)[i]);
+      csv += '\n';
+    }
+  return csv;
 }
 
 }  // namespace cupg

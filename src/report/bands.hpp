@@ -31,4 +31,8 @@ inline constexpr int kMostMetrics = 64, kMostLines = 12;
 /// are no rows: a run may end before an episode does. Throws Error (usage) that names `source` where there is no env_steps.
 Bands make_bands(const std::vector<Column>& table, const std::string& source);
 
+/// Those of several agents as CSV: metric,env_steps,running,p5,p25,p50,p75,p95, a row a metric and point. Throws Error (usage) that names
+/// `source` where there are fewer than two agents.
+std::string quantiles_csv(const Bands& bands, const std::string& source);
+
 }  // namespace cupg

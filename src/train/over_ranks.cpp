@@ -19,6 +19,7 @@
 #include "src/io/checkpoint.hpp"
 #include "src/io/options.hpp"
 #include "src/io/version.hpp"
+#include "src/train/split_agent.hpp"
 #include "src/train/train_records.hpp"
 
 namespace cupg {
@@ -36,6 +37,8 @@ constexpr int kEnded = 4;     ///< ... a checkpoint of an agent that has ended
 constexpr int kPart = 5;      ///< ... a checkpoint of its agents
 constexpr int kDone = 6;      ///< ... the last one: they have ended
 constexpr int kFailed = 7;    ///< ... an Error instead
+constexpr int kSplit = 8;     ///< to a rank: an agent to do its part of
+constexpr int kReady = 9;     ///< from a rank: it follows, with so many threads
 
 /// All ranks run one build: what has no pointers goes as it lies in memory.
 template <class T>
@@ -64,6 +67,10 @@ std::pair<nlohmann::json, std::string_view> head_and_bytes(std::string_view mess
   return {nlohmann::json::parse(message.substr(0, end)), message.substr(end + 1)};
 }
 
+[[noreturn]] void throw_failure(const Ranks::Message& m) {
+  throw Error(static_cast<ErrorKind>(m.bytes.at(0)), fmt::format("rank {}: {}", m.from, m.bytes.substr(1)));
+}
+
 /// What rank 0 knows of the others.
 class Others {
  public:
@@ -82,7 +89,7 @@ class Others {
       while (!ends_) {
         try {
           bool any = false;
-          while (std::optional<Ranks::Message> m = ranks_.receive()) any = true, take(*m);
+          while (std::optional<Ranks::Message> m = ranks_.receive([this] { return ends_.load(); })) any = true, take(*m);
           if (!any) std::this_thread::sleep_for(1ms);
         } catch (...) {
           const std::lock_guard lock(mutex_);
@@ -170,7 +177,7 @@ class Others {
         if (head.at("stopped").get<bool>() && !(hooks_.stop && hooks_.stop())) std::raise(SIGTERM);
         return;
       }
-      default: throw Error(static_cast<ErrorKind>(m.bytes.at(0)), fmt::format("rank {}: {}", m.from, m.bytes.substr(1)));
+      default: throw_failure(m);
     }
   }
 
@@ -214,9 +221,13 @@ class Others {
   std::thread listener_;
 };
 
-/// Trains a job, and tells rank 0.
-void work(Ranks& ranks, std::string_view message, const std::function<bool()>& stop) {
-  const auto [head, bytes] = head_and_bytes(message);
+/// What a rank is told of a run, as its settings' texts.
+nlohmann::json head_of(const Config& config) {
+  nlohmann::json head = {{"version", version()}};
+  for (const std::string_view name : kMachineOptions) head[std::string(name)] = text_value(*find_option(name), config);
+  return head;
+}
+Checkpoint job_of(const nlohmann::json& head, std::string_view bytes) {
   if (const std::string theirs = head.at("version"); theirs != version())
     throw Error(ErrorKind::runtime, fmt::format("version {}; expected that of rank 0, {}", version(), theirs));
   Checkpoint job = decode_checkpoint(bytes, "ranks");
@@ -224,7 +235,13 @@ void work(Ranks& ranks, std::string_view message, const std::function<bool()>& s
     const Option& option = *find_option(name);
     set_option(job.config, option, parse_value(option, head.at(std::string(name)).get<std::string>()));
   }
+  return job;
+}
 
+/// Trains a job, and tells rank 0.
+void work(Ranks& ranks, std::string_view message, const std::function<bool()>& stop) {
+  const auto [head, bytes] = head_and_bytes(message);
+  Checkpoint job = job_of(head, bytes);
   const auto tell = [&](int kind, std::string_view told) { ranks.send(0, kind, told); };
   TrainHooks hooks;
   hooks.stop = stop;
@@ -245,13 +262,55 @@ void work(Ranks& ranks, std::string_view message, const std::function<bool()>& s
   tell(kDone, with_head({{"threads", result.threads}, {"stopped", stop()}}, result.checkpoint));
 }
 
+/// Does this rank's part of an agent. following: the others are in step with it, so that nothing may fail any more.
+void do_part(Ranks& ranks, std::string_view message, const std::function<bool()>& stop, bool& following) {
+  const auto [head, bytes] = head_and_bytes(message);
+  const Checkpoint job = job_of(head, bytes);
+  const int threads = plan_threads(job.config).total;
+  const AgentProgress* const begun =
+      job.records.empty() || !job.records.begin()->second.progress ? nullptr : &*job.records.begin()->second.progress;
+  follow(ranks, job.config, threads, begun, stop, [&] {
+    following = true;
+    ranks.send(0, kReady, bytes_of(threads));
+  });
+}
+
+/// Trains the only agent that is left, with parts of it on all ranks.
+TrainResult train_split(Ranks& ranks, const Config& config, std::map<int, AgentRecord> begun, double seconds, const TrainHooks& hooks) {
+  Config one = config;
+  one.device = Device::cpu;  // as it is here
+  ranks.busy = true;
+  const std::vector<int> number = Records::to_train(config, begun);
+  std::map<int, AgentRecord> its;
+  if (const auto at = begun.find(number[0]); at != begun.end()) its.insert(*at);
+  for (int r = 1; r < ranks.size(); ++r) ranks.send(r, kSplit, with_head(head_of(one), encode_checkpoint(one, seconds, its)));
+  int threads = 0;
+  for (int ready = 1; ready < ranks.size();) {
+    const std::optional<Ranks::Message> m = ranks.receive();
+    if (!m) {
+      std::this_thread::sleep_for(1ms);
+      continue;
+    }
+    if (m->kind != kReady) throw_failure(*m);
+    threads += from_bytes<int>(m->bytes);
+    ++ready;
+  }
+  Records records(config, std::move(begun), seconds);
+  TrainResult result =
+      train_records(config, records, hooks, {}, [&](const Config& c, int, int each) { return lead_parts(ranks, c, each); });
+  result.threads += threads;
+  return result;
+}
+
 }  // namespace
 
 TrainResult train_over_ranks(Ranks& ranks, const Config& config, std::map<int, AgentRecord> begun, double seconds,
                              const TrainHooks& hooks) {
+  const std::vector<int> to_train = Records::to_train(config, begun);
+  if (to_train.size() == 1 && can_split(config, ranks)) return train_split(ranks, config, std::move(begun), seconds, hooks);
   std::vector<std::vector<int>> numbers(static_cast<std::size_t>(ranks.size()));
   std::size_t dealt = 0;
-  for (const int number : Records::to_train(config, begun)) numbers[dealt++ % numbers.size()].push_back(number);
+  for (const int number : to_train) numbers[dealt++ % numbers.size()].push_back(number);
 
   std::vector<int> own = numbers[0];
   for (int r = 1; r < ranks.size(); ++r) {
@@ -259,15 +318,14 @@ TrainResult train_over_ranks(Ranks& ranks, const Config& config, std::map<int, A
     std::map<int, AgentRecord> its_records;
     for (const int number : its)
       if (const auto at = begun.find(number); at != begun.end()) its_records.insert(*at);
-    nlohmann::json head = {{"version", version()},
-                           {"initial_return", hooks.initial_return},
-                           {"progress", hooks.progress != nullptr},
-                           {"points", hooks.point != nullptr},
-                           {"agents", hooks.agent != nullptr},
-                           {"checkpoints", hooks.checkpoint != nullptr},
-                           {"checkpoint_seconds", hooks.checkpoint_seconds},
-                           {"numbers", its}};
-    for (const std::string_view name : kMachineOptions) head[std::string(name)] = text_value(*find_option(name), config);
+    nlohmann::json head = head_of(config);
+    head["initial_return"] = hooks.initial_return;
+    head["progress"] = hooks.progress != nullptr;
+    head["points"] = hooks.point != nullptr;
+    head["agents"] = hooks.agent != nullptr;
+    head["checkpoints"] = hooks.checkpoint != nullptr;
+    head["checkpoint_seconds"] = hooks.checkpoint_seconds;
+    head["numbers"] = its;
     ranks.busy = true;
     ranks.send(r, kJob, with_head(head, encode_checkpoint(config, seconds, its_records)));
   }
@@ -288,11 +346,14 @@ void serve(Ranks& ranks, const std::function<bool()>& stop) {
       continue;
     }
     if (m->kind == kDismiss) return;
+    bool following = false;
     try {
-      work(ranks, m->bytes, stop);
+      m->kind == kSplit ? do_part(ranks, m->bytes, stop, following) : work(ranks, m->bytes, stop);
     } catch (const Error& e) {
+      if (following) throw;
       ranks.send(0, kFailed, static_cast<char>(e.kind()) + std::string(e.what()));
     } catch (const std::exception& e) {
+      if (following) throw;
       ranks.send(0, kFailed, static_cast<char>(ErrorKind::runtime) + std::string(e.what()));
     }
   }

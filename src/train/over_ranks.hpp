@@ -13,7 +13,8 @@ namespace cupg {
 /// As train() and resume(); by rank 0. Throws Error as they do, and what another rank has thrown.
 TrainResult train_over_ranks(Ranks& ranks, const Config& config, std::map<int, AgentRecord> begun, double seconds, const TrainHooks& hooks);
 
-/// Trains what rank 0 deals out, by every other rank, until dismiss() or until it is told to stop.
+/// Trains what rank 0 deals out, by every other rank, until dismiss() or until it is told to stop. Throws where the others can only be
+/// ended.
 void serve(Ranks& ranks, const std::function<bool()>& stop);
 
 /// The others need not wait for more.

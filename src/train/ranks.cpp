@@ -43,14 +43,21 @@ void Ranks::send(int to, int kind, std::string_view bytes) {
   plugin_.send(to, kind, bytes.data(), bytes.size());
 }
 
-std::optional<Ranks::Message> Ranks::receive() {
+bool Ranks::gather(bool flag, const void* mine, std::span<const std::size_t> sizes, void* all) {
+  const std::lock_guard lock(mutex_);
+  return plugin_.gather(flag ? 1 : 0, mine, sizes.data(), all) != 0;
+}
+
+std::optional<Ranks::Message> Ranks::receive(const std::function<bool()>& give_up) {
   const std::lock_guard lock(mutex_);
   Message m;
   std::size_t count = 0;
   if (plugin_.probe(&m.from, &m.kind, &count) == 0) return {};
   m.bytes.resize(count);
-  plugin_.receive(m.from, m.bytes.data(), count);
-  return m;
+  const auto asked = [](void* context) { return (*static_cast<const std::function<bool()>*>(context))() ? 1 : 0; };
+  if (plugin_.receive(m.from, m.bytes.data(), count, asked, const_cast<std::function<bool()>*>(&give_up)) != 0) return m;
+  given_up_.push_back(std::move(m.bytes));
+  return {};
 }
 
 }  // namespace cupg

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#define CUPG_RANKS_ABI 1
+#define CUPG_RANKS_ABI 2
 #define CUPG_RANKS_SYMBOL "cupg_ranks_plugin"
 
 #ifdef __cplusplus
@@ -23,7 +23,11 @@ struct CupgRanksPlugin {
   void (*send)(int to, int kind, const void* bytes, size_t count);
   /* Whether a message has come; its bytes are received next. */
   int (*probe)(int* from, int* kind, size_t* count);
-  void (*receive)(int from, void* bytes, size_t count);
+  /* ... 0: not all of them had come when give_up(context) was not 0 any more; the bytes must stay where they are. */
+  int (*receive)(int from, void* bytes, size_t count, int (*give_up)(void* context), void* context);
+  /* By all processes alike: everybody's bytes to everybody, those of one process after the other, sizes[p] of process p. Whether `flag` is
+   * not 0 for some. */
+  int (*gather)(int flag, const void* mine, const size_t* sizes, void* all);
   /* Waits until every process leaves. */
   void (*leave)(void);
   /* Ends all processes. */

@@ -22,13 +22,14 @@
 
 namespace cupg {
 
-TrainResult train_records(const Config& config, Records& records, const TrainHooks& hooks, const std::function<void()>& gather) {
+TrainResult train_records(const Config& config, Records& records, const TrainHooks& hooks, const std::function<void()>& gather,
+                          const EngineMaker& make) {
   Config here = config;
   here.seeds = std::max(1, records.size());
   const ThreadPlan threads = plan_threads(here);
   Team workers(threads.workers);
   std::vector<std::unique_ptr<Engine>> engines;
-  for (int w = 0; w < threads.workers; ++w) engines.push_back(make_engine(config, threads.slots, threads.each));
+  for (int w = 0; w < threads.workers; ++w) engines.push_back(make(config, threads.slots, threads.each));
 
   TrainResult result;
   result.device = engines[0]->device();

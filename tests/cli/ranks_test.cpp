@@ -29,6 +29,8 @@ ProcessResult mpirun(const TemporaryFolder& folder, const Words& words, std::vec
   setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
   setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
   setenv("OMPI_MCA_rmaps_base_oversubscribe", "1", 1);
+  // a rank that shares its processor with other tests may take longer than the second that it is given
+  setenv("OMPI_MCA_odls_base_sigkill_timeout", "2", 1);
   return run_cupg(words, {.folder = folder.path(), .alarm_seconds = 100, .signals = std::move(signals), .program = CUPG_MPIRUN});
 }
 
@@ -135,6 +137,33 @@ TEST(Ranks, ARunThatWasInterruptedEndsAsOneThatWasNot) {
     EXPECT_TRUE(folder.read("one/" + name) == folder.read("r/" + name)) << name;
 }
 
+const Words kLarge{"train", "--envs", "512", "--horizon", "32", "--no-stop-when-solved", "--threads", "1", "--quiet", "--steps"};
+const Words kMinibatches{"--algo", "ppo", "--epochs", "2", "--minibatches", "4"};
+
+TEST(Ranks, ShareOneAgent) {
+  const TemporaryFolder folder;
+  for (const Words& more : {Words{}, kMinibatches}) {
+    const Words words = kLarge + Words{"1e6"} + more + Words{"--run"};
+    const std::string suffix = more.empty() ? "" : "-ppo";
+    ASSERT_EQ(run_cupg(words + Words{"one" + suffix}, {.folder = folder.path()}).status, 0);
+    for (const std::string ranks : {"2", "3"}) {
+      const auto result = mpirun(folder, Words{"-n", ranks, CUPG_BINARY} + words + Words{"r" + ranks + suffix});
+      EXPECT_EQ(result.status, 0) << result.err;
+      expect_alike(folder, "one" + suffix, "r" + ranks + suffix);
+      EXPECT_EQ(cupg_test::parse_json(folder.read("r" + ranks + suffix + "/result.json")).at("threads"), std::stoi(ranks));
+    }
+  }
+}
+
+TEST(Ranks, ShareAnAgentThatGoesOn) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(run_cupg(kLarge + Words{"4e7", "--run", "one"}, {.folder = folder.path()}).status, 0);
+  (void)mpirun(folder, Words{"-n", "3", CUPG_BINARY} + kLarge + Words{"4e7", "--run", "r"}, {{SIGTERM, 500}});
+  const auto last = mpirun(folder, {"-n", "2", CUPG_BINARY, "resume", "r", "--quiet"});
+  EXPECT_EQ(last.status, 0) << last.err;
+  EXPECT_TRUE(folder.read("one/policy.safetensors") == folder.read("r/policy.safetensors"));
+}
+
 TEST(Ranks, SweepAsOneProcessDoes) {
   const TemporaryFolder folder;
   const Words sweep{"sweep", "--lr", "0.003,0.01,0.03", "--hidden", "8/16", "--seeds", "3", "--steps", "1e5", "--threads", "1", "--run"};
@@ -155,7 +184,8 @@ TEST(Ranks, OneThatIsInterruptedInterruptsTheCommand) {
   const std::string script = "if [ $OMPI_COMM_WORLD_RANK = 1 ]; then \"$@\" & sleep 1.5; kill -TERM $!; wait $!; else exec \"$@\"; fi";
   for (const Words& words :
        {Words{"train", "--seeds", "7", "--steps", "1e9", "--no-stop-when-solved", "--threads", "1", "--run", "r"},
-        Words{"sweep", "--lr", "0.003,0.01,0.03", "--seeds", "9", "--steps", "1e9", "--no-stop-when-solved", "--run", "s"}}) {
+        Words{"sweep", "--lr", "0.003,0.01,0.03", "--seeds", "9", "--steps", "1e9", "--no-stop-when-solved", "--run", "s"},
+        kLarge + Words{"1e11", "--run", "t"}}) {
     const auto result = mpirun(folder, Words{"-q", "-n", "2", "sh", "-c", script, "sh", CUPG_BINARY} + words);
     EXPECT_EQ(result.status, 130) << result.out << result.err;
     EXPECT_NE(result.err.find("cupg: interrupted"), std::string::npos) << result.err;

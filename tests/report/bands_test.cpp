@@ -27,6 +27,14 @@ TEST(Bands, OneAgentsFewRowsAreThemselves) {
   EXPECT_TRUE(b.metrics[0].low.empty());
 }
 
+TEST(Bands, AsATable) {
+  const Bands b = bands_of("seed,env_steps,x\n1,0,1\n1,10,\n2,0,2\n3,0,3\n4,0,4\n5,0,5\n5,10,7\n");
+  const std::string csv = quantiles_csv(b, "r");
+  EXPECT_TRUE(csv.starts_with("metric,env_steps,running,p5,p25,p50,p75,p95\nx,0,5,1.2,2,3,4,4.8\n")) << csv;
+  EXPECT_NE(csv.find("\nx,10,2,1.2,2,3,4,6.4\n"), std::string::npos) << csv;
+  EXPECT_EQ(message_of([] { (void)quantiles_csv(bands_of("env_steps,x\n1,2\n"), "r"); }), "r: agents: 1; expected several, as by --seeds");
+}
+
 TEST(Bands, OneAgentsManyRowsShareAPoint) {
   std::string csv = "env_steps,x\n";
   for (int i = 0; i < 1000; ++i) csv += std::to_string(i) + "," + std::to_string(i % 2) + "\n";

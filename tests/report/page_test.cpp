@@ -57,6 +57,17 @@ TEST_F(Report, GoesIntoTheRunOrWhereItIsWanted) {
   EXPECT_EQ(cupg({"eval", "run", "--episodes", "1"}).status, 0);  // the run is one as before
 }
 
+TEST_F(Report, WritesQuantilesOverAgents) {
+  const auto result = cupg({"report", "run", "--quantiles", "bands.csv"});
+  EXPECT_EQ(result.out, "saved to run/report.html\nsaved to bands.csv\n") << result.err;
+  const std::string csv = folder.read("bands.csv");
+  EXPECT_TRUE(csv.starts_with("metric,env_steps,running,p5,p25,p50,p75,p95\n")) << csv;
+  for (const char* const metric : {"\nmean_return,", "\nentropy,", "\napprox_kl,"})
+    EXPECT_NE(csv.find(metric), std::string::npos) << metric;
+  ASSERT_EQ(cupg({"train", "--steps", "4000", "--quiet", "--run", "one"}).status, 0);
+  EXPECT_EQ(refused({"report", "one", "--quantiles", "other.csv"}), "one: agents: 1; expected several, as by --seeds");
+}
+
 TEST_F(Report, AsksForNothingElse) {
   EXPECT_EQ(cupg({"report", "run"}).status, 0);
   const std::string page = folder.read("run/report.html");
