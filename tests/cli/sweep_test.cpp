@@ -127,7 +127,7 @@ TEST(Sweep, KilledAtAnyInstantEndsInTheSameFiles) {
     next.insert(next.begin(), "sweep");
     int kills = 0;
     for (int tries = 0; tries < 200; ++tries) {
-      const int after = 20 + (tries * 37) % 150;
+      const int after = 20 + (tries * 37) % 150 + 4 * tries;  // later and later, so that slow machines come to an end
       const ProcessResult result = run_cupg(next, {.folder = folder.path(), .signals = {{SIGKILL, after}}});
       if (result.status == 0) break;
       ASSERT_EQ(result.status, 128 + SIGKILL) << result.err;
