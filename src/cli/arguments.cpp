@@ -258,6 +258,8 @@ Arguments parse_report(const CommandHelp& help, const CommandLine& line) {
   a.run = run;
   if (output_option->count() > 0) a.output = output;
   if (quantiles_option->count() > 0) a.quantiles = quantiles;
+  if (a.quantiles && a.quantiles == a.output.value_or(a.run / "report.html"))
+    refuse(fmt::format("quantiles: {}; expected another file than the page's", in_quotes(quantiles)));
   if (!agent_seed.empty()) a.agent_seed = static_cast<std::uint64_t>(count_of("agent-seed", agent_seed, 0, kMostSeed));
   return a;
 }

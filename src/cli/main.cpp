@@ -66,6 +66,9 @@ int run(int argc, const char* const* argv) {
   }
 }
 
+/// What takes less memory.
+constexpr const char* kLess = "fewer envs, seeds or episodes, or a shorter horizon";
+
 /// Several processes: rank 0 is the command, the others train for it.
 int run_as_rank(int argc, const char* const* argv) {
   Ranks* ranks = nullptr;
@@ -76,7 +79,11 @@ int run_as_rank(int argc, const char* const* argv) {
   }
   int status = kFinished;
   if (ranks->rank() == 0) {
-    status = run(argc, argv);
+    try {
+      status = run(argc, argv);
+    } catch (const std::bad_alloc&) {
+      ranks->abort(fail_without_memory(kLess));
+    }
     if (ranks->busy) ranks->abort(status);
     dismiss(*ranks);
   } else {
@@ -101,5 +108,5 @@ int main(int argc, char** argv) {
     if (cupg::cli::reserve_memory()) return (cupg::Ranks::started() ? cupg::cli::run_as_rank : cupg::cli::run)(argc, argv);
   } catch (const std::bad_alloc&) {  // a message's, too
   }
-  return cupg::cli::fail_without_memory("fewer envs, seeds or episodes, or a shorter horizon");
+  return cupg::cli::fail_without_memory(cupg::cli::kLess);
 }

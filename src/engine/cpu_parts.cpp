@@ -25,8 +25,8 @@ bool CpuEngine::exchange(std::initializer_list<Gathered> arrays) {
   for (std::size_t p = 0; p < sizes.size(); total += sizes[p++])
     for (const Gathered& g : arrays) sizes[p] += static_cast<std::size_t>(share(g, p).size() * g.bytes);
   const auto mine = static_cast<std::size_t>(parts_->part);
-  sent_.resize(sizes[mine]);
-  received_.resize(total);
+  if (sent_.size() < sizes[mine]) sent_.resize(sizes[mine]);
+  if (received_.size() < total) received_.resize(total);
   const auto each_item = [&](std::size_t part, char* packed, auto f) {
     for (const Gathered& g : arrays) {
       const Share its = share(g, part);

@@ -97,11 +97,14 @@ class Scan {
       }
       if (at('{') || at('}')) refuse("a table; expected a string, a number, true, false, or an array of numbers");
       if (at('[') && array) refuse("an array in an array; expected an array of numbers");
-      if (at('[') || at(']') || at(',')) {
-        if (!at(',')) array = at('[');
-        begins = array;
+      if (at(',') && array) {
+        begins = true;
+        ++at_;
+      } else if ((at('[') && begins) || (at(']') && array)) {
+        array = begins = at('[');
         ++at_;
       } else {
+        if (!begins) refuse_here();
         begins = false;
         bare();
       }
@@ -116,8 +119,10 @@ class Scan {
     while (is_in("+-") ? at_ == start || text_[at_ - 1] == 'e' || text_[at_ - 1] == 'E'
                        : is_in("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_."))
       ++at_;
-    if (at_ == start || is_in("+-:"))
-      refuse(fmt::format("'{}' inside of a value; expected a string, a number, true, false, or an array of numbers", text_[at_]));
+    if (at_ == start || is_in("+-:")) refuse_here();
+  }
+  [[noreturn]] void refuse_here() const {
+    refuse(fmt::format("'{}' inside of a value; expected a string, a number, true, false, or an array of numbers", text_[at_]));
   }
 
   std::string_view text_;

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "cupg/error.hpp"
+#include "src/api/arithmetic.hpp"
 #include "src/io/checkpoint.hpp"
 #include "src/io/options.hpp"
 #include "src/io/version.hpp"
@@ -285,8 +286,11 @@ TrainResult train_split(Ranks& ranks, const Config& config, std::map<int, AgentR
   if (const auto at = begun.find(number[0]); at != begun.end()) its.insert(*at);
   for (int r = 1; r < ranks.size(); ++r) ranks.send(r, kSplit, with_head(head_of(one), encode_checkpoint(one, seconds, its)));
   int threads = 0;
+  Clock::time_point waited_from = Clock::now();
   for (int ready = 1; ready < ranks.size();) {
     const std::optional<Ranks::Message> m = ranks.receive();
+    if (!(hooks.stop && hooks.stop())) waited_from = Clock::now();
+    if (Clock::now() - waited_from > 600ms) throw Error(ErrorKind::runtime, "ranks: interrupted before all of them were there");
     if (!m) {
       std::this_thread::sleep_for(1ms);
       continue;
@@ -339,6 +343,7 @@ TrainResult train_over_ranks(Ranks& ranks, const Config& config, std::map<int, A
 }
 
 void serve(Ranks& ranks, const std::function<bool()>& stop) {
+  const IeeeArithmetic ieee;
   while (!stop()) {
     const std::optional<Ranks::Message> m = ranks.receive();
     if (!m) {

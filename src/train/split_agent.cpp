@@ -25,11 +25,12 @@ static_assert(std::is_trivially_copyable_v<Command>);
 
 class RankParts final : public Parts {
  public:
-  explicit RankParts(Ranks& ranks) : Parts(ranks.rank(), ranks.size()), ranks_(ranks) {}
+  RankParts(Ranks& ranks, std::function<bool()> stop) : Parts(ranks.rank(), ranks.size()), ranks_(ranks), stop_(std::move(stop)) {}
 
   bool gather(bool stop, const void* mine, std::span<const std::size_t> sizes, void* all) override {
     const bool any = ranks_.gather(stop, mine, sizes, all);
-    if (any && !stop && part == 0) std::raise(SIGTERM);  // what interrupts one of the ranks interrupts the command
+    // what interrupts one of the ranks interrupts the command, which may have been told itself meanwhile
+    if (any && part == 0 && !stop_()) std::raise(SIGTERM);
     return any;
   }
 
@@ -38,18 +39,19 @@ class RankParts final : public Parts {
     std::vector<std::size_t> sizes(static_cast<std::size_t>(count));
     sizes[0] = sizeof command;
     Command its;
-    ranks_.gather(false, &command, sizes, &its);
+    (void)gather(stop_(), &command, sizes, &its);
     return its;
   }
 
  private:
   Ranks& ranks_;
+  const std::function<bool()> stop_;
 };
 
 class LeadingEngine final : public Engine {
  public:
   LeadingEngine(Ranks& ranks, const Config& config, int threads)
-      : ranks_(ranks), parts_(ranks), engine_(make_part_engine(config, threads, parts_)) {
+      : ranks_(ranks), parts_(ranks, [this] { return stopped(); }), engine_(make_part_engine(config, threads, parts_)) {
     engine_->stop_when([this] { return stopped(); });
   }
   ~LeadingEngine() override {
@@ -113,7 +115,7 @@ std::unique_ptr<Engine> lead_parts(Ranks& ranks, const Config& config, int threa
 
 void follow(Ranks& ranks, const Config& config, int threads, const AgentProgress* begun, const std::function<bool()>& stop,
             const std::function<void()>& ready) {
-  RankParts parts(ranks);
+  RankParts parts(ranks, stop);
   const std::unique_ptr<Engine> engine = make_part_engine(config, threads, parts);
   engine->stop_when(stop);
   ready();

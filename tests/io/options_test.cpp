@@ -353,13 +353,17 @@ TEST(ConfigFile, StringsEndInTheirLine) {
                           "algo = \"", "\"algo = 1"})
     EXPECT_EQ(refusal(bad), "c.toml:1: a string that does not end; expected a closing quote in its line") << bad;
   // to toml++ what follows a number is no string, and its letters are its own
-  for (const char* bad : {"seed = 0'=\"\xef\xbb\xbb'", "seed = 0 '\xef\xbb\xbb'", "algo = 'a2c' 'b'", "hidden = [8'8']",
-                          "seed = 0,'\xef\xba\xbf'", "hidden = [8]'8'"})
+  for (const char* bad : {"seed = 0'=\"\xef\xbb\xbb'", "seed = 0 '\xef\xbb\xbb'", "algo = 'a2c' 'b'", "hidden = [8'8']", "hidden = [8]'8'"})
     EXPECT_EQ(refusal(bad), "c.toml:1: a quote inside of a value; expected one string, or numbers") << bad;
   // nor dates, whose beginnings toml++ asserts to be whole
   for (const auto& [bad, sign] : {std::pair{"seed = 1110-10-a= 8", '-'},
                                   {"seed = 1979-05-27", '-'},
                                   {"seed = 07:32:00", ':'},
+                                  {"seed = 8[\"\xef\xba\xbf\"", '['},
+                                  {"seed = 8]", ']'},
+                                  {"seed = 8, 9", ','},
+                                  {"seed = 8 9", '9'},
+                                  {"hidden = [8] [9]", '['},
                                   {"seed = 0o='\xef\xba\xbf'", '='},
                                   {"lr = 1e-3*2", '*'}})
     EXPECT_EQ(refusal(bad),

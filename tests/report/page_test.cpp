@@ -65,6 +65,7 @@ TEST_F(Report, WritesQuantilesOverAgents) {
   for (const char* const metric : {"\nmean_return,", "\nentropy,", "\napprox_kl,"})
     EXPECT_NE(csv.find(metric), std::string::npos) << metric;
   ASSERT_EQ(cupg({"train", "--steps", "4000", "--quiet", "--run", "one"}).status, 0);
+  EXPECT_EQ(refused({"report", "run", "--output", "x", "--quantiles", "x"}), "quantiles: \"x\"; expected another file than the page's");
   EXPECT_EQ(refused({"report", "one", "--quantiles", "other.csv"}), "one: agents: 1; expected several, as by --seeds");
 }
 
