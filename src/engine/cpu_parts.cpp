@@ -58,12 +58,12 @@ void CpuEngine::share_collected(Workspace& w) {
   if (parts_ == nullptr) return;
   const bool gather = layout_.way == Way::gather, samples = gather || layout_.way == Way::samples;
   const std::int64_t capacity = layout_.capacity;
-  const auto has = [](auto& array, bool wanted) { return wanted && array.size() > 0; };
+  const bool own_advantages = w.own_advantages.size() > 0;
   if (exchange({of_warps(w.tallies.data(), 1), of_warps(w.row_counts.data(), 1),
                 of_environments(w.lengths.data(), config_.collect == Collect::episodes ? 1 : 0),
-                of_environments(w.samples.data(), has(w.samples, samples) ? capacity * layout_.record : 0),
-                of_environments(w.own_advantages.data(), has(w.own_advantages, gather) ? capacity : 0),
-                of_warps(w.advantages.data(), gather && layout_.normalize && w.own_advantages.size() == 0 ? capacity * kWarp : 0),
+                of_environments(w.samples.data(), samples ? capacity * layout_.record : 0),
+                of_environments(w.own_advantages.data(), own_advantages ? capacity : 0),
+                of_warps(w.advantages.data(), gather && layout_.normalize && !own_advantages ? capacity * kWarp : 0),
                 of_warps(w.used.data(), gather ? capacity : 0)}))
     throw Stopped();
 }

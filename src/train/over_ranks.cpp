@@ -277,13 +277,13 @@ void do_part(Ranks& ranks, std::string_view message, const std::function<bool()>
 }
 
 /// Trains the only agent that is left, with parts of it on all ranks.
-TrainResult train_split(Ranks& ranks, const Config& config, std::map<int, AgentRecord> begun, double seconds, const TrainHooks& hooks) {
+TrainResult train_split(Ranks& ranks, const Config& config, int number, std::map<int, AgentRecord> begun, double seconds,
+                        const TrainHooks& hooks) {
   Config one = config;
   one.device = Device::cpu;  // as it is here
   ranks.busy = true;
-  const std::vector<int> number = Records::to_train(config, begun);
   std::map<int, AgentRecord> its;
-  if (const auto at = begun.find(number[0]); at != begun.end()) its.insert(*at);
+  if (const auto at = begun.find(number); at != begun.end()) its.insert(*at);
   for (int r = 1; r < ranks.size(); ++r) ranks.send(r, kSplit, with_head(head_of(one), encode_checkpoint(one, seconds, its)));
   int threads = 0;
   Clock::time_point waited_from = Clock::now();
@@ -311,7 +311,7 @@ TrainResult train_split(Ranks& ranks, const Config& config, std::map<int, AgentR
 TrainResult train_over_ranks(Ranks& ranks, const Config& config, std::map<int, AgentRecord> begun, double seconds,
                              const TrainHooks& hooks) {
   const std::vector<int> to_train = Records::to_train(config, begun);
-  if (to_train.size() == 1 && can_split(config, ranks)) return train_split(ranks, config, std::move(begun), seconds, hooks);
+  if (to_train.size() == 1 && can_split(config, ranks)) return train_split(ranks, config, to_train[0], std::move(begun), seconds, hooks);
   std::vector<std::vector<int>> numbers(static_cast<std::size_t>(ranks.size()));
   std::size_t dealt = 0;
   for (const int number : to_train) numbers[dealt++ % numbers.size()].push_back(number);

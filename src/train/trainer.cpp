@@ -28,6 +28,7 @@ TrainResult train_records(const Config& config, Records& records, const TrainHoo
   here.seeds = std::max(1, records.size());
   const ThreadPlan threads = plan_threads(here);
   Team workers(threads.workers);
+  Reporter reporter(config, hooks);  // engines ask it whether to stop, to their end
   std::vector<std::unique_ptr<Engine>> engines;
   for (int w = 0; w < threads.workers; ++w) engines.push_back(make(config, threads.slots, threads.each));
 
@@ -37,7 +38,6 @@ TrainResult train_records(const Config& config, Records& records, const TrainHoo
   result.isa = engines[0]->isa();
   result.math = engines[0]->math();
   result.threads = threads.total;
-  Reporter reporter(config, hooks);
   reporter.begin(records);
   for (const std::unique_ptr<Engine>& engine : engines) engine->stop_when([&reporter] { return reporter.stop(); });
   if (hooks.checkpoint) records.write_every(hooks.checkpoint_seconds, threads.workers, hooks.checkpoint);
